@@ -1,0 +1,99 @@
+using System.Runtime.InteropServices;
+using NodeAgent.Repository.Interop;
+
+namespace NodeAgent.Repository.Compression;
+
+/// <summary>
+/// Compresses and decompresses single zstd frames with the system's libzstd. Owns its native contexts, which are reused
+/// from call to call: one instance per worker, not thread-safe.
+/// </summary>
+/// <remarks>This type is all that the rest of the program knows of zstd.</remarks>
+public sealed class ZstdCodec : IDisposable
+{
+    /// <summary>The lowest and fastest level.</summary>
+    public const int MinLevel = 1;
+
+    /// <summary>The highest level. Those above it need windows over 8 MiB, which <see cref="Decompress"/> refuses.</summary>
+    public const int MaxLevel = 19;
+
+    // Compressed data must be at least 3 % smaller, or reading it back costs more than storing it raw.
+    private const int WorthwhileSavingPercent = 3;
+
+    private readonly ZstdCompressionHandle _compression;
+    private readonly ZstdDecompressionHandle _decompression;
+
+    /// <exception cref="DllNotFoundException">libzstd is not installed; the message says how to get it.</exception>
+    public ZstdCodec()
+    {
+        if (!IsAvailable)
+            throw new DllNotFoundException("libzstd is not installed: apt-get install libzstd1 (Debian, Ubuntu), dnf install libzstd (Fedora) or apk add zstd-libs (Alpine)");
+        _compression = ZstdCompressionHandle.Create();
+        _decompression = ZstdDecompressionHandle.Create();
+    }
+
+    /// <summary>Whether libzstd can be loaded.</summary>
+    public static bool IsAvailable => NativeLibraries.IsAvailable(LibZstd.Name);
+
+    /// <summary>The largest length of a compressed result for an input of <paramref name="length"/> bytes.</summary>
+    public static int CompressBound(int length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        return checked((int)((uint)length + ((uint)length >> 8) + (length < 128 << 10 ? ((128u << 10) - (uint)length) >> 11 : 0)));
+    }
+
+    /// <summary>
+    /// Compresses into <paramref name="destination"/> and returns the length written, or 0 when the result would not be at
+    /// least 3 % smaller than <paramref name="source"/>, which is then to be stored as it is.
+    /// </summary>
+    /// <param name="source">The plain bytes.</param>
+    /// <param name="destination">At least 97 % of the source's length is ever used; its content is undefined after 0.</param>
+    /// <param name="level">From <see cref="MinLevel"/> to <see cref="MaxLevel"/>.</param>
+    public int Compress(ReadOnlySpan<byte> source, Span<byte> destination, int level)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(level, MinLevel);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(level, MaxLevel);
+
+        // Giving zstd no more room than a worthwhile result needs lets it stop early on data that does not shrink.
+        var worthwhile = (int)(source.Length * (100L - WorthwhileSavingPercent) / 100);
+        var room = Math.Min(worthwhile, destination.Length);
+        if (room == 0)
+            return 0;
+        nuint written = LibZstd.Compress(
+            _compression, ref MemoryMarshal.GetReference(destination), (nuint)room,
+            in MemoryMarshal.GetReference(source), (nuint)source.Length, level);
+        if (LibZstd.IsError(written) == 0)
+            return (int)written;
+        if (LibZstd.GetErrorCode(written) == LibZstd.ErrorDestinationTooSmall)
+            return 0;
+        throw new InvalidOperationException($"zstd compression of {source.Length} bytes at level {level} failed: {LibZstd.ErrorName(written)}");
+    }
+
+    /// <summary>
+    /// Decompresses one frame that holds exactly as many bytes as <paramref name="destination"/> has.
+    /// Returns false, with the content of <paramref name="destination"/> undefined, for anything else: damaged data, a
+    /// frame that is longer or shorter, several frames, bytes after the frame, a window above 8 MiB, a dictionary.
+    /// </summary>
+    /// <remarks>No memory is allocated on the word of the input: zstd decodes straight into the destination.</remarks>
+    public bool TryDecompress(ReadOnlySpan<byte> source, Span<byte> destination)
+    {
+        nuint written = LibZstd.Decompress(
+            _decompression, ref MemoryMarshal.GetReference(destination), (nuint)destination.Length,
+            in MemoryMarshal.GetReference(source), (nuint)source.Length);
+        return LibZstd.IsError(written) == 0 && written == (nuint)destination.Length;
+    }
+
+    /// <summary>As <see cref="TryDecompress"/>, with an exception in place of false.</summary>
+    /// <exception cref="InvalidDataException">The source is not one sound frame of exactly the destination's length.</exception>
+    public void Decompress(ReadOnlySpan<byte> source, Span<byte> destination)
+    {
+        if (!TryDecompress(source, destination))
+            throw new InvalidDataException($"{source.Length} bytes of zstd data are damaged or do not hold exactly {destination.Length} bytes");
+    }
+
+    /// <summary>Frees the native contexts.</summary>
+    public void Dispose()
+    {
+        _compression.Dispose();
+        _decompression.Dispose();
+    }
+}
