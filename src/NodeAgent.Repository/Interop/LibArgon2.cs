@@ -10,6 +10,9 @@ internal static partial class LibArgon2
     public const int TypeId = 2;
     public const uint Version13 = 0x13;
 
+    /// <summary>ARGON2_MEMORY_ALLOCATION_ERROR of argon2.h.</summary>
+    public const int ErrorMemoryAllocation = -22;
+
     static LibArgon2() => NativeLibraries.Register();
 
     [LibraryImport(Name, EntryPoint = "argon2_ctx")]
