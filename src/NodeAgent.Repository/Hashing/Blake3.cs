@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace NodeAgent.Repository.Hashing;
 
 /// <summary>BLAKE3 of input that is in memory in one piece. Thread-safe; allocates nothing per call once a thread has called it.</summary>
@@ -8,13 +10,15 @@ public static class Blake3
     public const int HashLength = 32;
 
     [ThreadStatic]
-    private static Blake3Hasher? _unkeyed;
+    private static Blake3Hasher? _hasher;
+
+    private static ReadOnlySpan<byte> NoKey => MemoryMarshal.AsBytes(Blake3Compression.InitialVector);
 
     /// <summary>Writes the hash of <paramref name="input"/>, as many bytes as <paramref name="output"/> has (32 as a rule).</summary>
     public static void Hash(ReadOnlySpan<byte> input, Span<byte> output)
     {
-        Blake3Hasher hasher = _unkeyed ??= new Blake3Hasher();
-        hasher.Reset();
+        Blake3Hasher hasher = _hasher ??= new Blake3Hasher();
+        hasher.Restart(NoKey, 0);
         hasher.Update(input);
         hasher.Finalize(output);
     }
@@ -22,9 +26,13 @@ public static class Blake3
     /// <summary>Writes the hash of <paramref name="input"/> under a key of 32 bytes.</summary>
     public static void KeyedHash(ReadOnlySpan<byte> key, ReadOnlySpan<byte> input, Span<byte> output)
     {
-        using Blake3Hasher hasher = Blake3Hasher.CreateKeyed(key);
+        Blake3Hasher hasher = _hasher ??= new Blake3Hasher();
+        hasher.Restart(key, Blake3Compression.Keyed);
         hasher.Update(input);
         hasher.Finalize(output);
+
+        // The hasher lives as long as its thread: the key must not.
+        hasher.Restart(NoKey, 0);
     }
 
     /// <summary>Derives <paramref name="output"/>, of any length, from key material for the purpose that <paramref name="context"/> names.</summary>

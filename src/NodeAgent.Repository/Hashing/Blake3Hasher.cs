@@ -25,7 +25,7 @@ public sealed class Blake3Hasher : IDisposable
     private const int BlockLength = Blake3Compression.BlockLength;
 
     private readonly Blake3Kernel _kernel;
-    private readonly uint _modeFlags;
+    private uint _modeFlags;
     private State _state;
 
     /// <summary>Creates a hasher without a key.</summary>
@@ -42,9 +42,7 @@ public sealed class Blake3Hasher : IDisposable
     private Blake3Hasher(ReadOnlySpan<byte> key, uint modeFlags, Blake3Kernel kernel)
     {
         _kernel = kernel;
-        _modeFlags = modeFlags;
-        key.CopyTo(MemoryMarshal.AsBytes((Span<uint>)_state.Key));
-        Reset();
+        Restart(key, modeFlags);
     }
 
     /// <summary>Creates a hasher with a key of 32 bytes.</summary>
@@ -54,12 +52,8 @@ public sealed class Blake3Hasher : IDisposable
     /// <param name="context">A constant that no other use shares: application, date and purpose.</param>
     public static Blake3Hasher CreateDeriveKey(string context) => CreateDeriveKey(context, Blake3Lanes.Best);
 
-    internal static Blake3Hasher CreateKeyed(ReadOnlySpan<byte> key, Blake3Kernel kernel)
-    {
-        if (key.Length != KeyLength)
-            throw new ArgumentException($"a BLAKE3 key has {KeyLength} bytes, not {key.Length}", nameof(key));
-        return new Blake3Hasher(key, Blake3Compression.Keyed, kernel);
-    }
+    internal static Blake3Hasher CreateKeyed(ReadOnlySpan<byte> key, Blake3Kernel kernel) =>
+        new(key, Blake3Compression.Keyed, kernel);
 
     internal static Blake3Hasher CreateDeriveKey(string context, Blake3Kernel kernel)
     {
@@ -73,6 +67,16 @@ public sealed class Blake3Hasher : IDisposable
         }
 
         return new Blake3Hasher(contextKey, Blake3Compression.DeriveKeyMaterial, kernel);
+    }
+
+    /// <summary>Turns this hasher into one of another key or mode.</summary>
+    internal void Restart(ReadOnlySpan<byte> key, uint modeFlags)
+    {
+        if (key.Length != KeyLength)
+            throw new ArgumentException($"a BLAKE3 key has {KeyLength} bytes, not {key.Length}", nameof(key));
+        _modeFlags = modeFlags;
+        key.CopyTo(MemoryMarshal.AsBytes((Span<uint>)_state.Key));
+        Reset();
     }
 
     /// <summary>Forgets the message so far; mode and key stay.</summary>
