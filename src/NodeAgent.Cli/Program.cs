@@ -1,1 +1,8 @@
-return 0;
+using NodeAgent.Cli.CommandLine;
+using NodeAgent.Cli.Invocation;
+using NodeAgent.Cli.Servers;
+
+using var interruption = new Interruption();
+return args is [RestoreWait.Verb, .. var rest] && !rest.Any(argument => argument is "--help" or "-h" or "-?")
+    ? await RestoreWait.RunAsync(rest, interruption.Token)
+    : await NodeAgentCommand.RunAsync(args, interruption.Token);

@@ -1,0 +1,109 @@
+using System.IO.Compression;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json.Nodes;
+using NodeAgent.Cli.Invocation;
+
+namespace NodeAgent.Cli.Cluster;
+
+/// <summary>
+/// Fetches a file of a backup or restore: a DownloadRequest asks the server for an address, and the file is read from
+/// there. The address is http(s) for a bucket and file:// for a location that is a directory of this machine.
+/// </summary>
+internal sealed class DownloadClient(ClusterSession cluster, DownloadTrust trust, TimeSpan timeout)
+{
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>Opens the file, still compressed. The caller disposes the stream.</summary>
+    /// <param name="kind">One of the target kinds of a DownloadRequest, as BackupLog or RestoreResults.</param>
+    /// <param name="name">Name of the backup or restore.</param>
+    /// <param name="storageLocation">Its backup location, whose certificate is trusted when none was given.</param>
+    /// <returns>Null when the server has no such file.</returns>
+    /// <exception cref="CommandException">The server did not answer in time, or said why it cannot.</exception>
+    public async Task<Stream?> OpenAsync(string kind, string name, string storageLocation, CancellationToken cancellationToken)
+    {
+        var request = await SubmitAsync(kind, name, cancellationToken);
+        try
+        {
+            var url = await WaitForUrlAsync(kind, name, request, cancellationToken);
+            return url.IsFile ? OpenFile(url) : await OpenHttpAsync(url, storageLocation, cancellationToken);
+        }
+        finally
+        {
+            // The server removes expired requests as well; this only keeps the list short.
+            await cluster.TryDeleteAsync(VeleroKinds.DownloadRequest, request, CancellationToken.None);
+        }
+    }
+
+    /// <summary>As <see cref="OpenAsync"/>, decompressed.</summary>
+    public async Task<Stream?> OpenTextAsync(string kind, string name, string storageLocation, CancellationToken cancellationToken) =>
+        await OpenAsync(kind, name, storageLocation, cancellationToken) is { } stream ? new GZipStream(stream, CompressionMode.Decompress) : null;
+
+    private async Task<string> SubmitAsync(string kind, string name, CancellationToken cancellationToken)
+    {
+        var requestName = $"{(name.Length > 200 ? name[..200] : name)}-{Guid.NewGuid()}";
+        var request = VeleroKinds.DownloadRequest.NewObject(requestName, cluster.Namespace);
+        request["spec"] = new JsonObject { ["target"] = new JsonObject { ["kind"] = kind, ["name"] = name } };
+        await cluster.CreateAsync(VeleroKinds.DownloadRequest, request, cancellationToken);
+        return requestName;
+    }
+
+    private async Task<Uri> WaitForUrlAsync(string kind, string name, string request, CancellationToken cancellationToken)
+    {
+        var time = TimeProvider.System;
+        var started = time.GetTimestamp();
+        using var timer = new PeriodicTimer(PollInterval, time);
+        do
+        {
+            var state = await cluster.GetAsync(VeleroKinds.DownloadRequest, request, cancellationToken);
+            if (state.Raw("status", "phase") == "Failed")
+                throw new CommandException(ExitCode.Failed, $"{kind} of {name}: the server cannot give it: {state.Text("status", "message")}");
+            if (state.Raw("status", "downloadURL") is { Length: > 0 } address)
+            {
+                return Uri.TryCreate(address, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" or "file"
+                    ? url
+                    : throw new CommandException(ExitCode.Failed, $"{kind} of {name}: the server gave an address that cannot be read: {state.Text("status", "downloadURL")}");
+            }
+        }
+        while (time.GetElapsedTime(started) < timeout && await timer.WaitForNextTickAsync(cancellationToken));
+
+        throw new CommandException(ExitCode.Failed, $"{kind} of {name}: the server gave no address within {timeout.TotalSeconds:0} s (is the controller running? --timeout waits longer)");
+    }
+
+    private static FileStream? OpenFile(Uri url)
+    {
+        try
+        {
+            return new FileStream(url.LocalPath, FileMode.Open, FileAccess.Read, FileShare.Read);
+        }
+        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+    }
+
+    private async Task<Stream?> OpenHttpAsync(Uri url, string storageLocation, CancellationToken cancellationToken)
+    {
+        using var handler = new SocketsHttpHandler { AutomaticDecompression = System.Net.DecompressionMethods.None };
+        await trust.ApplyAsync(handler, cluster, storageLocation, cancellationToken);
+        var client = new HttpClient(handler, disposeHandler: false) { Timeout = timeout };
+        try
+        {
+            using var response = await client.GetAsync(url, HttpCompletionOption.ResponseContentRead, cancellationToken);
+            if (response.StatusCode == System.Net.HttpStatusCode.NotFound)
+                return null;
+            response.EnsureSuccessStatusCode();
+            var content = new MemoryStream();
+            await response.Content.CopyToAsync(content, cancellationToken);
+            content.Position = 0;
+            return content;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new CommandException(ExitCode.Failed, $"fetch from {url.Host}: no answer within {timeout.TotalSeconds:0} s (--timeout waits longer)");
+        }
+        finally
+        {
+            client.Dispose();
+        }
+    }
+}

@@ -1,0 +1,96 @@
+using System.Text.Json.Nodes;
+using NodeAgent.Cli.CommandLine;
+
+namespace NodeAgent.Cli.Cluster;
+
+/// <summary>The kinds that can be listed, with Velero's columns in Velero's order.</summary>
+internal static class VeleroKinds
+{
+    private static readonly TimeSpan DefaultTimeToLive = TimeSpan.FromDays(30);
+
+    public static readonly VeleroKind Backup = new(
+        "Backup", "backups", "backup", "backups",
+        new("NAME", static (o, _) => o.Name()),
+        new("STATUS", static (o, _) => o.Phase()),
+        new("ERRORS", static (o, _) => o.Number("status", "errors").ToInvariant()),
+        new("WARNINGS", static (o, _) => o.Number("status", "warnings").ToInvariant()),
+        new("CREATED", static (o, _) => Timestamps.Full(o.Time("status", "startTimestamp"))),
+        new("EXPIRES", static (o, now) => Expires(o, now)),
+        new("STORAGE LOCATION", static (o, _) => o.Text("spec", "storageLocation")),
+        new("QUEUE POSITION", static (o, _) => o.Number("status", "queuePosition") is var position and not 0 ? position.ToInvariant() : ""),
+        new("SELECTOR", static (o, _) => LabelSelectors.Format(o.Object("spec", "labelSelector"))));
+
+    public static readonly VeleroKind Restore = new(
+        "Restore", "restores", "restore", "restores",
+        new("NAME", static (o, _) => o.Name()),
+        new("BACKUP", static (o, _) => o.Text("spec", "backupName")),
+        new("STATUS", static (o, _) => o.Phase()),
+        new("STARTED", static (o, _) => Timestamps.Full(o.Time("status", "startTimestamp"))),
+        new("COMPLETED", static (o, _) => Timestamps.Full(o.Time("status", "completionTimestamp"))),
+        new("ERRORS", static (o, _) => o.Number("status", "errors").ToInvariant()),
+        new("WARNINGS", static (o, _) => o.Number("status", "warnings").ToInvariant()),
+        new("CREATED", static (o, _) => Timestamps.Full(o.Time("metadata", "creationTimestamp"))),
+        new("SELECTOR", static (o, _) => LabelSelectors.Format(o.Object("spec", "labelSelector"))));
+
+    public static readonly VeleroKind Schedule = new(
+        "Schedule", "schedules", "schedule", "schedules",
+        new("NAME", static (o, _) => o.Name()),
+        new("STATUS", static (o, _) => o.Phase()),
+        new("CREATED", static (o, _) => Timestamps.Full(o.Time("metadata", "creationTimestamp"))),
+        new("SCHEDULE", static (o, _) => o.Text("spec", "schedule")),
+        new("BACKUP TTL", static (o, _) => o.Text("spec", "template", "ttl") is { Length: > 0 } ttl ? ttl : "0s"),
+        new("LAST BACKUP", static (o, now) => Timestamps.Ago(o.Time("status", "lastBackup"), now)),
+        new("SELECTOR", static (o, _) => LabelSelectors.Format(o.Object("spec", "template", "labelSelector"))),
+        new("PAUSED", static (o, _) => o.Flag("spec", "paused") == true ? "true" : "false"));
+
+    public static readonly VeleroKind BackupLocation = new(
+        "BackupStorageLocation", "backupstoragelocations", "backup-location", "backup-locations",
+        new("NAME", static (o, _) => o.Name()),
+        new("PROVIDER", static (o, _) => o.Text("spec", "provider")),
+        new("BUCKET/PREFIX", static (o, _) => BucketAndPrefix(o.Text("spec", "objectStorage", "bucket"), o.Text("spec", "objectStorage", "prefix"))),
+        new("PHASE", static (o, _) => o.Text("status", "phase") is { Length: > 0 } phase ? phase : "Unknown"),
+        new("LAST VALIDATED", static (o, _) => o.Time("status", "lastValidationTime") is { } time ? Timestamps.Full(time) : "Unknown"),
+        new("ACCESS MODE", static (o, _) => o.Text("spec", "accessMode") is { Length: > 0 } mode ? mode : "ReadWrite"),
+        new("DEFAULT", static (o, _) => o.Flag("spec", "default") == true ? "true" : ""));
+
+    public static readonly VeleroKind SnapshotLocation = new(
+        "VolumeSnapshotLocation", "volumesnapshotlocations", "snapshot-location", "snapshot-locations",
+        new("NAME", static (o, _) => o.Name()),
+        new("PROVIDER", static (o, _) => o.Text("spec", "provider")));
+
+    public static readonly VeleroKind Repository = new(
+        "BackupRepository", "backuprepositories", "repo", "repos",
+        new("NAME", static (o, _) => o.Name()),
+        new("STATUS", static (o, _) => o.Phase()),
+        new("LAST MAINTENANCE", static (o, _) => o.Time("status", "lastMaintenanceTime") is { } time ? Timestamps.Full(time) : "<never>"));
+
+    public static readonly VeleroKind PodVolumeBackup = new("PodVolumeBackup", "podvolumebackups", "pod volume backup", "pod volume backups");
+
+    public static readonly VeleroKind PodVolumeRestore = new("PodVolumeRestore", "podvolumerestores", "pod volume restore", "pod volume restores");
+
+    public static readonly VeleroKind DeleteBackupRequest = new("DeleteBackupRequest", "deletebackuprequests", "delete request", "delete requests");
+
+    public static readonly VeleroKind DownloadRequest = new("DownloadRequest", "downloadrequests", "download request", "download requests");
+
+    public static readonly VeleroKind ServerStatusRequest = new("ServerStatusRequest", "serverstatusrequests", "server status request", "server status requests");
+
+    /// <summary>Before the controller has set the expiration, the one it would set: the start plus the time to live.</summary>
+    private static string Expires(JsonObject backup, DateTimeOffset now)
+    {
+        var expiration = backup.Time("status", "expiration");
+        if (expiration is null && backup.Time("status", "startTimestamp") is { } start)
+        {
+            var timeToLive = GoDuration.TryParse(backup.Text("spec", "ttl"), out var given) && given > TimeSpan.Zero ? given : DefaultTimeToLive;
+            expiration = start + timeToLive;
+        }
+
+        return expiration switch
+        {
+            null => "n/a",
+            { } time when time < now => Timestamps.Short(now - time) + " ago",
+            { } time => Timestamps.Short(time - now),
+        };
+    }
+
+    private static string BucketAndPrefix(string bucket, string prefix) => prefix.Length == 0 ? bucket : $"{bucket}/{prefix}";
+}

@@ -1,0 +1,17 @@
+using System.Net.Http;
+
+namespace NodeAgent.Cli.Invocation;
+
+/// <summary>An exception as the user meets it: one line and an exit code.</summary>
+internal readonly record struct Failure(int ExitCode, string Message)
+{
+    public static Failure Of(Exception exception, bool interrupted) => exception switch
+    {
+        _ when interrupted && exception is OperationCanceledException => new(Cli.ExitCode.Interrupted, "interrupted"),
+        UsageException => new(Cli.ExitCode.Usage, exception.Message),
+        CommandException command => new(command.ExitCode, command.Message),
+        UnauthorizedAccessException or IOException or HttpRequestException or TimeoutException => new(Cli.ExitCode.Failed, exception.Message),
+        AggregateException { InnerException: { } inner } => Of(inner, interrupted),
+        _ => new(Cli.ExitCode.Failed, $"unexpected: {exception.GetType().Name}: {exception.Message} (this is a fault in nodeagent; --verbose shows where)"),
+    };
+}

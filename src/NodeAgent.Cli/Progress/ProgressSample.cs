@@ -1,0 +1,11 @@
+namespace NodeAgent.Cli.Progress;
+
+/// <summary>What is known of a run at one moment. Totals grow until <see cref="TotalIsFinal"/> is true.</summary>
+internal readonly record struct ProgressSample(
+    long FilesDone,
+    long FilesTotal,
+    long BytesDone,
+    long BytesTotal,
+    bool TotalIsFinal,
+    long NewBytes,
+    string? CurrentPath);
