@@ -1,5 +1,4 @@
 using NodeAgent.Repository.Chunking;
-using NodeAgent.Repository.Tests.Hashing;
 
 namespace NodeAgent.Repository.Tests.Chunking;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace NodeAgent.Repository.Tests.Hashing;
+namespace NodeAgent.Repository.Tests;
 
 /// <summary>Randomness that a failed run can be repeated with: prints its seed, takes it from NODEAGENT_SEED.</summary>
 internal static class SeededRandom
