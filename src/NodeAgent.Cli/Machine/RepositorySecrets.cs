@@ -1,0 +1,124 @@
+using System.CommandLine;
+using System.Security.Cryptography;
+using System.Text;
+using NodeAgent.Cli.Invocation;
+using NodeAgent.Cli.Terminal;
+using NodeAgent.Repository.Crypto;
+
+namespace NodeAgent.Cli.Machine;
+
+/// <summary>Finds the repository's key or passphrase: flags before variables, and on a terminal a question at the end.</summary>
+internal static class RepositorySecrets
+{
+    /// <summary>A secret file has a line of text or 32 bytes; what is longer was named by mistake.</summary>
+    private const int MaxFileLength = 8 * 1024;
+
+    /// <summary>The caller disposes the secret, which zeroes it.</summary>
+    /// <param name="isNew">The secret is chosen now: a passphrase is asked for twice.</param>
+    /// <exception cref="UsageException">None was given, or two.</exception>
+    /// <exception cref="CommandException">The file cannot be read or holds no secret.</exception>
+    public static RepositorySecret Read(ParseResult parse, bool isNew)
+    {
+        // A flag beats every variable, so that one command can differ from what a shell has set.
+        var (keyFile, passwordFile) = (parse.GetValue(RepositoryOptions.KeyFile)!, parse.GetValue(RepositoryOptions.PasswordFile)!);
+        if (keyFile.Length > 0 && passwordFile.Length > 0)
+            throw new UsageException("--key-file and --password-file exclude each other (give one of the two)");
+        if (keyFile.Length + passwordFile.Length == 0)
+        {
+            keyFile = Environment.GetEnvironmentVariable(RepositoryOptions.KeyFileVariable) ?? "";
+            passwordFile = keyFile.Length > 0 ? "" : Environment.GetEnvironmentVariable(RepositoryOptions.PasswordFileVariable) ?? "";
+        }
+
+        if (keyFile.Length > 0)
+            return FromFile("key file", keyFile, RepositorySecret.FromKeyFile);
+        if (passwordFile.Length > 0)
+            return FromFile("password file", passwordFile, RepositorySecret.FromPassphrase);
+        if (Environment.GetEnvironmentVariable(RepositoryOptions.PasswordVariable) is { Length: > 0 } password)
+            return RepositorySecret.FromPassphrase(password);
+        if (StandardStreams.InputIsTerminal && TerminalInterop.IsTerminal(TerminalInterop.StandardError))
+            return Ask(isNew);
+        throw new UsageException($"no key is given (give --key-file or --password-file, or set {RepositoryOptions.KeyFileVariable}, {RepositoryOptions.PasswordFileVariable} or {RepositoryOptions.PasswordVariable})");
+    }
+
+    /// <summary>Writes a fresh key, readable by its owner only, and never over an existing file.</summary>
+    public static RepositorySecret Generate(string path)
+    {
+        Span<byte> key = stackalloc byte[RepositorySecret.KeyLength];
+        try
+        {
+            RandomNumberGenerator.Fill(key);
+            var options = new FileStreamOptions
+            {
+                Mode = FileMode.CreateNew,
+                Access = FileAccess.Write,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            };
+            using (var file = new FileStream(path, options))
+            {
+                file.Write(Encoding.ASCII.GetBytes(Convert.ToHexStringLower(key) + "\n"));
+                file.Flush(flushToDisk: true);
+            }
+
+            return RepositorySecret.FromKey(key);
+        }
+        catch (IOException) when (File.Exists(path))
+        {
+            throw new CommandException(ExitCode.Failed, $"key file {DisplayText.Name(path)}: it exists (name a new file, or use this key with --key-file)");
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(key);
+        }
+    }
+
+    private static RepositorySecret FromFile(string what, string path, ReadSecret read)
+    {
+        var content = new byte[MaxFileLength + 1];
+        try
+        {
+            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
+            var length = file.ReadAtLeast(content, content.Length, throwOnEndOfStream: false);
+            return length <= MaxFileLength
+                ? read(content.AsSpan(0, length))
+                : throw new InvalidDataException($"it is longer than {MaxFileLength} bytes");
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or InvalidDataException)
+        {
+            var why = exception is FileNotFoundException or DirectoryNotFoundException ? "it is not there" : exception.Message;
+            throw new CommandException(ExitCode.Failed, $"{what} {DisplayText.Name(path)}: {why}", exception);
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(content);
+        }
+    }
+
+    private static RepositorySecret Ask(bool isNew)
+    {
+        var first = ReadHidden("Passphrase of the repository: ");
+        if (isNew && ReadHidden("The same again: ") != first)
+            throw new UsageException("the two passphrases differ (nothing was done; try again)");
+        return RepositorySecret.FromPassphrase(first);
+    }
+
+    private static string ReadHidden(string prompt)
+    {
+        StandardStreams.Error.Write(prompt);
+        var text = new StringBuilder();
+        while (true)
+        {
+            var key = Console.ReadKey(intercept: true);
+            if (key.Key == ConsoleKey.Enter)
+                break;
+            if (key.Key == ConsoleKey.Backspace)
+                text.Length = Math.Max(0, text.Length - 1);
+            else if (!char.IsControl(key.KeyChar))
+                text.Append(key.KeyChar);
+        }
+
+        StandardStreams.Error.WriteLine();
+        return text.ToString();
+    }
+
+    private delegate RepositorySecret ReadSecret(ReadOnlySpan<byte> content);
+}

@@ -1,0 +1,17 @@
+namespace NodeAgent.Cli.Tests.Processes;
+
+/// <summary>What surrounds a command.</summary>
+internal sealed record CommandEnvironment
+{
+    /// <summary>A home that does not exist, so that no client config or kubeconfig is found by chance.</summary>
+    public string Home { get; init; } = "/nonexistent";
+
+    public string WorkingDirectory { get; init; } = Path.GetTempPath();
+
+    public Dictionary<string, string> Variables { get; init; } = [];
+
+    /// <summary>A program that runs dotnet in turn, as setpriv does; null for dotnet itself.</summary>
+    public string? Program { get; init; }
+
+    public string[] ProgramArguments { get; init; } = [];
+}

@@ -1,0 +1,69 @@
+using System.Diagnostics;
+using System.Text;
+
+namespace NodeAgent.Cli.Tests.Processes;
+
+/// <summary>Runs the real executable, as a user would, with an environment that holds nothing of the test machine's settings.</summary>
+internal static class NodeAgentProcess
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
+    public static string Executable { get; } = Path.Combine(AppContext.BaseDirectory, "nodeagent.dll");
+
+    public static Task<CommandResult> RunAsync(params string[] arguments) => RunAsync(new CommandEnvironment(), arguments);
+
+    public static async Task<CommandResult> RunAsync(CommandEnvironment environment, params string[] arguments)
+    {
+        using var process = Start(environment, arguments);
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = process.StandardError.ReadToEndAsync();
+        return await FinishAsync(process, output, error);
+    }
+
+    public static async Task<CommandResult> FinishAsync(Process process, Task<string> output, Task<string> error)
+    {
+        using var limit = new CancellationTokenSource(Limit);
+        try
+        {
+            await process.WaitForExitAsync(limit.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill();
+            Assert.Fail($"nodeagent did not end within {Limit.TotalSeconds} s\n{await error}");
+        }
+
+        return new CommandResult(process.ExitCode, await output, await error);
+    }
+
+    /// <summary>Starts it and returns at once. Whoever calls ends the process.</summary>
+    public static Process Start(CommandEnvironment environment, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(environment.Program ?? "dotnet")
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+            StandardOutputEncoding = Encoding.UTF8,
+            StandardErrorEncoding = Encoding.UTF8,
+            WorkingDirectory = environment.WorkingDirectory,
+        };
+        foreach (var argument in environment.ProgramArguments)
+            start.ArgumentList.Add(argument);
+        start.ArgumentList.Add(Executable);
+        foreach (var argument in arguments)
+            start.ArgumentList.Add(argument);
+        foreach (var name in start.Environment.Keys.Where(IsSetting).ToArray())
+            start.Environment.Remove(name);
+        start.Environment["HOME"] = environment.Home;
+        foreach (var (name, value) in environment.Variables)
+            start.Environment[name] = value;
+        var process = Process.Start(start)!;
+        process.StandardInput.Close();
+        return process;
+    }
+
+    private static bool IsSetting(string name) =>
+        name.StartsWith("NODEAGENT_", StringComparison.Ordinal) || name.StartsWith("VELERO_", StringComparison.Ordinal)
+        || name.StartsWith("KUBE", StringComparison.Ordinal);
+}

@@ -1,0 +1,48 @@
+using NodeAgent.Cli.Tests.Processes;
+
+namespace NodeAgent.Cli.Tests.Servers;
+
+public sealed class RestoreWaitTests
+{
+    [Fact]
+    public async Task It_waits_for_the_mark_of_every_volume_and_then_removes_them()
+    {
+        using var root = new TemporaryDirectory();
+        root.Write("data/.velero/u-1", "");
+        root.Write("data/file", "kept");
+        Directory.CreateDirectory(root["logs"]);
+        using var process = NodeAgentProcess.Start(new CommandEnvironment(), "restore-wait", "u-1", "--root", root.Path);
+        var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        var firstLine = await process.StandardError.ReadLineAsync(TestContext.Current.CancellationToken);
+        Assert.Equal("waiting for 1 of 2 volumes: logs", firstLine);
+
+        root.Write("logs/.velero/u-1", "");
+        var result = await NodeAgentProcess.FinishAsync(process, output, process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
+        result.Expect(0);
+        Assert.False(Directory.Exists(root["data/.velero"]));
+        Assert.False(Directory.Exists(root["logs/.velero"]));
+        Assert.Equal("kept", File.ReadAllText(root["data/file"]));
+    }
+
+    [Fact]
+    public async Task The_mark_of_another_restore_does_not_count()
+    {
+        using var root = new TemporaryDirectory();
+        root.Write("data/.velero/another", "");
+        using var process = NodeAgentProcess.Start(new CommandEnvironment(), "restore-wait", "u-1", "--root", root.Path);
+        var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        Assert.Equal("waiting for 1 of 1 volumes: data", await process.StandardError.ReadLineAsync(TestContext.Current.CancellationToken));
+        Signals.Send(process.Id, Signals.Terminate);
+        var result = await NodeAgentProcess.FinishAsync(process, output, process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
+        result.ExpectError(130, "interrupted");
+        Assert.True(File.Exists(root["data/.velero/another"]));
+    }
+
+    [Theory]
+    [InlineData]
+    [InlineData("a/b")]
+    [InlineData("..")]
+    [InlineData("u", "extra")]
+    public async Task A_bad_UID_is_refused(params string[] arguments) =>
+        (await NodeAgentProcess.RunAsync(["restore-wait", .. arguments])).ExpectError(2, "expected the UID of a restore");
+}
