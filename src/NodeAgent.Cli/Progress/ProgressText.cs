@@ -8,7 +8,7 @@ namespace NodeAgent.Cli.Progress;
 /// <summary>The words and the bar of the progress display.</summary>
 internal static class ProgressText
 {
-    private const string Eighths = " ▏▎▍▌▋▊▉█";
+    private const string Eighths = "░▏▎▍▌▋▊▉█";
 
     /// <summary>Bar, share, bytes, files, rate and time left in at most so many columns; the bar takes what the words leave.</summary>
     public static string LiveLine(ProgressSample sample, TimeSpan elapsed, RateEstimator rate, int columns)

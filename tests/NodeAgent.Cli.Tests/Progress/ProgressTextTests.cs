@@ -1,0 +1,60 @@
+using NodeAgent.Cli.Progress;
+using NodeAgent.Cli.Terminal;
+
+namespace NodeAgent.Cli.Tests.Progress;
+
+public sealed class ProgressTextTests
+{
+    private static readonly ProgressSample Halfway = new(1234, 50_000, 1L << 30, 2L << 30, true, 0, "/data/file");
+
+    [Fact]
+    public void The_line_shows_share_amounts_rate_and_time_left()
+    {
+        var rate = Rate(TimeSpan.FromSeconds(10), 1L << 30);
+        Assert.Equal(
+            "███████████████░░░░░░░░░░░░░░░   50%  0:10  1.0 GiB of 2.0 GiB, 1,234 of 50,000 files, 102.4 MiB/s, 0:10 left",
+            ProgressText.LiveLine(Halfway, TimeSpan.FromSeconds(10), rate, 120));
+    }
+
+    [Fact]
+    public void A_narrow_terminal_loses_the_bar_and_never_wraps()
+    {
+        var rate = Rate(TimeSpan.FromSeconds(10), 1L << 30);
+        for (var columns = 20; columns < 140; columns++)
+            Assert.True(DisplayText.Width(ProgressText.LiveLine(Halfway, TimeSpan.FromSeconds(10), rate, columns)) <= columns);
+        Assert.DoesNotContain("█", ProgressText.LiveLine(Halfway, TimeSpan.FromSeconds(10), rate, 60), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Totals_are_not_shown_before_they_are_final()
+    {
+        var sample = Halfway with { TotalIsFinal = false };
+        Assert.Equal("0:10  1.0 GiB, 1,234 files", ProgressText.LiveLine(sample, TimeSpan.FromSeconds(10), new RateEstimator(), 120));
+    }
+
+    [Fact]
+    public void A_hundred_percent_is_shown_only_at_the_end()
+    {
+        var almost = Halfway with { BytesDone = (2L << 30) - 1 };
+        Assert.Contains(" 99%", ProgressText.LiveLine(almost, TimeSpan.FromSeconds(10), new RateEstimator(), 120), StringComparison.Ordinal);
+        var done = Halfway with { BytesDone = 2L << 30 };
+        Assert.Contains("100%", ProgressText.LiveLine(done, TimeSpan.FromSeconds(10), new RateEstimator(), 120), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_rate_forgets_what_was_long_ago()
+    {
+        var rate = new RateEstimator();
+        for (var second = 0; second <= 60; second++)
+            rate.Add(TimeSpan.FromSeconds(second), second <= 30 ? second * 1000L : 30_000 + ((second - 30) * 10L));
+        Assert.InRange(rate.BytesPerSecond, 9, 11);
+    }
+
+    private static RateEstimator Rate(TimeSpan at, long bytes)
+    {
+        var rate = new RateEstimator();
+        rate.Add(TimeSpan.Zero, 0);
+        rate.Add(at, bytes);
+        return rate;
+    }
+}
