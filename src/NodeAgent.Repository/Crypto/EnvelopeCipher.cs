@@ -110,6 +110,8 @@ public sealed class EnvelopeCipher : IDisposable
     {
         if (!_canSeal)
             throw new InvalidOperationException("a session opened for reading cannot seal: its used counters are not known");
+        if (!Enum.IsDefined(type))
+            throw new ArgumentOutOfRangeException(nameof(type), type, "unknown envelope type");
         if (destination.Length - Overhead < payload.Length)
             throw new ArgumentException($"the envelope takes {payload.Length + Overhead} bytes, the destination has {destination.Length}", nameof(destination));
 

@@ -38,6 +38,7 @@ internal static class Blake3Compression
     ];
 
     /// <summary>Compresses one 64-byte block and writes the 16 output words: the first 8 are the chaining value.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Compress(
         ReadOnlySpan<uint> chainingValue, ReadOnlySpan<byte> block, uint blockLength, ulong counter, uint flags, Span<uint> output)
     {

@@ -47,6 +47,7 @@ internal readonly struct Lanes128 : ILaneOperations<Vector128<uint>>
         ? Avx512F.VL.RotateRight(value, 7)
         : (value >>> 7) | (value << 25);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void LoadMessage(ref byte source, nuint stride, ref Vector128<uint> message)
     {
         for (nuint part = 0; part < 4; part++)
@@ -61,6 +62,7 @@ internal readonly struct Lanes128 : ILaneOperations<Vector128<uint>>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void StoreChaining(ref Vector128<uint> chaining, ref uint output)
     {
         for (nuint half = 0; half < 2; half++)

@@ -46,6 +46,7 @@ internal readonly struct Lanes256 : ILaneOperations<Vector256<uint>>
         ? Avx512F.VL.RotateRight(value, 7)
         : (value >>> 7) | (value << 25);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void LoadMessage(ref byte source, nuint stride, ref Vector256<uint> message)
     {
         for (nuint half = 0; half < 2; half++)
@@ -64,6 +65,7 @@ internal readonly struct Lanes256 : ILaneOperations<Vector256<uint>>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void StoreChaining(ref Vector256<uint> chaining, ref uint output)
     {
         Transpose(ref chaining);

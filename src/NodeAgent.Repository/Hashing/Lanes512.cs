@@ -38,6 +38,7 @@ internal readonly struct Lanes512 : ILaneOperations<Vector512<uint>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<uint> RotateRight7(Vector512<uint> value) => Avx512F.RotateRight(value, 7);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void LoadMessage(ref byte source, nuint stride, ref Vector512<uint> message)
     {
         // Four by four words first, within each quarter of a vector: quarter q of rows 4i..4i+3 becomes words 4q..4q+3 of
@@ -69,6 +70,7 @@ internal readonly struct Lanes512 : ILaneOperations<Vector512<uint>>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void StoreChaining(ref Vector512<uint> chaining, ref uint output)
     {
         // Words 0..3 and 4..7 of four lanes at a time: the same four-by-four steps, half as wide as a message.

@@ -179,9 +179,29 @@ public sealed class EnvelopeCipherTests : IDisposable
         using EnvelopeCipher cipher = EnvelopeCipher.CreateSession(_keys, RepositoryId, CipherSuite.Aes256Gcm);
         Assert.Throws<ArgumentException>(() => cipher.Seal(EnvelopeType.DataChunk, false, 3, "abc"u8, [], new byte[42]));
         Assert.Throws<ArgumentException>(() => cipher.Seal(EnvelopeType.DataChunk, false, 3, "abc"u8, new byte[257], new byte[43]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => cipher.Seal((EnvelopeType)10, false, 3, "abc"u8, [], new byte[43]));
         Assert.Throws<ArgumentException>(() => EnvelopeCipher.CreateSession(_keys, new byte[15], CipherSuite.Aes256Gcm));
         var envelope = Seal(cipher, EnvelopeType.DataChunk, false, 3, "abc"u8, []);
         Assert.Throws<ArgumentException>(() => cipher.Open(envelope, [], new byte[10]));
+    }
+
+    [Fact]
+    public void Sealing_and_opening_allocate_nothing()
+    {
+        using EnvelopeCipher cipher = EnvelopeCipher.CreateSession(_keys, RepositoryId, CipherSuite.Aes256Gcm);
+        var envelope = new byte[1000 + EnvelopeCipher.Overhead];
+        var destination = new byte[1000 + EnvelopeCipher.InnerHeaderLength];
+        long AllocatedByOneRun()
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            cipher.Seal(EnvelopeType.DataChunk, false, 1000, destination.AsSpan(0, 1000), ChunkData, envelope);
+            cipher.Open(envelope, ChunkData, destination);
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
+
+        // The first run makes the pooled ciphers.
+        Assert.NotEqual(0, AllocatedByOneRun());
+        Assert.Equal(0, AllocatedByOneRun());
     }
 
     [Fact]

@@ -84,16 +84,22 @@ public sealed class RootKeysTests
             var mutated = sound[..random.Next(sound.Length + 1)];
             if (mutated.Length > 0)
                 mutated[random.Next(Math.Min(mutated.Length, 4))] = (byte)random.Next(256);
+            RootKeys parsed;
             try
             {
-                RootKeys.Parse(mutated).Dispose();
+                parsed = RootKeys.Parse(mutated);
             }
             catch (InvalidDataException)
             {
                 continue;
             }
 
-            Assert.Equal(sound.Length, mutated.Length);
+            using (parsed)
+            {
+                var again = new byte[parsed.SerializedLength];
+                parsed.Serialize(again);
+                Assert.Equal(mutated, again);
+            }
         }
     }
 
