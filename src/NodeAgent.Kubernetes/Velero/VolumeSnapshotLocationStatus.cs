@@ -1,0 +1,8 @@
+namespace NodeAgent.Kubernetes.Velero;
+
+/// <summary>State of a snapshot location.</summary>
+public sealed record VolumeSnapshotLocationStatus
+{
+    /// <summary>Whether the location can be used.</summary>
+    public string? Phase { get; init; }
+}
