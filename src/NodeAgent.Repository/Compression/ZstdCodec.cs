@@ -53,7 +53,7 @@ public sealed class ZstdCodec : IDisposable
     /// least 3 % smaller than <paramref name="source"/>, which is then to be stored as it is.
     /// </summary>
     /// <param name="source">The plain bytes.</param>
-    /// <param name="destination">At least 97 % of the source's length is ever used; its content is undefined after 0.</param>
+    /// <param name="destination">At most 97 % of the source's length is used; with less room, what does not fit counts as not worth it. Its content is undefined after 0.</param>
     /// <param name="level">From <see cref="MinLevel"/> to <see cref="MaxLevel"/>.</param>
     public int Compress(ReadOnlySpan<byte> source, Span<byte> destination, int level)
     {
