@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace NodeAgent.Cli.Tests;
 
 /// <summary>A directory of one test, gone afterwards.</summary>
@@ -15,14 +17,17 @@ internal sealed class TemporaryDirectory : IDisposable
         return path;
     }
 
+    /// <summary>By rm, since .NET cannot name a file whose name is no UTF-8.</summary>
     public void Dispose()
     {
-        foreach (var directory in Directory.EnumerateDirectories(Path, "*", SearchOption.AllDirectories))
-        {
-            if ((File.GetAttributes(directory) & FileAttributes.ReparsePoint) == 0)
-                File.SetUnixFileMode(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        }
+        Run("chmod", "-R", "u+rwX", Path);
+        Run("rm", "-rf", Path);
+    }
 
-        Directory.Delete(Path, recursive: true);
+    private static void Run(string program, params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
+        process.StandardError.ReadToEnd();
+        process.WaitForExit();
     }
 }

@@ -10,6 +10,9 @@ internal static class Ansi
     public const string Dim = "\e[2m";
     public const string Reset = "\e[0m";
 
-    /// <summary>Moves up so many lines and clears from there to the end of the screen.</summary>
-    public static string EraseLinesAbove(int lines) => string.Create(CultureInfo.InvariantCulture, $"\e[{lines}A\r\e[0J");
+    public const string EraseToEndOfLine = "\e[K";
+    public const string EraseToEndOfScreen = "\e[0J";
+
+    /// <summary>The start of the line so many lines up.</summary>
+    public static string Up(int lines) => string.Create(CultureInfo.InvariantCulture, $"\e[{lines}A\r");
 }

@@ -68,8 +68,11 @@ internal sealed class ProgressDisplay : IAsyncDisposable
             Erase();
             if (_mode == ProgressMode.Live)
                 StandardStreams.Error.Write(Ansi.ShowCursor);
-            else if (_mode == ProgressMode.Json && _latest is { } sample)
-                WriteJson(sample, Elapsed);
+            else if (_mode == ProgressMode.Json && _latest is { } final)
+                WriteJson(final, Elapsed);
+            // A run that was too short for a line needs no last one either.
+            else if (_mode == ProgressMode.Lines && _latest is { } last && Elapsed >= FirstLineAfter)
+                StandardStreams.Error.WriteLine(Line(last, Elapsed));
         }
 
         _stop.Dispose();
@@ -99,7 +102,6 @@ internal sealed class ProgressDisplay : IAsyncDisposable
         _rate.Add(elapsed, sample.BytesDone);
         if (_mode == ProgressMode.Live)
         {
-            Erase();
             Draw();
         }
         else if (elapsed >= _nextLine)
@@ -117,10 +119,10 @@ internal sealed class ProgressDisplay : IAsyncDisposable
         if (_latest is not { } sample)
             return;
         var columns = Math.Max(20, (TerminalInterop.WidthOf(TerminalInterop.StandardError) ?? 80) - 1);
-        var text = new StringBuilder();
-        var first = ProgressText.LiveLine(sample, Elapsed, _rate, columns);
-        text.Append(first).Append('\n');
-        text.Append(Ansi.Dim).Append(DisplayText.FitLeft(DisplayText.Name(sample.CurrentPath ?? ""), columns)).Append(Ansi.Reset).Append('\n');
+        // One write, over the old lines: erased and written apart, the display would flicker.
+        var text = new StringBuilder(_linesOnScreen > 0 ? Ansi.Up(_linesOnScreen) : "");
+        text.Append(ProgressText.LiveLine(sample, Elapsed, _rate, columns)).Append(Ansi.EraseToEndOfLine).Append('\n');
+        text.Append(Ansi.Dim).Append(DisplayText.FitLeft(DisplayText.Name(sample.CurrentPath ?? ""), columns)).Append(Ansi.Reset).Append(Ansi.EraseToEndOfLine).Append('\n');
         StandardStreams.Error.Write(text.ToString());
         _linesOnScreen = 2;
     }
@@ -129,7 +131,7 @@ internal sealed class ProgressDisplay : IAsyncDisposable
     {
         if (_linesOnScreen == 0)
             return;
-        StandardStreams.Error.Write(Ansi.EraseLinesAbove(_linesOnScreen));
+        StandardStreams.Error.Write(Ansi.Up(_linesOnScreen) + Ansi.EraseToEndOfScreen);
         _linesOnScreen = 0;
     }
 
