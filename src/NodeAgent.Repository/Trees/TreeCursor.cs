@@ -117,26 +117,11 @@ public sealed class TreeCursor
         var leaf = _leaf;
         if (leaf is null)
             return false;
-        var reader = leaf.Reader();
-        if (leaf.IsInline ? reader.AtEnd : leaf.Remaining == 0)
-        {
-            if (!reader.AtEnd)
-                reader.Fail("bytes follow the last entry of a page");
-            if (!leaf.LastName.IsEmpty && !leaf.LastName.Span.SequenceEqual(leaf.LowerBound.Span))
-                reader.Fail("the last name differs from what the page above says");
-            return false;
-        }
-        var start = reader.Position;
+        // A failed read leaves half the fields of another entry.
         HasCurrent = false;
-        TreeEntryReader.Read(ref reader, leaf.Previous, allowNameless: false, out _fields);
-        var name = leaf.Bytes.Slice(_fields.NameStart, _fields.NameLength);
-        if (name.Span.SequenceCompareTo(leaf.LowerBound.Span) <= 0)
-            reader.FailAt(start, "names are not in ascending order");
-        leaf.LowerBound = name;
-        leaf.Position = reader.Position;
-        leaf.Previous = _fields.Base;
-        leaf.Remaining--;
-        _name = name;
+        if (!leaf.TryReadEntry(out _fields))
+            return false;
+        _name = leaf.LowerBound;
         HasCurrent = true;
         return true;
     }

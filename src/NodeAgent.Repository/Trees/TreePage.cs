@@ -92,6 +92,31 @@ internal sealed class TreePage
         return child;
     }
 
+    /// <summary>Reads and checks the next entry of a page of level 0 or an inline list; false, with the end checked, after the last.</summary>
+    public bool TryReadEntry(out EntryFields fields)
+    {
+        var reader = Reader();
+        if (IsInline ? reader.AtEnd : Remaining == 0)
+        {
+            if (!reader.AtEnd)
+                reader.Fail("bytes follow the last entry of a page");
+            if (!LastName.IsEmpty && !LastName.Span.SequenceEqual(LowerBound.Span))
+                reader.Fail("the last name differs from what the page above says");
+            fields = default;
+            return false;
+        }
+        var start = reader.Position;
+        TreeEntryReader.Read(ref reader, Previous, allowNameless: false, out fields);
+        var name = Bytes.Slice(fields.NameStart, fields.NameLength);
+        if (name.Span.SequenceCompareTo(LowerBound.Span) <= 0)
+            reader.FailAt(start, "names are not in ascending order");
+        LowerBound = name;
+        Position = reader.Position;
+        Previous = fields.Base;
+        Remaining--;
+        return true;
+    }
+
     private static void CheckChildren(PlaintextReader reader, ulong count, ReadOnlySpan<byte> lowerBound, ReadOnlySpan<byte> lastName, ulong? entriesBelow)
     {
         ulong sum = 0;

@@ -1,4 +1,3 @@
-using System.Globalization;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Trees;
 
@@ -8,15 +7,7 @@ namespace NodeAgent.Repository.Tests.Trees;
 internal sealed class EntryGenerator
 {
     private static readonly long[] Seconds = [0, 1, -1, 1_700_000_000, long.MaxValue, long.MinValue, int.MinValue, 253402300800];
-    private readonly Random _random;
-
-    public EntryGenerator()
-    {
-        var text = Environment.GetEnvironmentVariable("NODEAGENT_SEED");
-        var seed = text is null ? Random.Shared.Next() : int.Parse(text, CultureInfo.InvariantCulture);
-        TestContext.Current.TestOutputHelper?.WriteLine($"NODEAGENT_SEED={seed}");
-        _random = new Random(seed);
-    }
+    private readonly Random _random = SeededRandom.Create();
 
     public Random Random => _random;
 
