@@ -61,4 +61,29 @@ public sealed class SnapshotManifestTests
         var exception = Assert.Throws<RepositoryFormatException>(() => SnapshotManifest.Parse(Encoding.UTF8.GetBytes(json), "snap/x"));
         Assert.Equal("snap/x", exception.ObjectKey);
     }
+
+    [Fact]
+    public void Mutated_json_is_read_or_refused()
+    {
+        var random = SeededRandom.Create();
+        var json = Example.ToJson();
+        var refused = 0;
+        for (var round = 0; round < 2000; round++)
+        {
+            var bytes = json.ToArray();
+            for (var flips = random.Next(1, 4); flips > 0; flips--)
+                bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            try
+            {
+                SnapshotManifest.Parse(bytes, "snap/x");
+            }
+            catch (RepositoryFormatException)
+            {
+                refused++;
+            }
+            Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 256 << 10);
+        }
+        Assert.InRange(refused, 500, 1999);
+    }
 }

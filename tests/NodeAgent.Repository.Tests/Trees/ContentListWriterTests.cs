@@ -58,6 +58,52 @@ public sealed class ContentListWriterTests
         await Assert.ThrowsAsync<RepositoryFormatException>(() => ReadAsync(content with { Level = content.Level + 1 }));
     }
 
+    [Fact]
+    public async Task Mutated_lists_and_root_entries_are_read_or_refused_and_never_allocate_much()
+    {
+        var generator = new EntryGenerator();
+        using var writer = new ContentListWriter(_shelf.StoreAsync);
+        await WriteAsync(writer, generator.Items(300));
+        var lists = _shelf.Chunks.Values.ToList();
+        var root = RootEntry.Encode(EntryGenerator.Directory().WithDirectory(new PagedDirectory(generator.Chunk(), 2)));
+        var refused = 0;
+        for (var round = 0; round < 3000; round++)
+        {
+            var isList = round % 2 == 0;
+            var bytes = (isList ? lists[generator.Random.Next(lists.Count)] : root).ToArray();
+            // Lists are mostly ids, where any byte will do: their first bytes are what can be wrong.
+            bytes[generator.Random.Next(Math.Min(bytes.Length, 40))] = (byte)generator.Random.Next(256);
+            bytes = generator.Random.Next(4) == 0 ? bytes[..generator.Random.Next(bytes.Length)] : bytes;
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            try
+            {
+                if (isList)
+                    Walk(bytes);
+                else
+                    RootEntry.Decode(bytes);
+            }
+            catch (RepositoryFormatException)
+            {
+                refused++;
+            }
+            Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 64 << 10);
+        }
+        Assert.InRange(refused, 300, 2999);
+    }
+
+    private static void Walk(byte[] bytes)
+    {
+        var level = bytes.Length > 2 ? bytes[2] : 0;
+        var page = new ListPage(bytes, default, level, long.MaxValue);
+        while (page.Remaining > 0)
+        {
+            if (level == 0)
+                page.ReadItem();
+            else
+                page.ReadChild();
+        }
+    }
+
     private static async Task<FileContent> WriteAsync(ContentListWriter writer, List<ContentItem> items)
     {
         foreach (var item in items)

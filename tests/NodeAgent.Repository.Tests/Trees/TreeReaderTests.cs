@@ -46,7 +46,9 @@ public sealed class TreeReaderTests
                     Assert.True(cursor.Name.SequenceEqual(entries[i + 1].Name.Span));
                 }
             }
-            Assert.False(await cursor.SeekAsync(Enumerable.Repeat((byte)0xFF, 255).ToArray(), TestContext.Current.CancellationToken) && cursor.HasCurrent && step == 250);
+            Assert.False(await cursor.SeekAsync(Enumerable.Repeat((byte)0xFF, 255).ToArray(), TestContext.Current.CancellationToken));
+            Assert.False(cursor.HasCurrent);
+            Assert.False(await cursor.MoveNextAsync(TestContext.Current.CancellationToken));
         }
     }
 
