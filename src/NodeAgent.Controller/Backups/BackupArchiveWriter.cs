@@ -1,0 +1,107 @@
+using System.Formats.Tar;
+using System.IO.Compression;
+using System.Text;
+using System.Text.Json.Nodes;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Selection;
+using NodeAgent.Kubernetes;
+
+namespace NodeAgent.Controller.Backups;
+
+/// <summary>
+/// Writes a backup's objects as a gzipped tar, straight through, so that memory does not grow with the cluster. Each object
+/// is stored twice, as format 1.1.0 asks: under the plain path and under its version.
+/// </summary>
+internal sealed class BackupArchiveWriter : IAsyncDisposable
+{
+    public const string FormatVersion = "1.1.0";
+
+    private readonly FileStream _file;
+    private readonly GZipStream _gzip;
+    private readonly TarWriter _tar;
+    private readonly DateTimeOffset _now;
+    private readonly SortedDictionary<string, SortedSet<string>> _resources = new(StringComparer.Ordinal);
+    private bool _finished;
+
+    private BackupArchiveWriter(FileStream file, DateTimeOffset now)
+    {
+        _file = file;
+        _gzip = new GZipStream(file, CompressionLevel.Optimal, leaveOpen: true);
+        _tar = new TarWriter(_gzip, TarEntryFormat.Pax, leaveOpen: true);
+        _now = now;
+    }
+
+    public int Count { get; private set; }
+
+    public static async Task<BackupArchiveWriter> CreateAsync(string workDirectory, DateTimeOffset now, CancellationToken cancellation)
+    {
+        var path = Path.Combine(workDirectory, Path.GetRandomFileName());
+        var writer = new BackupArchiveWriter(
+            new FileStream(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 64 * 1024, FileOptions.DeleteOnClose), now);
+        await writer.WriteAsync("metadata/version", Encoding.UTF8.GetBytes(FormatVersion + "\n"), cancellation);
+        return writer;
+    }
+
+    /// <summary>Adds an object. Throws <see cref="InvalidDataException"/> for a name that would leave the archive's folders.</summary>
+    public async Task AddAsync(ResourceKind kind, JsonObject item, CancellationToken cancellation)
+    {
+        var (ns, name) = (item.Namespace(), item.Name());
+        // Names of some types may hold what a DNS name may not, such as the colon of system roles; only path parts are refused.
+        if (name.Length == 0 || name is "." or ".." || name.Contains('/') || (ns.Length > 0 && !ObjectName.IsValid(ns)))
+        {
+            throw new InvalidDataException($"{kind.GroupResource} \"{ns}/{name}\": the name cannot be a file of the archive");
+        }
+
+        var scope = ns.Length == 0 ? "cluster" : $"namespaces/{ns}";
+        var content = Encoding.UTF8.GetBytes(item.ToJsonString());
+        await WriteAsync($"resources/{kind.GroupResource}/{scope}/{name}.json", content, cancellation);
+        await WriteAsync($"resources/{kind.GroupResource}/{kind.Version}-preferredversion/{scope}/{name}.json", content, cancellation);
+        var key = $"{item.Text("apiVersion") ?? kind.ApiVersion}/{item.Text("kind") ?? kind.Kind}";
+        if (!_resources.TryGetValue(key, out var names)) _resources[key] = names = new SortedSet<string>(StringComparer.Ordinal);
+        names.Add(KubeObject.Qualify(ns, name));
+        Count++;
+    }
+
+    /// <summary>The resource list file: apiVersion/Kind to the sorted names of what was taken.</summary>
+    public JsonObject ResourceList()
+    {
+        var list = new JsonObject();
+        foreach (var (key, names) in _resources) list[key] = new JsonArray([.. names.Select(n => (JsonNode)n)]);
+        return list;
+    }
+
+    /// <summary>Ends the archive and gives its content, valid until this object is disposed. Nothing can be added afterwards.</summary>
+    public async Task<Stream> FinishAsync()
+    {
+        await CloseAsync();
+        _file.Position = 0;
+        return _file;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await CloseAsync();
+        await _file.DisposeAsync();
+    }
+
+    private async Task CloseAsync()
+    {
+        if (_finished) return;
+        _finished = true;
+        await _tar.DisposeAsync();
+        await _gzip.DisposeAsync();
+    }
+
+    private async Task WriteAsync(string path, byte[] content, CancellationToken cancellation)
+    {
+        using var data = new MemoryStream(content, writable: false);
+        var entry = new PaxTarEntry(TarEntryType.RegularFile, path)
+        {
+            DataStream = data,
+            Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute
+                | UnixFileMode.OtherRead | UnixFileMode.OtherExecute,
+            ModificationTime = _now,
+        };
+        await _tar.WriteEntryAsync(entry, cancellation);
+    }
+}

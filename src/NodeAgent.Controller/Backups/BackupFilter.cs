@@ -1,0 +1,96 @@
+using System.Text.Json.Nodes;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Selection;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller.Backups;
+
+/// <summary>Which resource types, namespaces and objects a backup takes: the older filters or the scoped ones, never both.</summary>
+internal sealed class BackupFilter
+{
+    private readonly BackupSpec _spec;
+    private readonly bool _scoped;
+    private readonly IncludesExcludes _resources;
+    private readonly IncludesExcludes _cluster;
+    private readonly IncludesExcludes _namespaced;
+
+    /// <param name="namespaces">The namespaces of the cluster that the spec's patterns came to; null means all.</param>
+    public BackupFilter(BackupSpec spec, ResourceNames names, IReadOnlySet<string>? namespaces, IReadOnlyList<string> excludedNamespaces)
+    {
+        _spec = spec;
+        _scoped = HasScoped(spec);
+        _resources = names.Resolve(spec.IncludedResources, spec.ExcludedResources);
+        _cluster = names.Resolve(spec.IncludedClusterScopedResources, spec.ExcludedClusterScopedResources);
+        _namespaced = names.Resolve(spec.IncludedNamespaceScopedResources, spec.ExcludedNamespaceScopedResources);
+        Labels = new LabelSelectors(spec.LabelSelector, spec.OrLabelSelectors);
+        Namespaces = namespaces;
+        ExcludedNamespaces = new IncludesExcludes(null, excludedNamespaces);
+    }
+
+    public LabelSelectors Labels { get; }
+
+    public IReadOnlySet<string>? Namespaces { get; }
+
+    public IncludesExcludes ExcludedNamespaces { get; }
+
+    public bool TakesAllNamespaces => Namespaces is null && ExcludedNamespaces.Excludes.Count == 0;
+
+    public static IEnumerable<string> Problems(BackupSpec spec)
+    {
+        var old = spec.IncludedResources is { Count: > 0 } || spec.ExcludedResources is { Count: > 0 } || spec.IncludeClusterResources is not null;
+        if (old && HasScoped(spec))
+        {
+            yield return "the scoped resource filters cannot be combined with includedResources, excludedResources or includeClusterResources";
+        }
+
+        var problems = new IncludesExcludes(spec.IncludedNamespaces, spec.ExcludedNamespaces).Problems("namespaces")
+            .Concat(new IncludesExcludes(spec.IncludedResources, spec.ExcludedResources).Problems("resources"))
+            .Concat(new IncludesExcludes(spec.IncludedClusterScopedResources, null).Problems("cluster-scoped resources"))
+            .Concat(new IncludesExcludes(spec.IncludedNamespaceScopedResources, null).Problems("namespace-scoped resources"))
+            .Concat(LabelSelectors.Problems(spec.LabelSelector, spec.OrLabelSelectors));
+        foreach (var problem in problems) yield return problem;
+        var namespaces = (spec.IncludedNamespaces ?? []).Concat(spec.ExcludedNamespaces ?? []);
+        foreach (var name in namespaces.Where(n => !n.Contains('*') && !n.Contains('?') && !ObjectName.IsValid(n)))
+        {
+            yield return $"namespaces: \"{name}\" is no name of a namespace and no wildcard";
+        }
+    }
+
+    /// <summary>Whether all objects of the type are looked through. Namespaces have rules of their own and are not asked about.</summary>
+    public bool TakesType(ResourceKind kind)
+    {
+        if (_scoped)
+        {
+            if (kind.Namespaced) return !_namespaced.Excludes.Contains("*") && _namespaced.ShouldInclude(kind.GroupResource);
+            if (_cluster.IsExcludedByName(kind.GroupResource)) return false;
+            if (_cluster.IsIncludedByName(kind.GroupResource)) return true;
+            // With nothing said about the cluster's types, all are taken only by a backup that takes everything.
+            return _cluster.Includes.Count == 0 && _cluster.Excludes.Count == 0 && TakesAllNamespaces && _namespaced.IncludesEverything && Labels.IsEmpty;
+        }
+
+        if (!_resources.ShouldInclude(kind.GroupResource)) return false;
+        return kind.Namespaced || (_spec.IncludeClusterResources ?? TakesAllNamespaces);
+    }
+
+    /// <summary>Whether an object of the type may come in because another that is taken refers to it.</summary>
+    public bool AdmitsRelated(ResourceKind kind)
+    {
+        if (_scoped) return kind.Namespaced ? TakesType(kind) : !_cluster.IsExcludedByName(kind.GroupResource);
+        return _resources.ShouldInclude(kind.GroupResource) && (kind.Namespaced || _spec.IncludeClusterResources != false);
+    }
+
+    /// <summary>Whether definitions of custom resources come along with their objects.</summary>
+    public bool AdmitsDefinitions =>
+        _scoped
+            ? !_cluster.IsExcludedByName(WellKnown.CustomResourceDefinitions.GroupResource)
+            : _spec.IncludeClusterResources != false && !_resources.IsExcludedByName(WellKnown.CustomResourceDefinitions.GroupResource);
+
+    public bool TakesNamespace(string ns) => (Namespaces is null || Namespaces.Contains(ns)) && !ExcludedNamespaces.IsExcludedByName(ns);
+
+    public static bool IsMarkedExcluded(JsonObject item) => item.Label(VeleroLabels.ExcludeFromBackup) == "true";
+
+    private static bool HasScoped(BackupSpec spec) =>
+        spec.IncludedClusterScopedResources is { Count: > 0 } || spec.ExcludedClusterScopedResources is { Count: > 0 }
+        || spec.IncludedNamespaceScopedResources is { Count: > 0 } || spec.ExcludedNamespaceScopedResources is { Count: > 0 };
+}

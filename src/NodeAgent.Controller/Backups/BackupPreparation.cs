@@ -1,0 +1,133 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Selection;
+using NodeAgent.Controller.Work;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller.Backups;
+
+/// <summary>Fills in what a backup leaves to the server and finds out whether it can be made.</summary>
+internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations locations, ControllerOptions options, TimeProvider time)
+{
+    private static readonly TimeSpan CsiSnapshotTimeout = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan ItemOperationTimeout = TimeSpan.FromHours(4);
+
+    // One resource served by two groups is taken from the first of them; these are the known pairs.
+    private static readonly (string Kept, string Dropped)[] Cohabiting =
+    [
+        ("deployments.apps", "deployments.extensions"), ("daemonsets.apps", "daemonsets.extensions"), ("replicasets.apps", "replicasets.extensions"),
+        ("networkpolicies.networking.k8s.io", "networkpolicies.extensions"), ("events", "events.events.k8s.io"),
+    ];
+
+    /// <summary>A prepared backup, or the reasons why there is none.</summary>
+    public async Task<(PreparedBackup? Prepared, IReadOnlyList<string> Errors)> PrepareAsync(JsonObject item, CancellationToken cancellation)
+    {
+        Backup read;
+        try
+        {
+            read = item.Deserialize(VeleroJsonContext.Default.Backup)!;
+        }
+        catch (JsonException e)
+        {
+            return (null, [$"the object is malformed at {e.Path}: {e.Message}"]);
+        }
+
+        var errors = new List<string>();
+        if (!ObjectName.IsValid(item.Name())) errors.Add($"\"{item.Name()}\" is no valid name of a backup");
+        if (read.Spec.Ttl < TimeSpan.Zero) errors.Add($"spec.ttl: {GoDuration.Format(read.Spec.Ttl.Value)} is negative");
+        errors.AddRange(BackupFilter.Problems(read.Spec));
+        if (read.Spec.ResourcePolicy is not null) errors.Add("spec.resourcePolicy: volume policies are not supported yet; remove it and use the pods' annotations");
+        if (read.Spec.SnapshotMoveData == true) errors.Add("spec.snapshotMoveData: moving snapshot data is not supported; use defaultVolumesToFsBackup");
+        var location = await locations.FindAsync(read.Spec.StorageLocation, cancellation);
+        if (StorageLocations.ProblemOf(location, read.Spec.StorageLocation, forWriting: true) is { } problem) errors.Add(problem);
+        if (errors.Count > 0) return (null, errors);
+
+        var spec = read.Spec with
+        {
+            StorageLocation = location!.Metadata.Name,
+            Ttl = read.Spec.Ttl is { } ttl && ttl > TimeSpan.Zero ? ttl : options.DefaultBackupTtl,
+            DefaultVolumesToFsBackup = read.Spec.DefaultVolumesToFsBackup ?? read.Spec.DefaultVolumesToRestic ?? options.DefaultVolumesToFsBackup,
+            CsiSnapshotTimeout = read.Spec.CsiSnapshotTimeout is { } csi && csi > TimeSpan.Zero ? csi : CsiSnapshotTimeout,
+            ItemOperationTimeout = read.Spec.ItemOperationTimeout is { } operation && operation > TimeSpan.Zero ? operation : ItemOperationTimeout,
+            SnapshotMoveData = false,
+        };
+        var bucket = StorageLocations.Open(location);
+        if (bucket.Exists(new Storage.BackupFiles(item.Name()).Metadata))
+        {
+            return (null, [$"location \"{location.Metadata.Name}\" already has a backup named \"{item.Name()}\"; choose another name or delete that one first"]);
+        }
+
+        var updated = await WriteDefaultsAsync(item, spec, location, cancellation);
+        var served = await cluster.DiscoverAsync(cancellation);
+        var (namespaces, excluded) = await ResolveNamespacesAsync(spec, cancellation);
+        return (new PreparedBackup
+        {
+            Object = updated,
+            Backup = read with { Spec = spec },
+            Location = location,
+            Bucket = bucket,
+            Filter = new BackupFilter(spec, new ResourceNames(served), namespaces, excluded),
+            Resources = InOrder(served),
+            Started = time.GetUtcNow(),
+        }, []);
+    }
+
+    /// <summary>Core first, and in it pods, claims and volumes, so that volumes are requested early; other groups as discovered.</summary>
+    private static List<ServedResource> InOrder(IReadOnlyList<ServedResource> served)
+    {
+        var present = served.Select(r => r.Kind.GroupResource).ToHashSet(StringComparer.Ordinal);
+        var dropped = Cohabiting.Where(c => present.Contains(c.Kept)).Select(c => c.Dropped).ToHashSet(StringComparer.Ordinal);
+        return [.. served
+            .Where(r => r.Verbs.Contains("list") && r.Verbs.Contains("create") && r.Verbs.Contains("get") && r.Verbs.Contains("delete"))
+            .Where(r => !dropped.Contains(r.Kind.GroupResource))
+            .OrderBy(r => r.Kind.GroupResource switch { "pods" => 0, "persistentvolumeclaims" => 1, "persistentvolumes" => 2, _ => r.Kind.Group.Length == 0 ? 3 : 4 })];
+    }
+
+    private async Task<(HashSet<string>? Included, List<string> Excluded)> ResolveNamespacesAsync(BackupSpec spec, CancellationToken cancellation)
+    {
+        var excluded = (spec.ExcludedNamespaces ?? []).ToList();
+        var all = new List<string>();
+        await foreach (var ns in cluster.ListAsync(WellKnown.Namespaces, null, null, cancellation))
+        {
+            all.Add(ns.Name());
+            if (BackupFilter.IsMarkedExcluded(ns)) excluded.Add(ns.Name());
+        }
+
+        var patterns = spec.IncludedNamespaces ?? [];
+        if (patterns.Count == 0 || patterns.Contains("*")) return (null, excluded);
+        // A name without wildcards stays although no such namespace exists: the run says that it is missing.
+        var included = patterns.SelectMany(p => p.Contains('*') || p.Contains('?') ? all.Where(n => IncludesExcludes.Matches(p, n)) : [p]);
+        return (included.ToHashSet(StringComparer.Ordinal), excluded);
+    }
+
+    private async Task<JsonObject> WriteDefaultsAsync(JsonObject item, BackupSpec spec, BackupStorageLocation location, CancellationToken cancellation)
+    {
+        var version = await cluster.VersionAsync(cancellation);
+        var patch = new JsonObject
+        {
+            ["metadata"] = new JsonObject
+            {
+                ["labels"] = new JsonObject { [VeleroLabels.StorageLocation] = VeleroLabels.ToLabelValue(location.Metadata.Name!) },
+                ["annotations"] = new JsonObject
+                {
+                    [VeleroLabels.SourceClusterGitVersion] = version.Text("gitVersion"),
+                    [VeleroLabels.SourceClusterMajorVersion] = version.Text("major"),
+                    [VeleroLabels.SourceClusterMinorVersion] = version.Text("minor"),
+                    [VeleroLabels.ResourceTimeout] = GoDuration.Format(options.ResourceTimeout),
+                },
+            },
+            ["spec"] = new JsonObject
+            {
+                ["storageLocation"] = spec.StorageLocation,
+                ["ttl"] = GoDuration.Format(spec.Ttl!.Value),
+                ["defaultVolumesToFsBackup"] = spec.DefaultVolumesToFsBackup,
+                ["csiSnapshotTimeout"] = GoDuration.Format(spec.CsiSnapshotTimeout!.Value),
+                ["itemOperationTimeout"] = GoDuration.Format(spec.ItemOperationTimeout!.Value),
+                ["snapshotMoveData"] = spec.SnapshotMoveData,
+            },
+        };
+        return await cluster.PatchAsync(VeleroResources.Backups, options.Namespace, item.Name(), patch, null, cancellation);
+    }
+}

@@ -1,0 +1,137 @@
+using System.Collections.Concurrent;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Work;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller.Backups;
+
+/// <summary>
+/// Starts backups that are new, as many at once as the options allow, and ends those whose run is gone: an InProgress backup
+/// that this process does not run was left by one that died, and nobody else would ever end it.
+/// </summary>
+internal sealed class BackupReconciler(
+    ClusterClient cluster, StorageLocations locations, AgentDirectory agents, ControllerOptions options, ControllerServices services)
+{
+    private static readonly TimeSpan QueuePoll = TimeSpan.FromSeconds(1);
+
+    private readonly ConcurrentDictionary<string, Task> _running = new(StringComparer.Ordinal);
+
+    public async Task<TimeSpan?> ReconcileAsync(JsonObject item, CancellationToken cancellation)
+    {
+        if (item.Text("metadata", "deletionTimestamp") is not null) return null;
+        switch (item.Text("status", "phase") ?? "")
+        {
+            case "" or BackupPhase.New or BackupPhase.Queued or BackupPhase.ReadyToStart:
+                return await StartAsync(item, cancellation);
+            case BackupPhase.InProgress or BackupPhase.Finalizing or BackupPhase.FinalizingPartiallyFailed
+                or BackupPhase.WaitingForPluginOperations or BackupPhase.WaitingForPluginOperationsPartiallyFailed:
+                if (!_running.ContainsKey(item.Uid())) await FailOrphanAsync(item, cancellation);
+                return null;
+            default:
+                return null;
+        }
+    }
+
+    /// <summary>Waits until no run is left; they end early when their token is cancelled.</summary>
+    public Task DrainAsync() => Task.WhenAll(_running.Values);
+
+    private async Task<TimeSpan?> StartAsync(JsonObject item, CancellationToken cancellation)
+    {
+        if (_running.ContainsKey(item.Uid())) return null;
+        if (_running.Count >= options.ConcurrentBackups)
+        {
+            if (item.Text("status", "phase") != BackupPhase.Queued) await SetStatusAsync(item, new JsonObject { ["phase"] = BackupPhase.Queued }, cancellation);
+            return QueuePoll;
+        }
+
+        var schedule = item.Label(VeleroLabels.ScheduleName) ?? "";
+        var (prepared, errors) = await new BackupPreparation(cluster, locations, options, services.Time).PrepareAsync(item, cancellation);
+        if (prepared is null)
+        {
+            await SetStatusAsync(item, new JsonObject
+            {
+                ["phase"] = BackupPhase.FailedValidation,
+                ["validationErrors"] = new JsonArray([.. errors.Select(e => (JsonNode)e)]),
+            }, cancellation);
+            services.Telemetry.Count("velero_backup_validation_failure_total", schedule);
+            return null;
+        }
+
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _running[item.Uid()] = ended.Task;
+        // The run lives longer than this call; it reports its own end and is awaited by DrainAsync.
+        _ = RunAsync(prepared, ended, cancellation);
+        return null;
+    }
+
+    private async Task RunAsync(PreparedBackup backup, TaskCompletionSource ended, CancellationToken cancellation)
+    {
+        var telemetry = services.Telemetry;
+        telemetry.Count("velero_backup_attempt_total", backup.Schedule);
+        var run = new BackupRun(cluster, options, agents, services.Time, backup);
+        var phase = BackupPhase.Failed;
+        try
+        {
+            phase = await run.ExecuteAsync(cancellation);
+        }
+        catch (Exception e)
+        {
+            // The top of a run: whatever went wrong, the object must say so.
+            services.Log.RunFailed("backup", backup.Name, e);
+            var reason = e is OperationCanceledException && cancellation.IsCancellationRequested ? "the controller was stopped while the backup ran" : e.Message;
+            await TryFailAsync(backup.Object, reason);
+        }
+        finally
+        {
+            _running.TryRemove(backup.Uid, out _);
+            ended.SetResult();
+        }
+
+        telemetry.Count(
+            phase switch
+            {
+                BackupPhase.Completed => "velero_backup_success_total",
+                BackupPhase.PartiallyFailed => "velero_backup_partial_failure_total",
+                _ => "velero_backup_failure_total",
+            },
+            backup.Schedule);
+        if (run.Warnings > 0) telemetry.Count("velero_backup_warning_total", backup.Schedule);
+        var now = services.Time.GetUtcNow();
+        telemetry.BackupEnded(backup.Schedule, phase == BackupPhase.Completed, now, now - backup.Started, run.ArchiveBytes, run.Items, run.Errors);
+        services.Log.Ended("backup", backup.Name, phase);
+    }
+
+    private async Task TryFailAsync(JsonObject item, string reason)
+    {
+        // The process may be stopping, so its token is not used; the time is bounded instead.
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10), services.Time);
+        try
+        {
+            await FailAsync(item, reason, limit.Token);
+        }
+        catch (Exception e) when (e is ApiException or HttpRequestException or OperationCanceledException)
+        {
+            // The next start of the controller finds the backup InProgress and ends it.
+            services.Log.RunFailed("backup", item.Name(), e);
+        }
+    }
+
+    private async Task FailOrphanAsync(JsonObject item, CancellationToken cancellation)
+    {
+        await new PodVolumeWork(cluster, options, services.Time).CancelAllAsync(VeleroResources.PodVolumeBackups, $"{VeleroLabels.BackupUid}={item.Uid()}", cancellation);
+        await FailAsync(item, $"the controller stopped while the backup was {item.Text("status", "phase")}; make a new backup", cancellation);
+        services.Telemetry.Count("velero_backup_failure_total", item.Label(VeleroLabels.ScheduleName) ?? "");
+    }
+
+    private Task FailAsync(JsonObject item, string reason, CancellationToken cancellation) => SetStatusAsync(item, new JsonObject
+    {
+        ["phase"] = BackupPhase.Failed,
+        ["failureReason"] = reason,
+        ["completionTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow()),
+    }, cancellation);
+
+    private async Task SetStatusAsync(JsonObject item, JsonObject status, CancellationToken cancellation) =>
+        await cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, item.Name(), status, cancellation);
+}

@@ -1,0 +1,142 @@
+using System.Text.Json.Nodes;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Storage;
+using NodeAgent.Controller.Work;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller.Backups;
+
+/// <summary>
+/// One backup from its start to its final phase:
+/// (1) the object says InProgress; (2) objects go into the archive and volumes are requested from the agents;
+/// (3) all volumes have ended; (4) the files are uploaded; (5) the object says how it ended.
+/// A crash before the metadata file of step 4 leaves no backup in the bucket; one after it leaves a backup whose phase there
+/// is Finalizing, which nobody takes for a complete one.
+/// </summary>
+internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options, AgentDirectory agents, TimeProvider time, PreparedBackup backup)
+{
+    private static readonly TimeSpan ProgressInterval = TimeSpan.FromSeconds(1);
+
+    private long _lastProgress;
+
+    /// <summary>Length of the uploaded archive in bytes.</summary>
+    public long ArchiveBytes { get; private set; }
+
+    public int Items { get; private set; }
+
+    public int Errors { get; private set; }
+
+    public int Warnings { get; private set; }
+
+    /// <summary>Runs the backup and returns its final phase. Throws when it failed as a whole.</summary>
+    public async Task<string> ExecuteAsync(CancellationToken cancellation)
+    {
+        var workDirectory = Path.Combine(options.WorkDirectory ?? Path.GetTempPath());
+        Directory.CreateDirectory(workDirectory);
+        using var log = new RunLog(workDirectory, $"backup={options.Namespace}/{backup.Name}", time);
+        var volumes = new PodVolumeBackups(cluster, options, agents, new PodVolumeWork(cluster, options, time), log, backup);
+        try
+        {
+            // 1. From here on the object tells that somebody works on it.
+            await SetStatusAsync(new JsonObject
+            {
+                ["phase"] = BackupPhase.InProgress,
+                ["version"] = 1,
+                ["formatVersion"] = BackupArchiveWriter.FormatVersion,
+                ["startTimestamp"] = ApiTimeConverter.Format(backup.Started),
+                ["expiration"] = ApiTimeConverter.Format(backup.Started + backup.Backup.Spec.Ttl!.Value),
+                ["queuePosition"] = null,
+            }, cancellation);
+            log.Info($"backup of {options.Namespace}/{backup.Name} into {backup.Location.Metadata.Name} begins");
+
+            // 2. Objects, and requests for the volumes of the pods among them.
+            await using var archive = await BackupArchiveWriter.CreateAsync(workDirectory, backup.Started, cancellation);
+            await new ItemCollector(cluster, backup, archive, volumes, log, count => ReportAsync(count, false, cancellation)).CollectAsync(cancellation);
+            Items = archive.Count;
+            await ReportAsync(archive.Count, true, cancellation);
+
+            // 3. The volumes, which ran while the objects were collected.
+            await volumes.WaitAsync(cancellation);
+
+            // 4. The files.
+            await SetStatusAsync(new JsonObject { ["phase"] = log.Errors > 0 ? BackupPhase.FinalizingPartiallyFailed : BackupPhase.Finalizing }, cancellation);
+            Errors = log.Errors;
+            Warnings = log.Warnings;
+            var phase = log.Errors > 0 ? BackupPhase.PartiallyFailed : BackupPhase.Completed;
+            log.Info($"{archive.Count} objects, {log.Warnings} warnings, {log.Errors} errors");
+            var status = FinalStatus(phase, archive.Count);
+            await UploadAsync(archive, volumes, log, status, cancellation);
+
+            // 5. The end.
+            await SetStatusAsync((JsonObject)status.DeepClone(), cancellation);
+            return phase;
+        }
+        catch
+        {
+            await volumes.CancelAsync(CancellationToken.None);
+            throw;
+        }
+    }
+
+    private JsonObject FinalStatus(string phase, int items) => new()
+    {
+        ["phase"] = phase,
+        ["completionTimestamp"] = ApiTimeConverter.Format(time.GetUtcNow()),
+        ["errors"] = Errors,
+        ["warnings"] = Warnings,
+        ["progress"] = new JsonObject { ["totalItems"] = items, ["itemsBackedUp"] = items },
+    };
+
+    private async Task UploadAsync(BackupArchiveWriter archive, PodVolumeBackups volumes, RunLog log, JsonObject finalStatus, CancellationToken cancellation)
+    {
+        var (bucket, files) = (backup.Bucket, backup.Files);
+        var results = log.Results();
+        await bucket.PutAsync(files.Log, log.Finish(), cancellation);
+        try
+        {
+            await bucket.PutAsync(files.Metadata, await MetadataAsync(null, cancellation), cancellation);
+            var contents = await archive.FinishAsync();
+            ArchiveBytes = contents.Length;
+            await bucket.PutAsync(files.Contents, contents, cancellation);
+            await bucket.PutAsync(files.PodVolumeBackups, GzipJson.Encode(volumes.ToFile()), cancellation);
+            await bucket.PutAsync(files.VolumeSnapshots, GzipJson.Encode(new JsonArray()), cancellation);
+            await bucket.PutAsync(files.ItemOperations, GzipJson.Encode(null), cancellation);
+            await bucket.PutAsync(files.ResourceList, GzipJson.Encode(archive.ResourceList()), cancellation);
+            await bucket.PutAsync(files.Results, GzipJson.Encode(results), cancellation);
+            await bucket.PutAsync(files.VolumeInfo, GzipJson.Encode(volumes.ToVolumeInfo()), cancellation);
+            // Last, so that the bucket never calls a backup complete whose files are not.
+            await bucket.PutAsync(files.Metadata, await MetadataAsync(finalStatus, cancellation), cancellation);
+        }
+        catch
+        {
+            // Without the metadata file there is no backup; the contents alone would only take room.
+            bucket.Delete(files.Metadata);
+            bucket.Delete(files.Contents);
+            throw;
+        }
+    }
+
+    private async Task<byte[]> MetadataAsync(JsonObject? finalStatus, CancellationToken cancellation)
+    {
+        var current = await cluster.GetAsync(VeleroResources.Backups, options.Namespace, backup.Name, cancellation)
+            ?? throw new InvalidOperationException($"the Backup object {options.Namespace}/{backup.Name} was deleted while the backup ran");
+        current.Child("metadata").Remove("managedFields");
+        foreach (var (name, value) in finalStatus ?? []) current.Child("status")[name] = value?.DeepClone();
+        return System.Text.Encoding.UTF8.GetBytes(current.ToJsonString());
+    }
+
+    private async Task ReportAsync(int count, bool always, CancellationToken cancellation)
+    {
+        if (!always && _lastProgress != 0 && time.GetElapsedTime(_lastProgress) < ProgressInterval) return;
+        _lastProgress = time.GetTimestamp();
+        await SetStatusAsync(new JsonObject { ["progress"] = new JsonObject { ["totalItems"] = count, ["itemsBackedUp"] = count } }, cancellation);
+    }
+
+    private async Task SetStatusAsync(JsonObject status, CancellationToken cancellation)
+    {
+        if (!await cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, backup.Name, status, cancellation))
+        {
+            throw new InvalidOperationException($"the Backup object {options.Namespace}/{backup.Name} was deleted while the backup ran");
+        }
+    }
+}

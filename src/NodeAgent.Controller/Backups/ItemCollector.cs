@@ -1,0 +1,166 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Work;
+using NodeAgent.Kubernetes;
+
+namespace NodeAgent.Controller.Backups;
+
+/// <summary>Walks the cluster and puts what the backup takes into its archive, and with each object those that it needs.</summary>
+internal sealed class ItemCollector(ClusterClient cluster, PreparedBackup backup, BackupArchiveWriter archive, PodVolumeBackups volumes, RunLog log, Func<int, Task> progress)
+{
+    private readonly HashSet<string> _done = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _namespacesUsed = new(StringComparer.Ordinal);
+    private readonly HashSet<ResourceKind> _typesUsed = [];
+    private readonly Dictionary<string, ServedResource> _served = backup.Resources.ToDictionary(r => r.Kind.GroupResource);
+    private List<JsonObject>? _clusterRoleBindings;
+
+    public async Task CollectAsync(CancellationToken cancellation)
+    {
+        await ReportMissingNamespacesAsync(cancellation);
+        foreach (var resource in backup.Resources.Where(r => r.Kind.GroupResource != WellKnown.Namespaces.GroupResource && backup.Filter.TakesType(r.Kind)))
+        {
+            try
+            {
+                await CollectTypeAsync(resource.Kind, cancellation);
+            }
+            catch (Exception e) when (e is ApiException or HttpRequestException)
+            {
+                log.Error(null, $"listing {resource.Kind.GroupResource}: {e.Message}");
+            }
+        }
+
+        await CollectNamespacesAsync(cancellation);
+        await CollectDefinitionsAsync(cancellation);
+    }
+
+    private async Task CollectTypeAsync(ResourceKind kind, CancellationToken cancellation)
+    {
+        // Few named namespaces are asked one by one, which spares the server and needs no right to list the whole cluster.
+        var scopes = kind.Namespaced && backup.Filter.Namespaces is { } named ? named.Where(backup.Filter.TakesNamespace).Order(StringComparer.Ordinal) : (IEnumerable<string?>)[null];
+        foreach (var ns in scopes)
+        {
+            await foreach (var item in cluster.ListAsync(kind, ns, null, cancellation))
+            {
+                if (kind.Namespaced && !backup.Filter.TakesNamespace(item.Namespace())) continue;
+                if (backup.Filter.Labels.Matches(item)) await AddAsync(kind, item, cancellation);
+            }
+        }
+    }
+
+    private async Task AddAsync(ResourceKind kind, JsonObject item, CancellationToken cancellation)
+    {
+        var id = $"{kind.GroupResource}/{item.Namespace()}/{item.Name()}";
+        if (!_done.Add(id)) return;
+        if (BackupFilter.IsMarkedExcluded(item) || item.Text("metadata", "deletionTimestamp") is not null) return;
+        try
+        {
+            if (kind == WellKnown.Pods) await volumes.RequestAsync(item, cancellation);
+            await archive.AddAsync(kind, item, cancellation);
+        }
+        catch (Exception e) when (e is ApiException or HttpRequestException or InvalidDataException)
+        {
+            log.Error(item.Namespace(), $"{kind.GroupResource} {item.QualifiedName()}: {e.Message}");
+            return;
+        }
+
+        _typesUsed.Add(kind);
+        if (kind.Namespaced) _namespacesUsed.Add(item.Namespace());
+        await progress(archive.Count);
+        await AddRelatedAsync(kind, item, cancellation);
+    }
+
+    private async Task AddRelatedAsync(ResourceKind kind, JsonObject item, CancellationToken cancellation)
+    {
+        switch (kind.GroupResource)
+        {
+            case "pods":
+                foreach (var claim in item.Objects("spec", "volumes").Select(v => v.Text("persistentVolumeClaim", "claimName")).OfType<string>())
+                {
+                    await AddByNameAsync(WellKnown.PersistentVolumeClaims, item.Namespace(), claim, cancellation);
+                }
+
+                if (item.Text("spec", "priorityClassName") is { Length: > 0 } priority) await AddByNameAsync("priorityclasses.scheduling.k8s.io", null, priority, cancellation);
+                break;
+            case "persistentvolumeclaims":
+                if (item.Text("spec", "volumeName") is { Length: > 0 } volume)
+                {
+                    if (!volumes.IsClaimTaken(item.Namespace(), item.Name())) volumes.RecordSkipped(item.Namespace(), item.Name(), volume, "its files were not asked for");
+                    await AddByNameAsync(WellKnown.PersistentVolumes, null, volume, cancellation);
+                }
+
+                break;
+            case "serviceaccounts":
+                await AddBindingsAsync(item, cancellation);
+                break;
+        }
+    }
+
+    /// <summary>A service account is of little use without the cluster roles bound to it.</summary>
+    private async Task AddBindingsAsync(JsonObject account, CancellationToken cancellation)
+    {
+        if (!_served.TryGetValue("clusterrolebindings.rbac.authorization.k8s.io", out var bindings) || !backup.Filter.AdmitsRelated(bindings.Kind)) return;
+        if (_clusterRoleBindings is null)
+        {
+            _clusterRoleBindings = [];
+            await foreach (var binding in cluster.ListAsync(bindings.Kind, null, null, cancellation)) _clusterRoleBindings.Add(binding);
+        }
+
+        foreach (var binding in _clusterRoleBindings.Where(b => b.Objects("subjects").Any(s =>
+            s.Text("kind") == "ServiceAccount" && s.Text("name") == account.Name() && s.Text("namespace") == account.Namespace())))
+        {
+            await AddAsync(bindings.Kind, binding, cancellation);
+            if (binding.Text("roleRef", "name") is { } role) await AddByNameAsync("clusterroles.rbac.authorization.k8s.io", null, role, cancellation);
+        }
+    }
+
+    private async Task AddByNameAsync(string groupResource, string? ns, string name, CancellationToken cancellation)
+    {
+        if (_served.TryGetValue(groupResource, out var resource)) await AddByNameAsync(resource.Kind, ns, name, cancellation);
+    }
+
+    private async Task AddByNameAsync(ResourceKind kind, string? ns, string name, CancellationToken cancellation)
+    {
+        if (!backup.Filter.AdmitsRelated(kind) || _done.Contains($"{kind.GroupResource}/{ns ?? ""}/{name}")) return;
+        var item = await cluster.GetAsync(kind, ns, name, cancellation);
+        if (item is null) log.Warn(ns ?? "", $"{kind.GroupResource} {KubeObject.Qualify(ns ?? "", name)} is referred to but does not exist");
+        else await AddAsync(kind, item, cancellation);
+    }
+
+    private async Task CollectNamespacesAsync(CancellationToken cancellation)
+    {
+        var filter = backup.Filter;
+        await foreach (var ns in cluster.ListAsync(WellKnown.Namespaces, null, null, cancellation))
+        {
+            var active = ns.Text("status", "phase") is null or "Active";
+            var chosen = !filter.Labels.IsEmpty && filter.TakesAllNamespaces ? filter.Labels.Matches(ns) : filter.TakesNamespace(ns.Name());
+            if (_namespacesUsed.Contains(ns.Name()) || (active && chosen && filter.AdmitsRelated(WellKnown.Namespaces))) await AddAsync(WellKnown.Namespaces, ns, cancellation);
+        }
+    }
+
+    private async Task CollectDefinitionsAsync(CancellationToken cancellation)
+    {
+        if (!backup.Filter.AdmitsDefinitions || !_served.TryGetValue(WellKnown.CustomResourceDefinitions.GroupResource, out var definitions)) return;
+        // Only groups with a dot can be defined by a custom resource definition.
+        foreach (var kind in _typesUsed.Where(k => k.Group.Contains('.')).ToList())
+        {
+            try
+            {
+                var definition = await cluster.GetAsync(definitions.Kind, null, kind.GroupResource, cancellation);
+                if (definition is not null) await AddAsync(definitions.Kind, definition, cancellation);
+            }
+            catch (ApiException e) when (e.Status != HttpStatusCode.NotFound)
+            {
+                log.Error("", $"definition of {kind.GroupResource}: {e.Message}");
+            }
+        }
+    }
+
+    private async Task ReportMissingNamespacesAsync(CancellationToken cancellation)
+    {
+        foreach (var ns in (backup.Filter.Namespaces ?? new HashSet<string>()).Order(StringComparer.Ordinal))
+        {
+            if (await cluster.GetAsync(WellKnown.Namespaces, null, ns, cancellation) is null) log.Error("", $"included namespace {ns} does not exist");
+        }
+    }
+}

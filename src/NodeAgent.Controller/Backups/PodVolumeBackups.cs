@@ -1,0 +1,217 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Work;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller.Backups;
+
+/// <summary>
+/// The volumes of one backup: requests them from the agents while pods are walked, so that they run in parallel across the
+/// nodes, and gathers what became of them. Not for concurrent use.
+/// </summary>
+internal sealed class PodVolumeBackups(ClusterClient cluster, ControllerOptions options, AgentDirectory agents, PodVolumeWork work, RunLog log, PreparedBackup backup)
+{
+    private readonly HashSet<string> _claimsTaken = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _requested = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, JsonObject> _claims = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, bool> _served = new(StringComparer.Ordinal);
+    private readonly List<JsonObject> _skipped = [];
+    private readonly HashSet<string> _claimsSkipped = new(StringComparer.Ordinal);
+    private IReadOnlyList<JsonObject> _results = [];
+
+    private string Selector => $"{VeleroLabels.BackupUid}={backup.Uid}";
+
+    /// <summary>Requests the backup of the pod's volumes that are to be taken. Volumes left out are recorded with their reason.</summary>
+    public async Task RequestAsync(JsonObject pod, CancellationToken cancellation)
+    {
+        var optOut = backup.Backup.Spec.DefaultVolumesToFsBackup == true;
+        var decisions = PodVolumeSelection.Select(pod, optOut, backup.Filter.AdmitsRelated(WellKnown.PersistentVolumeClaims));
+        foreach (var decision in decisions) await RequestAsync(pod, decision, cancellation);
+    }
+
+    /// <summary>Waits until all requested volumes have ended; those that failed are errors of the backup.</summary>
+    public async Task WaitAsync(CancellationToken cancellation)
+    {
+        var timeout = GoDuration.TryParse(backup.Object.Annotation(VeleroLabels.PodVolumeTimeout), out var own) && own > TimeSpan.Zero ? own : options.FsBackupTimeout;
+        var found = await work.WaitAsync(VeleroResources.PodVolumeBackups, Selector, _requested, timeout, log, cancellation);
+        foreach (var name in _requested.Except(found.Keys)) log.Error(null, $"pod volume backup {name} was deleted before it ended");
+        _results = [.. found.Values.OrderBy(v => v.Name(), StringComparer.Ordinal)];
+        foreach (var result in _results)
+        {
+            var what = $"volume {result.Text("spec", "volume")} of pod {result.Text("spec", "pod", "namespace")}/{result.Text("spec", "pod", "name")}";
+            var ns = result.Text("spec", "pod", "namespace");
+            var phase = result.Text("status", "phase");
+            if (phase == PodVolumePhase.Completed) log.Info($"{what}: backed up as {result.Text("status", "snapshotID")}");
+            else if (PodVolumeWork.IsFinal(result)) log.Error(ns, $"{what}: {phase}: {result.Text("status", "message") ?? "no reason given"}");
+            else log.Error(ns, $"{what}: not ended (phase {phase ?? "New"}) after its cancellation; is the agent on node {result.Text("spec", "node")} running?");
+        }
+    }
+
+    /// <summary>Asks all unfinished volumes of the backup to stop.</summary>
+    public Task CancelAsync(CancellationToken cancellation) => work.CancelAllAsync(VeleroResources.PodVolumeBackups, Selector, cancellation);
+
+    /// <summary>The podvolumebackups file: the objects as they ended.</summary>
+    public JsonArray ToFile() => new([.. _results.Select(r => (JsonNode)r.DeepClone())]);
+
+    /// <summary>The volumeinfo file: one entry per volume, taken or not.</summary>
+    public JsonArray ToVolumeInfo()
+    {
+        var entries = new JsonArray();
+        foreach (var result in _results)
+        {
+            var claim = result.Annotation(VeleroLabels.PvcName);
+            var ns = result.Text("spec", "pod", "namespace") ?? "";
+            var entry = new JsonObject { ["backupMethod"] = "PodVolumeBackup", ["snapshotDataMoved"] = false, ["preserveLocalSnapshot"] = false, ["skipped"] = false };
+            if (claim is not null) AddClaim(entry, ns, claim);
+            if (result.Text("status", "startTimestamp") is { } start) entry["startTimestamp"] = start;
+            if (result.Text("status", "completionTimestamp") is { } end) entry["completionTimestamp"] = end;
+            entry["result"] = result.Text("status", "phase") == PodVolumePhase.Completed ? "succeeded" : "failed";
+            entry["pvbInfo"] = new JsonObject
+            {
+                ["snapshotHandle"] = result.Text("status", "snapshotID") ?? "",
+                ["size"] = result.Number("status", "progress", "totalBytes"),
+                ["incrementalSize"] = result.Number("status", "incrementalBytes"),
+                ["uploaderType"] = result.Text("spec", "uploaderType") ?? "",
+                ["volumeName"] = result.Text("spec", "volume") ?? "",
+                ["podName"] = result.Text("spec", "pod", "name") ?? "",
+                ["podNamespace"] = ns,
+                ["nodeName"] = result.Text("spec", "node") ?? "",
+            };
+            entries.Add((JsonNode)entry);
+        }
+
+        foreach (var entry in _skipped) entries.Add((JsonNode)entry.DeepClone());
+        return entries;
+    }
+
+    /// <summary>Whether a claim's files were requested, through whichever pod.</summary>
+    public bool IsClaimTaken(string ns, string claim) => _claimsTaken.Contains($"{ns}/{claim}");
+
+    /// <summary>Records a volume whose data is not in the backup. The first reason given for a claim stands.</summary>
+    public void RecordSkipped(string ns, string? claim, string? volume, string reason)
+    {
+        if (claim is not null && !_claimsSkipped.Add($"{ns}/{claim}")) return;
+        var entry = new JsonObject { ["snapshotDataMoved"] = false, ["preserveLocalSnapshot"] = false, ["skipped"] = true, ["skippedReason"] = reason };
+        if (claim is not null) AddClaim(entry, ns, claim);
+        if (volume is not null && !entry.ContainsKey("pvName")) entry["pvName"] = volume;
+        _skipped.Add(entry);
+    }
+
+    private void AddClaim(JsonObject entry, string ns, string claim)
+    {
+        entry["pvcName"] = claim;
+        entry["pvcNamespace"] = ns;
+        if (_claims.TryGetValue($"{ns}/{claim}", out var known) && known.Text("spec", "volumeName") is { } volume) entry["pvName"] = volume;
+    }
+
+    private async Task RequestAsync(JsonObject pod, VolumeDecision decision, CancellationToken cancellation)
+    {
+        var ns = pod.Namespace();
+        var what = $"volume {decision.Volume} of pod {pod.QualifiedName()}";
+        JsonObject? claim = null;
+        if (decision.Claim is not null)
+        {
+            if (IsClaimTaken(ns, decision.Claim)) return;
+            claim = await cluster.GetAsync(WellKnown.PersistentVolumeClaims, ns, decision.Claim, cancellation);
+            if (claim is null)
+            {
+                log.Error(ns, $"{what}: its claim {decision.Claim} does not exist");
+                return;
+            }
+
+            _claims[$"{ns}/{decision.Claim}"] = claim;
+        }
+
+        var node = pod.Text("spec", "nodeName") ?? "";
+        var skipped = decision.Skipped
+            ?? (pod.Text("status", "phase") == "Running" ? null : $"the pod is not running (phase {pod.Text("status", "phase") ?? "unknown"})")
+            ?? await VolumeProblemAsync(claim, cancellation);
+        if (skipped is not null)
+        {
+            // What nobody asked for by name, such as a mounted Secret, is left out without a word in the log.
+            var isRoutine = decision.Skipped is not null && !decision.WasAskedFor && decision.Claim is null;
+            if (isRoutine) return;
+            log.Warn(ns, $"{what} is not backed up: {skipped}");
+            RecordSkipped(ns, decision.Claim, null, skipped);
+            return;
+        }
+
+        if (!await IsServedAsync(node, cancellation))
+        {
+            log.Error(ns, $"{what}: no agent runs on node {node}; see that the agent's DaemonSet covers it");
+            RecordSkipped(ns, decision.Claim, null, $"no agent runs on node {node}");
+            return;
+        }
+
+        var made = await cluster.CreateAsync(VeleroResources.PodVolumeBackups, options.Namespace, Build(pod, decision, claim, node), cancellation);
+        _requested.Add(made.Name());
+        if (decision.Claim is not null) _claimsTaken.Add($"{ns}/{decision.Claim}");
+        log.Info($"{what}: requested as {made.Name()} from node {node}");
+    }
+
+    private async Task<string?> VolumeProblemAsync(JsonObject? claim, CancellationToken cancellation)
+    {
+        if (claim is null) return null;
+        if (claim.Text("spec", "volumeName") is not { Length: > 0 } name) return "its claim is not bound";
+        var volume = await cluster.GetAsync(WellKnown.PersistentVolumes, null, name, cancellation);
+        return volume.At("spec", "hostPath") is not null ? "its persistent volume is a hostPath" : null;
+    }
+
+    private async Task<bool> IsServedAsync(string node, CancellationToken cancellation)
+    {
+        if (!_served.TryGetValue(node, out var served)) _served[node] = served = await agents.IsServedAsync(node, cancellation);
+        return served;
+    }
+
+    private JsonObject Build(JsonObject pod, VolumeDecision decision, JsonObject? claim, string node)
+    {
+        var labels = new Dictionary<string, string>
+        {
+            [VeleroLabels.BackupName] = VeleroLabels.ToLabelValue(backup.Name),
+            [VeleroLabels.BackupUid] = backup.Uid,
+        };
+        var annotations = new Dictionary<string, string> { [VeleroLabels.DataFormat] = VeleroLabels.DataFormatV1 };
+        var tags = new Dictionary<string, string>
+        {
+            ["backup"] = backup.Name,
+            ["backup-uid"] = backup.Uid,
+            ["pod"] = pod.Name(),
+            ["pod-uid"] = pod.Uid(),
+            ["ns"] = pod.Namespace(),
+            ["volume"] = decision.Volume,
+        };
+        if (claim is not null)
+        {
+            labels[VeleroLabels.PvcUid] = tags["pvc-uid"] = claim.Uid();
+            annotations[VeleroLabels.PvcName] = claim.Name();
+        }
+
+        var parallel = backup.Backup.Spec.UploaderConfig?.ParallelFilesUpload;
+        var request = new PodVolumeBackup
+        {
+            Metadata = new ObjectMeta
+            {
+                GenerateName = backup.Name + "-",
+                Namespace = options.Namespace,
+                Labels = labels,
+                Annotations = annotations,
+                OwnerReferences = [backup.Object.OwnerReference()],
+            },
+            Spec = new PodVolumeBackupSpec
+            {
+                Node = node,
+                Pod = new ObjectReference { Kind = "Pod", Namespace = pod.Namespace(), Name = pod.Name(), Uid = pod.Uid() },
+                Volume = decision.Volume,
+                BackupStorageLocation = backup.Location.Metadata.Name,
+                RepoIdentifier = "",
+                UploaderType = "kopia",
+                Tags = tags,
+                UploaderSettings = parallel is > 0 ? new Dictionary<string, string> { ["ParallelFilesUpload"] = $"{parallel}" } : null,
+                ParentSnapshot = backup.Backup.Spec.BackupType == "Full" ? "none" : null,
+            },
+        };
+        return (JsonObject)JsonSerializer.SerializeToNode(request, VeleroJsonContext.Default.PodVolumeBackup)!;
+    }
+}

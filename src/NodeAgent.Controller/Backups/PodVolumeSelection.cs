@@ -1,0 +1,63 @@
+using System.Text.Json.Nodes;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller.Backups;
+
+/// <summary>Chooses the volumes of a pod whose files are backed up, by its annotations, the backup's mode and the kind of volume.</summary>
+internal static class PodVolumeSelection
+{
+    private static readonly string[] NeverTaken = ["hostPath", "secret", "configMap", "projected", "downwardAPI"];
+
+    /// <param name="optOut">True takes all volumes but those that the pod excludes, false only those that it names.</param>
+    /// <param name="claimsTaken">Whether the backup takes PersistentVolumeClaims at all.</param>
+    public static IReadOnlyList<VolumeDecision> Select(JsonObject pod, bool optOut, bool claimsTaken)
+    {
+        var volumes = pod.Objects("spec", "volumes").Where(v => v.Text("name") is not null).ToDictionary(v => v.Text("name")!);
+        var listed = (pod.Annotation(optOut ? VeleroLabels.BackupVolumesExcludes : VeleroLabels.BackupVolumes) ?? "")
+            .Split(',', StringSplitOptions.RemoveEmptyEntries);
+        var wanted = optOut ? volumes.Keys.Except(listed) : listed.Distinct();
+        var mounts = NamesIn(pod, "volumeMounts");
+        var devices = NamesIn(pod, "volumeDevices");
+        var decisions = new List<VolumeDecision>();
+        foreach (var name in wanted)
+        {
+            if (!volumes.TryGetValue(name, out var volume))
+            {
+                decisions.Add(new VolumeDecision { Volume = name, Skipped = "the pod has no volume of this name", WasAskedFor = true });
+                continue;
+            }
+
+            var claim = volume.Text("persistentVolumeClaim", "claimName") ?? (volume.ContainsKey("ephemeral") ? $"{pod.Name()}-{name}" : null);
+            decisions.Add(new VolumeDecision
+            {
+                Volume = name,
+                Claim = claim,
+                WasAskedFor = !optOut,
+                Skipped = KindProblem(name, volume, claim, claimsTaken) ?? UseProblem(name, mounts, devices),
+            });
+        }
+
+        return decisions;
+    }
+
+    /// <summary>True for kinds of volumes that opting out of nothing does not bring in; they are passed over in silence.</summary>
+    public static bool IsNeverTaken(JsonObject volume) => NeverTaken.Any(volume.ContainsKey);
+
+    private static string? KindProblem(string name, JsonObject volume, string? claim, bool claimsTaken)
+    {
+        if (NeverTaken.FirstOrDefault(volume.ContainsKey) is { } kind) return $"{kind} volumes are not backed up";
+        if (name.StartsWith("default-token", StringComparison.Ordinal)) return "it holds a service account token";
+        return claim is not null && !claimsTaken ? "the backup leaves out persistent volume claims" : null;
+    }
+
+    private static string? UseProblem(string name, HashSet<string> mounts, HashSet<string> devices)
+    {
+        if (devices.Contains(name)) return "it is used as a block device, which file-system backup does not read";
+        return mounts.Contains(name) ? null : "no container of the pod mounts it";
+    }
+
+    /// <summary>Init containers do not count: what only they mount is not mounted while the pod runs.</summary>
+    private static HashSet<string> NamesIn(JsonObject pod, string list) =>
+        [.. pod.Objects("spec", "containers").SelectMany(c => c.Objects(list)).Select(m => m.Text("name") ?? "")];
+}

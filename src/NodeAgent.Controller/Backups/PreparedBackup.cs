@@ -1,0 +1,34 @@
+using System.Text.Json.Nodes;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Storage;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller.Backups;
+
+/// <summary>A backup that was found valid, with its defaults filled in and all that its run needs to know.</summary>
+internal sealed record PreparedBackup
+{
+    /// <summary>The object as the cluster has it, defaults included.</summary>
+    public required JsonObject Object { get; init; }
+
+    public required Backup Backup { get; init; }
+
+    public required BackupStorageLocation Location { get; init; }
+
+    public required LocationBucket Bucket { get; init; }
+
+    public required BackupFilter Filter { get; init; }
+
+    /// <summary>What the cluster serves that can be listed and created, in the order in which it is collected.</summary>
+    public required IReadOnlyList<ServedResource> Resources { get; init; }
+
+    public required DateTimeOffset Started { get; init; }
+
+    public string Name => Object.Name();
+
+    public string Uid => Object.Uid();
+
+    public string Schedule => Object.Label(VeleroLabels.ScheduleName) ?? "";
+
+    public BackupFiles Files => new(Name);
+}

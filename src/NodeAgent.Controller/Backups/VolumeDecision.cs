@@ -1,0 +1,16 @@
+namespace NodeAgent.Controller.Backups;
+
+/// <summary>What happens to one volume of one pod, and why when its files are not taken.</summary>
+internal sealed record VolumeDecision
+{
+    public required string Volume { get; init; }
+
+    /// <summary>Claim behind the volume; null when there is none.</summary>
+    public string? Claim { get; init; }
+
+    /// <summary>Why the files are not taken; null when they are.</summary>
+    public string? Skipped { get; init; }
+
+    /// <summary>Whether the user asked for the volume, so that leaving it out deserves a warning.</summary>
+    public bool WasAskedFor { get; init; }
+}

@@ -1,0 +1,93 @@
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging;
+using NodeAgent.Controller.Backups;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Leadership;
+using NodeAgent.Controller.Locations;
+using NodeAgent.Controller.Work;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller;
+
+/// <summary>The controller as one process runs it: all reconcilers against one cluster and namespace.</summary>
+public sealed class ControllerHost
+{
+    private readonly ControllerOptions _options;
+    private readonly HttpClient _http;
+    private readonly ILogger _log;
+    private readonly TimeProvider _time;
+
+    /// <summary>Connects to the cluster that the options name. Throws <see cref="ArgumentException"/> when the options are not valid.</summary>
+    public ControllerHost(ControllerOptions options, ILoggerFactory loggers, TimeProvider time)
+        : this(options, ClusterConnection.Open(options), loggers, time)
+    {
+    }
+
+    /// <param name="http">Client with the API server's address and credentials; disposed with the run.</param>
+    public ControllerHost(ControllerOptions options, HttpClient http, ILoggerFactory loggers, TimeProvider time)
+    {
+        var errors = options.Validate();
+        if (errors.Count > 0) throw new ArgumentException(string.Join("; ", errors), nameof(options));
+        _options = options;
+        _http = http;
+        _log = loggers.CreateLogger("NodeAgent.Controller");
+        _time = time;
+    }
+
+    /// <summary>
+    /// Works until cancelled; runs under way are then ended as failed, with the reason on their objects. Throws when the
+    /// leader lease is lost, so that the process is started anew.
+    /// </summary>
+    public async Task RunAsync(CancellationToken cancellation)
+    {
+        using var http = _http;
+        var cluster = new ClusterClient(http);
+        try
+        {
+            if (_options.LeaderElection)
+            {
+                var identity = $"{Environment.MachineName}_{Guid.NewGuid():N}";
+                await new LeaderLease(cluster, _options.Namespace, identity, _time, _log).RunAsync(token => WorkAsync(cluster, token), cancellation);
+            }
+            else
+            {
+                await WorkAsync(cluster, cancellation);
+            }
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            // The asked-for end.
+        }
+    }
+
+    private async Task WorkAsync(ClusterClient cluster, CancellationToken cancellation)
+    {
+        using var telemetry = new Telemetry();
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var services = new ControllerServices(_time, telemetry, _log);
+        var locations = new StorageLocations(cluster, _options);
+        var agents = new AgentDirectory(cluster, _options, _time);
+        var backups = new BackupReconciler(cluster, locations, agents, _options, services);
+        Task Loop(ResourceKind kind, Func<JsonObject, CancellationToken, Task<TimeSpan?>> reconcile) =>
+            new ReconcileLoop(cluster, kind, _options, reconcile, _log).RunAsync(_time, stop.Token);
+        _log.Started(_options.Namespace);
+        Task[] loops =
+        [
+            agents.ObserveAsync(stop.Token),
+            Loop(VeleroResources.BackupStorageLocations, new LocationReconciler(cluster, locations, _options, services).ReconcileAsync),
+            Loop(VeleroResources.Backups, backups.ReconcileAsync),
+        ];
+        try
+        {
+            // One loop that ends, ends all: a controller that does half of its work looks healthy and is not.
+            await await Task.WhenAny(loops);
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            await Task.WhenAll(loops).ContinueWith(static _ => { }, TaskScheduler.Default);
+            await backups.DrainAsync();
+        }
+    }
+}

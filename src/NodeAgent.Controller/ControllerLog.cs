@@ -1,0 +1,37 @@
+using Microsoft.Extensions.Logging;
+
+namespace NodeAgent.Controller;
+
+/// <summary>What the process itself logs. The course of a backup or restore goes to that run's own log in the bucket.</summary>
+internal static partial class ControllerLog
+{
+    [LoggerMessage(1, LogLevel.Information, "controller started for namespace {Namespace}")]
+    public static partial void Started(this ILogger log, string @namespace);
+
+    [LoggerMessage(2, LogLevel.Warning, "listing {Resource} failed and is tried again: {Reason}")]
+    public static partial void ListFailed(this ILogger log, string resource, string reason);
+
+    [LoggerMessage(3, LogLevel.Warning, "watching {Resource} failed and is tried again: {Reason}")]
+    public static partial void WatchFailed(this ILogger log, string resource, string reason);
+
+    [LoggerMessage(4, LogLevel.Error, "{Resource}/{Name}: failed, tried again in {Seconds} s")]
+    public static partial void ReconcileFailed(this ILogger log, string resource, string name, double seconds, Exception error);
+
+    [LoggerMessage(5, LogLevel.Warning, "several backup storage locations are marked as default ({Names}); the newest, {Chosen}, is used")]
+    public static partial void SeveralDefaults(this ILogger log, string names, string chosen);
+
+    [LoggerMessage(6, LogLevel.Information, "{Kind} {Name}: {Phase}")]
+    public static partial void Ended(this ILogger log, string kind, string name, string phase);
+
+    [LoggerMessage(7, LogLevel.Error, "{Kind} {Name} failed")]
+    public static partial void RunFailed(this ILogger log, string kind, string name, Exception error);
+
+    [LoggerMessage(8, LogLevel.Warning, "{Kind} {Name}: files could not be removed from the bucket: {Reason}")]
+    public static partial void FilesNotRemoved(this ILogger log, string kind, string name, string reason);
+
+    [LoggerMessage(9, LogLevel.Information, "this replica leads")]
+    public static partial void Leading(this ILogger log);
+
+    [LoggerMessage(10, LogLevel.Warning, "the lease could not be renewed: {Reason}")]
+    public static partial void LeaseFailed(this ILogger log, string reason);
+}

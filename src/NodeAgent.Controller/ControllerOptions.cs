@@ -1,0 +1,87 @@
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller;
+
+/// <summary>Settings of the controller. Names and defaults follow the server flags of Velero where there is such a flag.</summary>
+public sealed record ControllerOptions
+{
+    /// <summary>Namespace whose custom resources this controller works on (--namespace).</summary>
+    public string Namespace { get; init; } = VeleroResources.DefaultNamespace;
+
+    /// <summary>Path of a kubeconfig file; null uses KUBECONFIG, the pod's service account or ~/.kube/config, in this order.</summary>
+    public string? Kubeconfig { get; init; }
+
+    /// <summary>Context within the kubeconfig; null for the current one.</summary>
+    public string? KubeContext { get; init; }
+
+    /// <summary>Location used when neither the backup nor a location's default flag names one (--default-backup-storage-location).</summary>
+    public string DefaultBackupStorageLocation { get; init; } = "default";
+
+    /// <summary>How often locations without their own frequency are checked; zero never (--store-validation-frequency).</summary>
+    public TimeSpan StoreValidationFrequency { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>How often every object is looked at again although no change was seen.</summary>
+    public TimeSpan ResyncPeriod { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Whether files of all pod volumes are taken when a backup does not say (--default-volumes-to-fs-backup).</summary>
+    public bool DefaultVolumesToFsBackup { get; init; }
+
+    /// <summary>Retention of backups that do not say (--default-backup-ttl).</summary>
+    public TimeSpan DefaultBackupTtl { get; init; } = TimeSpan.FromDays(30);
+
+    /// <summary>How long the volumes of one backup or restore may take (--fs-backup-timeout).</summary>
+    public TimeSpan FsBackupTimeout { get; init; } = TimeSpan.FromHours(4);
+
+    /// <summary>How long cancelled volumes may take to end before they are given up.</summary>
+    public TimeSpan CancelGracePeriod { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>How long a restored pod may take to be scheduled, and a resource definition to be served (--resource-timeout).</summary>
+    public TimeSpan ResourceTimeout { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>How often objects that are waited for are looked at.</summary>
+    public TimeSpan PollInterval { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Backups that run at once (--concurrent-backups).</summary>
+    public int ConcurrentBackups { get; init; } = 1;
+
+    /// <summary>Most bytes that a backup's archive may unpack to (--max-backup-extraction-size).</summary>
+    public long MaxBackupExtractionSize { get; init; } = 16L << 30;
+
+    /// <summary>Order of restores: first list, a "-", last list; empty keeps the built-in order (--restore-resource-priorities).</summary>
+    public IReadOnlyList<string> RestoreResourcePriorities { get; init; } = [];
+
+    /// <summary>Image of the init container that holds restored pods back.</summary>
+    public string RestoreImage { get; init; } = "nodeagent:latest";
+
+    /// <summary>Command of that init container; its one argument, the restore's UID, is appended.</summary>
+    public IReadOnlyList<string> RestoreCommand { get; init; } = ["/nodeagent", "restore-wait"];
+
+    /// <summary>Age from which a node's heartbeat, unchanged as seen from here, counts as absent.</summary>
+    public TimeSpan HeartbeatTimeout { get; init; } = TimeSpan.FromSeconds(40);
+
+    /// <summary>Address that serves /metrics, such as ":8085"; null serves none (--metrics-address).</summary>
+    public string? MetricsAddress { get; init; }
+
+    /// <summary>Whether replicas elect the one that works (a Lease named nodeagent-controller).</summary>
+    public bool LeaderElection { get; init; } = true;
+
+    /// <summary>Directory for archives while they are made or read; null for the system's.</summary>
+    public string? WorkDirectory { get; init; }
+
+    /// <summary>All that is wrong with the settings, each with the name of the setting.</summary>
+    public IReadOnlyList<string> Validate()
+    {
+        var errors = new List<string>();
+        if (!Selection.ObjectName.IsValid(Namespace)) errors.Add($"namespace: \"{Namespace}\" is no name of a namespace");
+        if (StoreValidationFrequency < TimeSpan.Zero) errors.Add("store-validation-frequency: must not be negative");
+        if (ResyncPeriod <= TimeSpan.Zero) errors.Add("resync-period: must be positive");
+        if (DefaultBackupTtl <= TimeSpan.Zero) errors.Add("default-backup-ttl: must be positive");
+        if (FsBackupTimeout <= TimeSpan.Zero) errors.Add("fs-backup-timeout: must be positive");
+        if (PollInterval <= TimeSpan.Zero) errors.Add("poll-interval: must be positive");
+        if (ConcurrentBackups < 1) errors.Add("concurrent-backups: must be at least 1");
+        if (MaxBackupExtractionSize < 1) errors.Add("max-backup-extraction-size: must be positive");
+        if (RestoreImage.Length == 0) errors.Add("restore-image: must not be empty");
+        if (RestoreCommand.Count == 0) errors.Add("restore-command: must not be empty");
+        return errors;
+    }
+}

@@ -1,0 +1,32 @@
+using NodeAgent.Controller.Cluster;
+
+namespace NodeAgent.Controller.Selection;
+
+/// <summary>
+/// Turns what people call resource types (plural, singular, short name, kind, with or without group) into plural.group as
+/// discovery has it. A name that nothing answers to is kept, so that a list of unknown names does not come to mean all.
+/// </summary>
+internal sealed class ResourceNames(IReadOnlyList<ServedResource> served)
+{
+    public IncludesExcludes Resolve(IReadOnlyList<string>? includes, IReadOnlyList<string>? excludes) =>
+        new([.. (includes ?? []).Select(Resolve)], [.. (excludes ?? []).Select(Resolve)]);
+
+    public string Resolve(string name)
+    {
+        if (name.Contains('*')) return name;
+        var lower = name.ToLowerInvariant();
+        var match = served.FirstOrDefault(r => r.Kind.GroupResource == lower)
+            ?? served.FirstOrDefault(r => r.Kind.Plural == lower)
+            ?? served.FirstOrDefault(r => Answers(r, lower));
+        return match?.Kind.GroupResource ?? lower;
+    }
+
+    private static bool Answers(ServedResource resource, string name)
+    {
+        var dot = name.IndexOf('.', StringComparison.Ordinal);
+        var (bare, group) = dot < 0 ? (name, null) : (name[..dot], name[(dot + 1)..]);
+        if (group is not null && group != resource.Kind.Group && group != $"{resource.Kind.Version}.{resource.Kind.Group}") return false;
+        return bare == resource.Kind.Plural || bare == resource.Singular || resource.ShortNames.Contains(bare)
+            || string.Equals(bare, resource.Kind.Kind, StringComparison.OrdinalIgnoreCase);
+    }
+}

@@ -1,0 +1,81 @@
+using System.Text.Json.Nodes;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller.Work;
+
+/// <summary>Waits for volume backups or restores that agents carry out, and cancels those that take too long.</summary>
+internal sealed class PodVolumeWork(ClusterClient cluster, ControllerOptions options, TimeProvider time)
+{
+    /// <summary>True when the phase will not change any more.</summary>
+    public static bool IsFinal(JsonObject work) =>
+        work.Text("status", "phase") is PodVolumePhase.Completed or PodVolumePhase.Failed or PodVolumePhase.Canceled;
+
+    /// <summary>
+    /// Waits until all named objects have ended and returns them as they are then. Past the timeout it asks the unfinished
+    /// ones to stop and waits a grace period more; what is unfinished even then is returned as it is, and what was deleted
+    /// meanwhile is missing from the answer.
+    /// </summary>
+    public async Task<IReadOnlyDictionary<string, JsonObject>> WaitAsync(
+        ResourceKind kind, string selector, IReadOnlyCollection<string> names, TimeSpan timeout, RunLog log, CancellationToken cancellation)
+    {
+        if (names.Count == 0) return new Dictionary<string, JsonObject>();
+        var started = time.GetTimestamp();
+        var cancelled = false;
+        while (true)
+        {
+            var found = await FindAsync(kind, selector, names, cancellation);
+            var open = found.Values.Where(w => !IsFinal(w)).ToList();
+            if (open.Count == 0) return found;
+            var elapsed = time.GetElapsedTime(started);
+            if (elapsed > timeout + options.CancelGracePeriod) return found;
+            if (elapsed > timeout && !cancelled)
+            {
+                cancelled = true;
+                log.Info($"{open.Count} of {names.Count} {kind.Plural} did not end within {GoDuration.Format(timeout)} and are cancelled");
+                await CancelAsync(kind, open, cancellation);
+            }
+
+            await Task.Delay(options.PollInterval, time, cancellation);
+        }
+    }
+
+    /// <summary>Asks all unfinished objects that match to stop.</summary>
+    public async Task CancelAllAsync(ResourceKind kind, string selector, CancellationToken cancellation)
+    {
+        var open = new List<JsonObject>();
+        await foreach (var work in cluster.ListAsync(kind, options.Namespace, selector, cancellation))
+        {
+            if (!IsFinal(work) && !work.IsTrue("spec", "cancel")) open.Add(work);
+        }
+
+        await CancelAsync(kind, open, cancellation);
+    }
+
+    private async Task CancelAsync(ResourceKind kind, IReadOnlyList<JsonObject> open, CancellationToken cancellation)
+    {
+        foreach (var work in open)
+        {
+            try
+            {
+                await cluster.PatchAsync(kind, options.Namespace, work.Name(), new JsonObject { ["spec"] = new JsonObject { ["cancel"] = true } }, null, cancellation);
+            }
+            catch (ApiException e) when (e.Status == System.Net.HttpStatusCode.NotFound)
+            {
+                // Deleted meanwhile, which is as good as cancelled.
+            }
+        }
+    }
+
+    private async Task<Dictionary<string, JsonObject>> FindAsync(ResourceKind kind, string selector, IReadOnlyCollection<string> names, CancellationToken cancellation)
+    {
+        var found = new Dictionary<string, JsonObject>(StringComparer.Ordinal);
+        await foreach (var work in cluster.ListAsync(kind, options.Namespace, selector, cancellation))
+        {
+            if (names.Contains(work.Name())) found[work.Name()] = work;
+        }
+
+        return found;
+    }
+}

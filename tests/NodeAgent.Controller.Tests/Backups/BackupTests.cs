@@ -1,0 +1,185 @@
+using System.Text.Json.Nodes;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Tests.Harness;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller.Tests.Backups;
+
+public sealed class BackupTests
+{
+    [Fact]
+    public async Task A_backup_of_a_namespace_stores_its_objects_volumes_and_metadata_as_Velero_lays_them_out()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.AddShop();
+        for (var i = 0; i < 8; i++) cluster.Api.Add(WellKnownTestKinds.ConfigMaps, $$"""{"metadata":{"name":"c{{i}}","namespace":"shop"},"data":{"k":"v"} }""");
+        cluster.Api.Add(WellKnownTestKinds.ConfigMaps, """{"metadata":{"name":"secretive","namespace":"shop","labels":{"velero.io/exclude-from-backup":"true"}}}""");
+        cluster.Api.Add(WellKnownTestKinds.ConfigMaps, """{"metadata":{"name":"elsewhere","namespace":"velero"}}""");
+
+        var backup = await cluster.BackUpAsync("first", """{"includedNamespaces":["shop"]}""");
+
+        Assert.Equal(BackupPhase.Completed, backup.Text("status", "phase"));
+        Assert.Equal("default", backup.Text("spec", "storageLocation"));
+        Assert.Equal("720h0m0s", backup.Text("spec", "ttl"));
+        Assert.Equal("v1.31.0", backup.Annotation(VeleroLabels.SourceClusterGitVersion));
+        var archive = BackupContents.ReadArchive(cluster.Bucket, "first");
+        Assert.Equal("metadata/version", archive.Keys.First());
+        Assert.Equal("1.1.0\n", archive["metadata/version"]);
+        Assert.Contains("resources/pods/namespaces/shop/web.json", archive.Keys);
+        Assert.Contains("resources/pods/v1-preferredversion/namespaces/shop/web.json", archive.Keys);
+        Assert.Contains("resources/persistentvolumeclaims/namespaces/shop/data.json", archive.Keys);
+        Assert.Contains("resources/persistentvolumes/cluster/pv-data.json", archive.Keys);
+        Assert.Contains("resources/namespaces/cluster/shop.json", archive.Keys);
+        Assert.Equal(8, archive.Keys.Count(k => k.StartsWith("resources/configmaps/namespaces/shop/c", StringComparison.Ordinal)));
+        Assert.DoesNotContain(archive.Keys, k => k.Contains("secretive", StringComparison.Ordinal) || k.Contains("elsewhere", StringComparison.Ordinal));
+        var pod = JsonNode.Parse(archive["resources/pods/namespaces/shop/web.json"])!;
+        Assert.Equal("Pod", pod.Text("kind"));
+        Assert.Equal((archive.Count - 1) / 2, backup.Number("status", "progress", "itemsBackedUp"));
+
+        var volume = Assert.Single(cluster.Api.All(VeleroResources.PodVolumeBackups));
+        Assert.Equal("data", volume.Text("spec", "volume"));
+        Assert.Equal("n1", volume.Text("spec", "node"));
+        Assert.Equal("web", volume.Text("spec", "tags", "pod"));
+        Assert.Equal("first", volume.Label(VeleroLabels.BackupName));
+        Assert.Equal(backup.Uid(), volume.Label(VeleroLabels.BackupUid));
+        Assert.Equal("data", volume.Annotation(VeleroLabels.PvcName));
+        Assert.Equal(VeleroLabels.DataFormatV1, volume.Annotation(VeleroLabels.DataFormat));
+        Assert.Equal("snap-data", BackupContents.ReadJson(cluster.Bucket, "backups/first/first-podvolumebackups.json.gz")![0].Text("status", "snapshotID"));
+        var info = BackupContents.ReadJson(cluster.Bucket, "backups/first/first-volumeinfo.json.gz")![0];
+        Assert.Equal("pv-data", info.Text("pvName"));
+        Assert.Equal("PodVolumeBackup", info.Text("backupMethod"));
+        Assert.Equal("null", BackupContents.ReadGzip(cluster.Bucket, "backups/first/first-itemoperations.json.gz"));
+        Assert.Contains("shop/web", BackupContents.ReadJson(cluster.Bucket, "backups/first/first-resource-list.json.gz")!["v1/Pod"]!.ToJsonString(), StringComparison.Ordinal);
+        Assert.Contains("level=info", BackupContents.ReadGzip(cluster.Bucket, "backups/first/first-logs.gz"), StringComparison.Ordinal);
+        var metadata = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(cluster.LocationPath, "backups/first/velero-backup.json"), TestContext.Current.CancellationToken))!;
+        Assert.Equal(BackupPhase.Completed, metadata.Text("status", "phase"));
+        Assert.Equal("velero.io/v1", metadata.Text("apiVersion"));
+    }
+
+    [Theory]
+    [InlineData("""{"storageLocation":"nowhere"}""", "\"nowhere\" does not exist")]
+    [InlineData("""{"labelSelector":{"matchLabels":{"a":"b"}},"orLabelSelectors":[{"matchLabels":{"a":"c"}}]}""", "exclude each other")]
+    [InlineData("""{"labelSelector":{"matchExpressions":[{"key":"a","operator":"Like"}]}}""", "\"Like\"")]
+    [InlineData("""{"includedNamespaces":["shop"],"excludedNamespaces":["shop"]}""", "both included and excluded")]
+    [InlineData("""{"includedResources":["pods"],"includedClusterScopedResources":["*"]}""", "cannot be combined")]
+    [InlineData("""{"ttl":"soon"}""", "$.spec.ttl")]
+    public async Task A_backup_that_cannot_be_made_says_why(string spec, string message)
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        var backup = await cluster.BackUpAsync("bad", spec);
+        Assert.Equal(BackupPhase.FailedValidation, backup.Text("status", "phase"));
+        Assert.Contains(message, backup["status"]!["validationErrors"]!.AsArray().Single()!.GetValue<string>(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task With_opt_out_all_volumes_but_the_excluded_ones_are_taken_and_the_unfit_ones_explained()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.AddShop("""{"backup.velero.io/backup-volumes-excludes":"scratch"}""");
+        var backup = await cluster.BackUpAsync("all", """{"includedNamespaces":["shop"],"defaultVolumesToFsBackup":true}""");
+        Assert.Equal(BackupPhase.Completed, backup.Text("status", "phase"));
+        Assert.Equal("data", Assert.Single(cluster.Api.All(VeleroResources.PodVolumeBackups)).Text("spec", "volume"));
+    }
+
+    [Fact]
+    public async Task Volumes_of_a_pod_that_does_not_run_are_left_out_with_a_warning_and_no_error()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.AddShop(phase: "Pending");
+        var backup = await cluster.BackUpAsync("pending", """{"includedNamespaces":["shop"]}""");
+        Assert.Equal(BackupPhase.Completed, backup.Text("status", "phase"));
+        Assert.Equal(1, backup.Number("status", "warnings"));
+        Assert.Empty(cluster.Api.All(VeleroResources.PodVolumeBackups));
+        var info = Assert.Single(BackupContents.ReadJson(cluster.Bucket, "backups/pending/pending-volumeinfo.json.gz")!.AsArray());
+        Assert.Contains("not running", info.Text("skippedReason"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_volume_on_a_node_without_an_agent_is_an_error_and_the_backup_partially_fails()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.AddShop(node: "n9");
+        var backup = await cluster.BackUpAsync("lonely", """{"includedNamespaces":["shop"]}""");
+        Assert.Equal(BackupPhase.PartiallyFailed, backup.Text("status", "phase"));
+        var errors = BackupContents.ReadJson(cluster.Bucket, "backups/lonely/lonely-results.gz")!["errors"]!["namespaces"]!["shop"]!.AsArray();
+        Assert.Contains("no agent runs on node n9", Assert.Single(errors)!.GetValue<string>(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_heartbeat_lease_stands_for_an_agent_where_there_is_no_pod()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.Api.Add(WellKnown.Leases, """{"metadata":{"name":"nodeagent-n9","namespace":"velero"},"spec":{"holderIdentity":"n9","renewTime":"2020-01-01T00:00:00.000000Z"}}""");
+        cluster.AddShop(node: "n9");
+        var backup = await cluster.BackUpAsync("leased", """{"includedNamespaces":["shop"]}""");
+        Assert.Equal(BackupPhase.Completed, backup.Text("status", "phase"));
+        Assert.Equal("n9", Assert.Single(cluster.Api.All(VeleroResources.PodVolumeBackups)).Text("spec", "node"));
+    }
+
+    [Fact]
+    public async Task Volumes_that_take_too_long_are_cancelled_and_the_backup_ends_partially_failed()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.AgentOutcome = null;
+        cluster.AddShop();
+        cluster.Api.Add(VeleroResources.Backups, """{"metadata":{"name":"slow","namespace":"velero","annotations":{"velero.io/pod-volume-timeout":"300ms"}},"spec":{"includedNamespaces":["shop"]}}""");
+        await cluster.WaitForPhaseAsync(VeleroResources.Backups, "slow", BackupPhase.InProgress);
+        var backup = await cluster.WaitForEndAsync(VeleroResources.Backups, "slow");
+        Assert.Equal(BackupPhase.PartiallyFailed, backup.Text("status", "phase"));
+        Assert.Equal(PodVolumePhase.Canceled, Assert.Single(cluster.Api.All(VeleroResources.PodVolumeBackups)).Text("status", "phase"));
+    }
+
+    [Fact]
+    public async Task A_backup_left_in_progress_by_a_dead_controller_fails_and_its_volumes_are_cancelled()
+    {
+        await using var cluster = await ControllerFixture.StartAsync(start: false);
+        cluster.AgentOutcome = null;
+        cluster.Api.Add(VeleroResources.Backups, """{"metadata":{"name":"orphan","namespace":"velero","uid":"uid-1"},"spec":{},"status":{"phase":"InProgress"}}""");
+        cluster.Api.Add(VeleroResources.PodVolumeBackups, """{"metadata":{"name":"orphan-x","namespace":"velero","labels":{"velero.io/backup-uid":"uid-1"}},"spec":{},"status":{"phase":"InProgress"}}""");
+        cluster.StartController();
+        var backup = await cluster.WaitForEndAsync(VeleroResources.Backups, "orphan");
+        Assert.Equal(BackupPhase.Failed, backup.Text("status", "phase"));
+        Assert.Contains("controller stopped", backup.Text("status", "failureReason"), StringComparison.Ordinal);
+        await cluster.WaitForPhaseAsync(VeleroResources.PodVolumeBackups, "orphan-x", PodVolumePhase.Canceled);
+    }
+
+    [Fact]
+    public async Task Status_is_written_on_the_object_itself_where_the_definitions_have_no_status_subresource()
+    {
+        await using var cluster = await ControllerFixture.StartAsync(hasStatusSubresource: false);
+        var backup = await cluster.BackUpAsync("plain", """{"includedNamespaces":["shop"]}""");
+        Assert.Equal(BackupPhase.Completed, backup.Text("status", "phase"));
+    }
+
+    [Fact]
+    public async Task A_name_that_the_location_already_holds_is_refused()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        await cluster.BackUpAsync("twice", """{"includedNamespaces":["shop"]}""");
+        cluster.Api.Remove(VeleroResources.Backups, "velero", "twice");
+        var backup = await cluster.BackUpAsync("twice", """{"includedNamespaces":["shop"]}""");
+        Assert.Equal(BackupPhase.FailedValidation, backup.Text("status", "phase"));
+    }
+
+    [Fact]
+    public async Task An_included_namespace_that_does_not_exist_is_an_error()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        var backup = await cluster.BackUpAsync("ghost", """{"includedNamespaces":["shop","ghost"]}""");
+        Assert.Equal(BackupPhase.PartiallyFailed, backup.Text("status", "phase"));
+        Assert.Equal(1, backup.Number("status", "errors"));
+    }
+
+    [Fact]
+    public async Task Label_selectors_choose_objects_and_pods_bring_their_claims()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.AddShop();
+        cluster.Api.Add(WellKnownTestKinds.ConfigMaps, """{"metadata":{"name":"other","namespace":"shop"}}""");
+        await cluster.BackUpAsync("web", """{"includedNamespaces":["shop"],"orLabelSelectors":[{"matchLabels":{"app":"db"}},{"matchExpressions":[{"key":"app","operator":"In","values":["web"]}]}]}""");
+        var archive = BackupContents.ReadArchive(cluster.Bucket, "web");
+        Assert.Contains("resources/pods/namespaces/shop/web.json", archive.Keys);
+        Assert.Contains("resources/persistentvolumeclaims/namespaces/shop/data.json", archive.Keys);
+        Assert.DoesNotContain("resources/configmaps/namespaces/shop/other.json", archive.Keys);
+    }
+}

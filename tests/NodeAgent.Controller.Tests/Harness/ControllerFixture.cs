@@ -1,0 +1,145 @@
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging.Abstractions;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Storage;
+using NodeAgent.Controller.Work;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller.Tests.Harness;
+
+/// <summary>
+/// A cluster with one location, a controller that works on it over HTTP, and a stand-in for the agents that ends volume
+/// backups and restores as told.
+/// </summary>
+internal sealed class ControllerFixture : IAsyncDisposable
+{
+    public const string Ns = "velero";
+
+    private readonly CancellationTokenSource _stop = new();
+    private readonly List<Task> _tasks = [];
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("controller-test-");
+
+    private ControllerFixture(TestApiServer api) => Api = api;
+
+    public TestApiServer Api { get; }
+
+    public string LocationPath => Path.Combine(_directory.FullName, "location");
+
+    public LocationBucket Bucket => new(LocationPath);
+
+    /// <summary>Phase in which the stand-in agent ends volume work; null leaves it alone until it is cancelled.</summary>
+    public string? AgentOutcome { get; set; } = PodVolumePhase.Completed;
+
+    public ControllerOptions Options { get; private init; } = new();
+
+    /// <param name="start">False leaves the controller to the test, which calls <see cref="StartController"/>.</param>
+    public static async Task<ControllerFixture> StartAsync(Func<ControllerOptions, ControllerOptions>? configure = null, bool start = true, bool hasStatusSubresource = true)
+    {
+        var api = await TestApiServer.StartAsync(hasStatusSubresource);
+        var options = new ControllerOptions
+        {
+            PollInterval = TimeSpan.FromMilliseconds(50),
+            ResyncPeriod = TimeSpan.FromSeconds(2),
+            CancelGracePeriod = TimeSpan.FromSeconds(2),
+            ResourceTimeout = TimeSpan.FromSeconds(5),
+            LeaderElection = false,
+            RestoreImage = "registry.example/nodeagent:1",
+        };
+        var fixture = new ControllerFixture(api) { Options = configure is null ? options : configure(options) };
+        Directory.CreateDirectory(fixture.LocationPath);
+        api.Add(WellKnown.Namespaces, """{"metadata":{"name":"velero"},"status":{"phase":"Active"}}""");
+        api.Add(WellKnown.Namespaces, """{"metadata":{"name":"shop"},"status":{"phase":"Active"}}""");
+        api.Add(VeleroResources.BackupStorageLocations, $$"""
+            {"metadata":{"name":"default","namespace":"velero"},
+             "spec":{"provider":"filesystem","default":true,"config":{"path":"{{fixture.LocationPath}}"},"objectStorage":{"bucket":""} } }
+            """);
+        api.Add(WellKnown.Pods, """{"metadata":{"name":"agent-n1","namespace":"velero","labels":{"name":"node-agent"}},"spec":{"nodeName":"n1"},"status":{"phase":"Running"}}""");
+        if (start) fixture.StartController();
+        fixture._tasks.Add(fixture.PlayAgentAsync());
+        return fixture;
+    }
+
+    public void StartController() => _tasks.Add(new ControllerHost(Options, Api.NewClient(), NullLoggerFactory.Instance, TimeProvider.System).RunAsync(_stop.Token));
+
+    /// <summary>Waits, at most 20 s, until the object satisfies the condition, and answers it.</summary>
+    public async Task<JsonObject> WaitAsync(ResourceKind kind, string name, Func<JsonObject, bool> condition, string ns = Ns)
+    {
+        var deadline = DateTime.UtcNow.AddSeconds(20);
+        JsonObject? item = null;
+        while (DateTime.UtcNow < deadline)
+        {
+            item = Api.Find(kind, ns, name);
+            if (item is not null && condition(item)) return item;
+            await Task.Delay(20);
+        }
+
+        throw new TimeoutException($"{kind.Plural} {name} did not come to the expected state within 20 s: {item?.ToJsonString() ?? "absent"}");
+    }
+
+    public Task<JsonObject> WaitForPhaseAsync(ResourceKind kind, string name, params string[] phases) =>
+        WaitAsync(kind, name, o => phases.Contains(o.Text("status", "phase")));
+
+    public Task<JsonObject> WaitForEndAsync(ResourceKind kind, string name) =>
+        WaitForPhaseAsync(kind, name, BackupPhase.Completed, BackupPhase.PartiallyFailed, BackupPhase.Failed, BackupPhase.FailedValidation, "Processed");
+
+    /// <summary>Makes a backup with the given spec and waits for its end.</summary>
+    public async Task<JsonObject> BackUpAsync(string name, string spec = "{}")
+    {
+        Api.Add(VeleroResources.Backups, $$"""{"metadata":{"name":"{{name}}","namespace":"velero"},"spec":{{spec}} }""");
+        return await WaitForEndAsync(VeleroResources.Backups, name);
+    }
+
+    public async Task<JsonObject> RestoreAsync(string name, string spec)
+    {
+        Api.Add(VeleroResources.Restores, $$"""{"metadata":{"name":"{{name}}","namespace":"velero"},"spec":{{spec}} }""");
+        return await WaitForEndAsync(VeleroResources.Restores, name);
+    }
+
+    /// <summary>A running pod on node n1 that mounts a claim (bound to volume pv-data), an emptyDir and a Secret.</summary>
+    public void AddShop(string annotations = """{"backup.velero.io/backup-volumes":"data"}""", string phase = "Running", string node = "n1")
+    {
+        Api.Add(WellKnown.PersistentVolumes, """{"metadata":{"name":"pv-data"},"spec":{"capacity":{"storage":"1Gi"},"persistentVolumeReclaimPolicy":"Delete","claimRef":{"namespace":"shop","name":"data","uid":"u1"}}}""");
+        Api.Add(WellKnown.PersistentVolumeClaims, """{"metadata":{"name":"data","namespace":"shop","annotations":{"pv.kubernetes.io/bind-completed":"yes","volume.kubernetes.io/selected-node":"n1","keep":"me"}},"spec":{"volumeName":"pv-data","accessModes":["ReadWriteOnce"]},"status":{"phase":"Bound"}}""");
+        Api.Add(WellKnown.Pods, $$$"""
+            {"metadata":{"name":"web","namespace":"shop","labels":{"app":"web"},"annotations":{{{annotations}}},"ownerReferences":[{"kind":"ReplicaSet","name":"rs"}]},
+             "spec":{"nodeName":"{{{node}}}","serviceAccountName":"default",
+              "containers":[{"name":"web","image":"nginx","volumeMounts":[{"name":"data","mountPath":"/d"},{"name":"scratch","mountPath":"/s"},{"name":"cert","mountPath":"/c"}]}],
+              "volumes":[{"name":"data","persistentVolumeClaim":{"claimName":"data"}},{"name":"scratch","emptyDir":{}},{"name":"cert","secret":{"secretName":"x"}},{"name":"unused","emptyDir":{}}]},
+             "status":{"phase":"{{{phase}}}"} }
+            """);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await Task.WhenAll(_tasks);
+        await Api.DisposeAsync();
+        _stop.Dispose();
+        _directory.Delete(recursive: true);
+    }
+
+    private async Task PlayAgentAsync()
+    {
+        try
+        {
+            while (!_stop.IsCancellationRequested)
+            {
+                foreach (var kind in new[] { VeleroResources.PodVolumeBackups, VeleroResources.PodVolumeRestores })
+                {
+                    foreach (var work in Api.All(kind).Where(w => !PodVolumeWork.IsFinal(w)))
+                    {
+                        if (work.IsTrue("spec", "cancel")) Api.Patch(kind, Ns, work.Name(), """{"status":{"phase":"Canceled","message":"as asked"}}""");
+                        else if (AgentOutcome is { } outcome) Api.Patch(kind, Ns, work.Name(), $$$"""{"status":{"phase":"{{{outcome}}}","message":"played","snapshotID":"snap-{{{work.Text("spec", "volume")}}}","progress":{"totalBytes":10,"bytesDone":10} } }""");
+                    }
+                }
+
+                await Task.Delay(20, _stop.Token);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The test is over.
+        }
+    }
+}
