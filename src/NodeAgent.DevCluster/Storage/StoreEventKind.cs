@@ -1,0 +1,9 @@
+namespace NodeAgent.DevCluster.Storage;
+
+internal enum StoreEventKind
+{
+    Added,
+    Modified,
+    Deleted,
+    Bookmark,
+}
