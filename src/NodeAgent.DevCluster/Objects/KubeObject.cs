@@ -75,6 +75,9 @@ internal static class KubeObject
             obj[name] = value;
     }
 
+    /// <summary>Adds a node; unlike the generic Add it needs no code generated at run time.</summary>
+    public static void Append(this JsonArray array, JsonNode? node) => array.Add(node);
+
     public static JsonObject Copy(this JsonObject obj) => (JsonObject)obj.DeepClone();
 
     public static JsonArray TextArray(params IEnumerable<string> values) => new([.. values.Select(v => (JsonNode?)JsonValue.Create(v))]);

@@ -1,0 +1,41 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http;
+using NodeAgent.DevCluster.Objects;
+
+namespace NodeAgent.DevCluster.Api;
+
+/// <summary>Reads the JSON or YAML of a request.</summary>
+internal static class RequestBody
+{
+    // The limit of a real server for one request.
+    private const int MaxBytes = 3 * 1024 * 1024;
+
+    public static async Task<JsonNode?> ReadAsync(HttpContext context)
+    {
+        if (context.Request.ContentLength > MaxBytes)
+            throw new ApiException(413, "RequestEntityTooLarge", $"the request is larger than {MaxBytes} bytes");
+        if (ContentType(context).Contains("protobuf", StringComparison.Ordinal))
+            throw new ApiException(415, "UnsupportedMediaType", "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml");
+        using var buffer = new MemoryStream();
+        await context.Request.Body.CopyToAsync(buffer, context.RequestAborted);
+        if (buffer.Length > MaxBytes)
+            throw new ApiException(413, "RequestEntityTooLarge", $"the request is larger than {MaxBytes} bytes");
+        if (buffer.Length == 0)
+            return null;
+        var bytes = buffer.ToArray();
+        try
+        {
+            if (bytes.AsSpan().TrimStart(" \t\r\n"u8) is [(byte)'{' or (byte)'[', ..])
+                return JsonNode.Parse(bytes, null, new JsonDocumentOptions { AllowDuplicateProperties = false });
+            return YamlDocuments.Parse(Encoding.UTF8.GetString(bytes)).FirstOrDefault();
+        }
+        catch (Exception e) when (e is JsonException or FormatException)
+        {
+            throw ApiException.BadRequest($"couldn't read the request's body: {e.Message}");
+        }
+    }
+
+    public static string ContentType(HttpContext context) => (context.Request.ContentType ?? "").Split(';')[0].Trim();
+}

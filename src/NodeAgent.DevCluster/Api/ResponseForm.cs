@@ -1,0 +1,8 @@
+namespace NodeAgent.DevCluster.Api;
+
+internal enum ResponseForm
+{
+    Object,
+    Table,
+    Metadata,
+}
