@@ -1,3 +1,4 @@
+using NodeAgent.Kubernetes.Velero;
 using System.Text.Json.Nodes;
 using NodeAgent.Cli.CommandLine;
 

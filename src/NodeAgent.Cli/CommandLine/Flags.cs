@@ -1,3 +1,4 @@
+using NodeAgent.Kubernetes.Velero;
 using System.CommandLine;
 using System.CommandLine.Parsing;
 
@@ -61,7 +62,7 @@ internal static class Flags
         {
             Description = description,
             HelpName = "duration",
-            DefaultValueFactory = _ => fallback is null ? null : GoDuration.Parse(fallback),
+            DefaultValueFactory = _ => GoDuration.TryParse(fallback, out var standard) ? standard : null,
             CustomParser = result =>
             {
                 if (GoDuration.TryParse(result.Tokens[0].Value, out var duration))
