@@ -58,6 +58,8 @@ internal static class NodeAgentCommand
         ClusterCommands.CreateVersion(),
         ClientConfigCommands.Create(),
         CompletionCommand.Create(),
+        ControllerCommand.Create(),
+        ControllerCommand.Create("server", hidden: true),
         RestoreWaitCommand.Create(),
     };
 

@@ -15,7 +15,7 @@ internal static class CommandRunner
         try
         {
             var code = await execute(parse, cancellationToken);
-            await StandardStreams.Out.FlushAsync(cancellationToken);
+            await StandardStreams.Out.FlushAsync(CancellationToken.None);
             return code;
         }
         catch (OutputClosedException)

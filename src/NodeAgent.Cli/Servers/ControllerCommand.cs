@@ -1,0 +1,70 @@
+using System.CommandLine;
+using NodeAgent.Cli.Cluster;
+using NodeAgent.Cli.CommandLine;
+using NodeAgent.Cli.Invocation;
+using NodeAgent.Controller;
+
+namespace NodeAgent.Cli.Servers;
+
+/// <summary>The Deployment's process: runs backups, restores and what belongs to them in one namespace. `server` is Velero's name for it.</summary>
+internal static class ControllerCommand
+{
+    private static readonly ControllerOptions Defaults = new();
+
+    private static readonly Option<string> DefaultLocation = Flags.Text("--default-backup-storage-location", $"Location of backups that name none (default: {Defaults.DefaultBackupStorageLocation})", "name");
+    private static readonly Option<TimeSpan?> StoreValidationFrequency = Flags.Duration("--store-validation-frequency", "How often locations are checked; 0s: never (default: 1m)");
+    private static readonly Option<TimeSpan?> DefaultBackupTtl = Flags.Duration("--default-backup-ttl", "How long backups are kept that do not say (default: 720h)");
+    private static readonly Option<TimeSpan?> FsBackupTimeout = Flags.Duration("--fs-backup-timeout", "How long the volumes of one backup or restore may take (default: 4h)");
+    private static readonly Option<TimeSpan?> ResourceTimeout = Flags.Duration("--resource-timeout", "How long to wait for objects of the cluster (default: 10m)");
+    private static readonly Option<bool> DefaultVolumesToFsBackup = Flags.Switch("--default-volumes-to-fs-backup", "Back up all pod volumes as files where a backup does not say");
+    private static readonly Option<int> ConcurrentBackups = Flags.Count("--concurrent-backups", "Backups that run at once", Defaults.ConcurrentBackups);
+    private static readonly Option<int> MaxExtractionSize = Flags.Count("--max-backup-extraction-size", "Most MiB that a backup's archive may unpack to (0: 16 GiB)");
+    private static readonly Option<string[]> RestorePriorities = Flags.List("--restore-resource-priorities", "Order of restores: first ones,-,last ones", "resources");
+    private static readonly Option<string> MetricsAddress = Flags.Text("--metrics-address", "Address that serves /metrics, as :8085", "address");
+    private static readonly Option<bool?> LeaderElection = Flags.OptionalBool("--leader-election", "Whether replicas elect the one that works (default: true)");
+    private static readonly Option<string> RestoreImage = Flags.Text("--restore-image", $"Image of the init container of restored pods (default: {Defaults.RestoreImage})", "image");
+    private static readonly Option<string> WorkDirectory = Flags.Text("--work-directory", "Directory for archives while they are made or read (default: the system's)", "dir");
+
+    public static Command Create(string name = "controller", bool hidden = false)
+    {
+        var command = new Command(name, "Run the controller of a cluster")
+        {
+            DefaultLocation, StoreValidationFrequency, DefaultBackupTtl, FsBackupTimeout, ResourceTimeout, DefaultVolumesToFsBackup, ConcurrentBackups,
+            MaxExtractionSize, RestorePriorities, MetricsAddress, LeaderElection, RestoreImage, WorkDirectory, ServerLogging.Level, ServerLogging.Format,
+        };
+        command.Hidden = hidden;
+        command.WithClusterOptions().Runs(ExecuteAsync);
+        return command;
+    }
+
+    private static async Task<int> ExecuteAsync(ParseResult parse, CancellationToken cancellationToken)
+    {
+        var options = BuildOptions(parse);
+        if (options.Validate() is { Count: > 0 } errors)
+            throw new UsageException(string.Join("; ", errors));
+        using var loggers = ServerLogging.Create(parse);
+        await new ControllerHost(options, loggers, TimeProvider.System).RunAsync(cancellationToken);
+        // Asked to stop and stopped: for a server that is success.
+        return ExitCode.Done;
+    }
+
+    private static ControllerOptions BuildOptions(ParseResult parse) => Defaults with
+    {
+        Namespace = ClusterOptions.NamespaceOf(parse),
+        Kubeconfig = parse.GetValue(ClusterOptions.Kubeconfig) is { Length: > 0 } kubeconfig ? kubeconfig : null,
+        KubeContext = parse.GetValue(ClusterOptions.Kubecontext) is { Length: > 0 } context ? context : null,
+        DefaultBackupStorageLocation = parse.GetValue(DefaultLocation) is { Length: > 0 } location ? location : Defaults.DefaultBackupStorageLocation,
+        StoreValidationFrequency = parse.GetValue(StoreValidationFrequency) ?? Defaults.StoreValidationFrequency,
+        DefaultBackupTtl = parse.GetValue(DefaultBackupTtl) ?? Defaults.DefaultBackupTtl,
+        FsBackupTimeout = parse.GetValue(FsBackupTimeout) ?? Defaults.FsBackupTimeout,
+        ResourceTimeout = parse.GetValue(ResourceTimeout) ?? Defaults.ResourceTimeout,
+        DefaultVolumesToFsBackup = parse.GetValue(DefaultVolumesToFsBackup),
+        ConcurrentBackups = parse.GetValue(ConcurrentBackups),
+        MaxBackupExtractionSize = parse.GetValue(MaxExtractionSize) is > 0 and var size ? (long)size << 20 : Defaults.MaxBackupExtractionSize,
+        RestoreResourcePriorities = parse.GetValue(RestorePriorities) ?? [],
+        MetricsAddress = parse.GetValue(MetricsAddress) is { Length: > 0 } address ? address : null,
+        LeaderElection = parse.GetValue(LeaderElection) ?? Defaults.LeaderElection,
+        RestoreImage = parse.GetValue(RestoreImage) is { Length: > 0 } image ? image : Defaults.RestoreImage,
+        WorkDirectory = parse.GetValue(WorkDirectory) is { Length: > 0 } directory ? directory : null,
+    };
+}
