@@ -2,8 +2,11 @@ using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using NodeAgent.Controller.Backups;
 using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Deletion;
 using NodeAgent.Controller.Leadership;
 using NodeAgent.Controller.Locations;
+using NodeAgent.Controller.Requests;
+using NodeAgent.Controller.Restores;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Velero;
@@ -69,6 +72,7 @@ public sealed class ControllerHost
         var locations = new StorageLocations(cluster, _options);
         var agents = new AgentDirectory(cluster, _options, _time);
         var backups = new BackupReconciler(cluster, locations, agents, _options, services);
+        var restores = new RestoreReconciler(cluster, locations, agents, _options, services);
         Task Loop(ResourceKind kind, Func<JsonObject, CancellationToken, Task<TimeSpan?>> reconcile) =>
             new ReconcileLoop(cluster, kind, _options, reconcile, _log).RunAsync(_time, stop.Token);
         _log.Started(_options.Namespace);
@@ -77,6 +81,10 @@ public sealed class ControllerHost
             agents.ObserveAsync(stop.Token),
             Loop(VeleroResources.BackupStorageLocations, new LocationReconciler(cluster, locations, _options, services).ReconcileAsync),
             Loop(VeleroResources.Backups, backups.ReconcileAsync),
+            Loop(VeleroResources.Restores, restores.ReconcileAsync),
+            Loop(VeleroResources.DeleteBackupRequests, new DeleteRequestReconciler(cluster, locations, _options, services).ReconcileAsync),
+            Loop(VeleroResources.DownloadRequests, new DownloadRequestReconciler(cluster, locations, _options, services).ReconcileAsync),
+            Loop(VeleroResources.ServerStatusRequests, new ServerStatusReconciler(cluster, _options, services).ReconcileAsync),
         ];
         try
         {
@@ -88,6 +96,7 @@ public sealed class ControllerHost
             await stop.CancelAsync();
             await Task.WhenAll(loops).ContinueWith(static _ => { }, TaskScheduler.Default);
             await backups.DrainAsync();
+            await restores.DrainAsync();
         }
     }
 }

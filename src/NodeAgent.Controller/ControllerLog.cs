@@ -29,6 +29,9 @@ internal static partial class ControllerLog
     [LoggerMessage(8, LogLevel.Warning, "{Kind} {Name}: files could not be removed from the bucket: {Reason}")]
     public static partial void FilesNotRemoved(this ILogger log, string kind, string name, string reason);
 
+    [LoggerMessage(11, LogLevel.Warning, "{Kind} {Name}: files could not be written into the bucket: {Reason}")]
+    public static partial void FilesNotWritten(this ILogger log, string kind, string name, string reason);
+
     [LoggerMessage(9, LogLevel.Information, "this replica leads")]
     public static partial void Leading(this ILogger log);
 

@@ -31,6 +31,9 @@ internal sealed class ControllerFixture : IAsyncDisposable
     /// <summary>Phase in which the stand-in agent ends volume work; null leaves it alone until it is cancelled.</summary>
     public string? AgentOutcome { get; set; } = PodVolumePhase.Completed;
 
+    /// <summary>Node that pods without one are put on.</summary>
+    public string ScheduledNode { get; set; } = "n1";
+
     public ControllerOptions Options { get; private init; } = new();
 
     /// <param name="start">False leaves the controller to the test, which calls <see cref="StartController"/>.</param>
@@ -110,6 +113,18 @@ internal sealed class ControllerFixture : IAsyncDisposable
             """);
     }
 
+    /// <summary>Takes the shop away, as a disaster would.</summary>
+    public void LoseShop()
+    {
+        foreach (var kind in new[] { WellKnown.Pods, WellKnown.PersistentVolumeClaims, WellKnownTestKinds.ConfigMaps, WellKnownTestKinds.Services, WellKnownTestKinds.Jobs, WellKnown.ServiceAccounts, WellKnownTestKinds.Secrets })
+        {
+            foreach (var item in Api.All(kind).Where(i => i.Namespace() == "shop")) Api.Remove(kind, "shop", item.Name());
+        }
+
+        Api.Remove(WellKnown.PersistentVolumes, null, "pv-data");
+        Api.Remove(WellKnown.Namespaces, null, "shop");
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
@@ -125,6 +140,11 @@ internal sealed class ControllerFixture : IAsyncDisposable
         {
             while (!_stop.IsCancellationRequested)
             {
+                foreach (var pod in Api.All(WellKnown.Pods).Where(p => p.Text("spec", "nodeName") is null))
+                {
+                    Api.Patch(WellKnown.Pods, pod.Namespace(), pod.Name(), new JsonObject { ["spec"] = new JsonObject { ["nodeName"] = ScheduledNode } }.ToJsonString());
+                }
+
                 foreach (var kind in new[] { VeleroResources.PodVolumeBackups, VeleroResources.PodVolumeRestores })
                 {
                     foreach (var work in Api.All(kind).Where(w => !PodVolumeWork.IsFinal(w)))

@@ -207,6 +207,8 @@ internal sealed class TestApiServer : IAsyncDisposable
         else await HandleAsync(context, kind, ns, rest.Length > 1 ? rest[1] : null, rest.Length > 2 ? rest[2] : null);
     }
 
+    private static bool HasFinalizers(JsonObject item) => item.At("metadata", "finalizers") is JsonArray { Count: > 0 };
+
     private static JsonNode Describe(ResourceKind kind) => new JsonObject
     {
         ["name"] = kind.Plural,
@@ -260,6 +262,12 @@ internal sealed class TestApiServer : IAsyncDisposable
                     if (subresource == "status") patch = new JsonObject { ["status"] = patch["status"]?.DeepClone() };
                     else if (kind.Group == VeleroResources.Group && HasStatusSubresource) patch.Remove("status");
                     answer = Store(kind, (JsonObject)Merge(stored!.DeepClone(), patch)!, "MODIFIED");
+                    if (answer.Text("metadata", "deletionTimestamp") is not null && !HasFinalizers(answer)) DeleteStored(kind, key);
+                    break;
+                case "DELETE" when HasFinalizers(stored!):
+                    stored = (JsonObject)stored!.DeepClone();
+                    stored.Child("metadata")["deletionTimestamp"] = ApiTimeConverter.Format(DateTimeOffset.UtcNow);
+                    answer = Store(kind, stored, "MODIFIED");
                     break;
                 case "DELETE":
                     answer = stored;

@@ -1,0 +1,132 @@
+using System.Text.Json.Nodes;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Selection;
+using NodeAgent.Controller.Storage;
+using NodeAgent.Controller.Work;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller.Deletion;
+
+/// <summary>
+/// Deletes a backup with its files, its restores and its objects. Every step can be done twice, so that a request left
+/// InProgress by a dead controller is simply carried out again.
+/// </summary>
+internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLocations locations, ControllerOptions options, ControllerServices services)
+{
+    // As long as Velero keeps them, so that "describe" can show what went wrong.
+    private static readonly TimeSpan KeepProcessed = TimeSpan.FromHours(24);
+
+    public async Task<TimeSpan?> ReconcileAsync(JsonObject item, CancellationToken cancellation)
+    {
+        if (item.Text("metadata", "deletionTimestamp") is not null) return null;
+        if (item.Text("status", "phase") == DeleteBackupRequestPhase.Processed) return await ExpireAsync(item, cancellation);
+
+        var name = item.Text("spec", "backupName") ?? "";
+        var backup = ObjectName.IsValid(name) ? await cluster.GetAsync(VeleroResources.Backups, options.Namespace, name, cancellation) : null;
+        var locationName = backup.Text("spec", "storageLocation");
+        var location = backup is null ? null : await locations.FindAsync(locationName, cancellation);
+        var refusal = name.Length == 0 ? "spec.backupName is required"
+            : backup is null ? $"backup \"{name}\" does not exist"
+            : IsRunning(backup) ? $"backup \"{name}\" is in progress; wait until it ends"
+            : StorageLocations.ProblemOf(location, locationName, forWriting: true);
+        if (refusal is not null)
+        {
+            await SetStatusAsync(item, DeleteBackupRequestPhase.Processed, [refusal], cancellation);
+            return KeepProcessed;
+        }
+
+        var schedule = backup!.Label(VeleroLabels.ScheduleName) ?? "";
+        services.Telemetry.Count("velero_backup_deletion_attempt_total", schedule);
+        var errors = await DeleteAsync(item, backup!, StorageLocations.Open(location!), cancellation);
+        await SetStatusAsync(item, DeleteBackupRequestPhase.Processed, errors, cancellation);
+        services.Telemetry.Count(errors.Count == 0 ? "velero_backup_deletion_success_total" : "velero_backup_deletion_failure_total", schedule);
+        services.Log.Ended("deletion of backup", name, errors.Count == 0 ? "done" : string.Join("; ", errors));
+        if (errors.Count > 0) return KeepProcessed;
+        await DeleteRequestsAsync(name, null, cancellation);
+        return null;
+    }
+
+    private static bool IsRunning(JsonObject backup) => backup.Text("status", "phase") is BackupPhase.InProgress or BackupPhase.Finalizing
+        or BackupPhase.FinalizingPartiallyFailed or BackupPhase.WaitingForPluginOperations or BackupPhase.WaitingForPluginOperationsPartiallyFailed;
+
+    private async Task<IReadOnlyList<string>> DeleteAsync(JsonObject request, JsonObject backup, LocationBucket bucket, CancellationToken cancellation)
+    {
+        var name = backup.Name();
+        var errors = new List<string>();
+        await DeleteRequestsAsync(name, request.Name(), cancellation);
+        await cluster.PatchAsync(VeleroResources.DeleteBackupRequests, options.Namespace, request.Name(), new JsonObject
+        {
+            ["metadata"] = new JsonObject
+            {
+                ["labels"] = new JsonObject { [VeleroLabels.BackupName] = VeleroLabels.ToLabelValue(name), [VeleroLabels.BackupUid] = backup.Uid() },
+            },
+        }, null, cancellation);
+        await SetStatusAsync(request, DeleteBackupRequestPhase.InProgress, [], cancellation);
+        await cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, name, new JsonObject { ["phase"] = BackupPhase.Deleting }, cancellation);
+
+        // The metadata file goes first: without it there is no backup, whatever else a crash leaves behind.
+        var files = new BackupFiles(name);
+        Try(errors, $"files of backup {name}", () => bucket.Delete(files.Metadata));
+        Try(errors, $"files of backup {name}", () => bucket.DeleteFolder(files.Directory));
+        await DeleteRestoresAsync(name, bucket, errors, cancellation);
+        if (errors.Count > 0) return errors;
+
+        var selector = $"{VeleroLabels.BackupUid}={backup.Uid()}";
+        await foreach (var volume in cluster.ListAsync(VeleroResources.PodVolumeBackups, options.Namespace, selector, cancellation))
+        {
+            await cluster.DeleteAsync(VeleroResources.PodVolumeBackups, options.Namespace, volume.Name(), cancellation);
+        }
+
+        await cluster.DeleteAsync(VeleroResources.Backups, options.Namespace, name, cancellation);
+        return errors;
+    }
+
+    private async Task DeleteRestoresAsync(string backup, LocationBucket bucket, List<string> errors, CancellationToken cancellation)
+    {
+        await foreach (var restore in cluster.ListAsync(VeleroResources.Restores, options.Namespace, null, cancellation))
+        {
+            if (restore.Text("spec", "backupName") != backup || !ObjectName.IsValid(restore.Name())) continue;
+            Try(errors, $"files of restore {restore.Name()}", () => bucket.DeleteFolder(new RestoreFiles(restore.Name()).Directory));
+            await cluster.DeleteAsync(VeleroResources.Restores, options.Namespace, restore.Name(), cancellation);
+        }
+    }
+
+    private async Task DeleteRequestsAsync(string backup, string? except, CancellationToken cancellation)
+    {
+        await foreach (var other in cluster.ListAsync(VeleroResources.DeleteBackupRequests, options.Namespace, null, cancellation))
+        {
+            if (other.Text("spec", "backupName") == backup && other.Name() != except)
+            {
+                await cluster.DeleteAsync(VeleroResources.DeleteBackupRequests, options.Namespace, other.Name(), cancellation);
+            }
+        }
+    }
+
+    private async Task<TimeSpan?> ExpireAsync(JsonObject item, CancellationToken cancellation)
+    {
+        if (!DateTimeOffset.TryParse(item.Text("metadata", "creationTimestamp"), System.Globalization.CultureInfo.InvariantCulture, out var created)) return null;
+        var left = created + KeepProcessed - services.Time.GetUtcNow();
+        if (left > TimeSpan.Zero) return left;
+        await cluster.DeleteAsync(VeleroResources.DeleteBackupRequests, options.Namespace, item.Name(), cancellation);
+        return null;
+    }
+
+    private static void Try(List<string> errors, string what, Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            errors.Add($"{what}: {e.Message}");
+        }
+    }
+
+    private async Task SetStatusAsync(JsonObject item, string phase, IReadOnlyList<string> errors, CancellationToken cancellation) =>
+        await cluster.PatchStatusAsync(VeleroResources.DeleteBackupRequests, options.Namespace, item.Name(), new JsonObject
+        {
+            ["phase"] = phase,
+            ["errors"] = errors.Count == 0 ? null : new JsonArray([.. errors.Select(e => (JsonNode)e)]),
+        }, cancellation);
+}

@@ -1,0 +1,113 @@
+using System.Formats.Tar;
+using System.IO.Compression;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using NodeAgent.Controller.Selection;
+
+namespace NodeAgent.Controller.Restores;
+
+/// <summary>
+/// The objects of a backup, unpacked into a directory of its own that goes with this object. What the archive holds is not
+/// trusted: only regular files at the paths of the format are taken, under names that are checked, up to a limit of bytes.
+/// </summary>
+internal sealed class BackupArchive : IDisposable
+{
+    private const int MaxEntries = 10_000_000;
+
+    private readonly string _directory;
+    private readonly Dictionary<string, List<ArchivedItem>> _items = new(StringComparer.Ordinal);
+
+    private BackupArchive(string directory) => _directory = directory;
+
+    public IReadOnlyCollection<string> Resources => _items.Keys;
+
+    /// <summary>Unpacks an archive. Throws <see cref="InvalidDataException"/> when it is damaged or larger than the limit.</summary>
+    public static async Task<BackupArchive> OpenAsync(Stream content, string workDirectory, long maxBytes, CancellationToken cancellation)
+    {
+        var archive = new BackupArchive(Path.Combine(workDirectory, Path.GetRandomFileName()));
+        try
+        {
+            Directory.CreateDirectory(archive._directory);
+            await archive.UnpackAsync(content, maxBytes, cancellation);
+            return archive;
+        }
+        catch
+        {
+            archive.Dispose();
+            throw;
+        }
+    }
+
+    public IReadOnlyList<ArchivedItem> Items(string groupResource) => _items.TryGetValue(groupResource, out var items) ? items : [];
+
+    public ArchivedItem? Find(string groupResource, string ns, string name) => Items(groupResource).FirstOrDefault(i => i.Namespace == ns && i.Name == name);
+
+    /// <summary>Reads an object. Throws <see cref="InvalidDataException"/> when it is no JSON object.</summary>
+    public static async Task<JsonObject> ReadAsync(ArchivedItem item, CancellationToken cancellation)
+    {
+        try
+        {
+            await using var file = File.OpenRead(item.File);
+            return await JsonNode.ParseAsync(file, cancellationToken: cancellation) as JsonObject
+                ?? throw new InvalidDataException($"{item.GroupResource} {item.Namespace}/{item.Name}: the archive holds no object");
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"{item.GroupResource} {item.Namespace}/{item.Name}: not valid JSON: {e.Message}", e);
+        }
+    }
+
+    public void Dispose()
+    {
+        if (Directory.Exists(_directory)) Directory.Delete(_directory, recursive: true);
+    }
+
+    private async Task UnpackAsync(Stream content, long maxBytes, CancellationToken cancellation)
+    {
+        var left = maxBytes;
+        var entries = 0;
+        try
+        {
+            await using var gzip = new GZipStream(content, CompressionMode.Decompress, leaveOpen: true);
+            await using var tar = new TarReader(gzip);
+            while (await tar.GetNextEntryAsync(copyData: false, cancellation) is { } entry)
+            {
+                if (++entries > MaxEntries) throw new InvalidDataException($"the backup's archive has more than {MaxEntries} entries");
+                // Charged before the format is looked at, so that copies that are not used count as well.
+                left -= entry.Length;
+                if (left < 0) throw new InvalidDataException($"the backup's archive unpacks to more than {maxBytes} bytes; raise max-backup-extraction-size if that is right");
+                if (entry.EntryType is not (TarEntryType.RegularFile or TarEntryType.V7RegularFile) || Parse(entry.Name) is not { } parsed) continue;
+                // Files get numbers, never names out of the archive.
+                var item = parsed with { File = Path.Combine(_directory, $"{entries}.json") };
+                await using (var file = new FileStream(item.File, FileMode.CreateNew, FileAccess.Write))
+                {
+                    if (entry.DataStream is not null) await entry.DataStream.CopyToAsync(file, cancellation);
+                }
+
+                if (!_items.TryGetValue(item.GroupResource, out var list)) _items[item.GroupResource] = list = [];
+                list.Add(item);
+            }
+        }
+        catch (Exception e) when (e is EndOfStreamException or FormatException)
+        {
+            throw new InvalidDataException($"the backup's archive is damaged: {e.Message}", e);
+        }
+
+        foreach (var list in _items.Values) list.Sort((a, b) => string.CompareOrdinal($"{a.Namespace}/{a.Name}", $"{b.Namespace}/{b.Name}"));
+    }
+
+    /// <summary>resources/TYPE/cluster/NAME.json and resources/TYPE/namespaces/NS/NAME.json; versioned copies and all else give null.</summary>
+    private static ArchivedItem? Parse(string path)
+    {
+        var parts = path.Split('/');
+        if (parts.Length < 4 || parts[0] != "resources" || !ObjectName.IsValid(parts[1]) || !parts[^1].EndsWith(".json", StringComparison.Ordinal)) return null;
+        var name = parts[^1][..^".json".Length];
+        if (name.Length == 0 || name is "." or "..") return null;
+        return parts switch
+        {
+            [_, var type, "cluster", _] => new ArchivedItem(type, "", name, ""),
+            [_, var type, "namespaces", var ns, _] when ObjectName.IsValid(ns) => new ArchivedItem(type, ns, name, ""),
+            _ => null,
+        };
+    }
+}

@@ -1,0 +1,291 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Work;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller.Restores;
+
+/// <summary>Brings objects back one by one, each once, and with each those that it cannot do without. Not for concurrent use.</summary>
+internal sealed class ItemRestorer(
+    ClusterClient cluster, ControllerOptions options, TimeProvider time, RunLog log, PreparedRestore restore, RestoreSources sources, PodVolumeRestores volumes)
+{
+    private readonly HashSet<string> _done = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _namespacesReady = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _provisioned = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, SortedSet<string>> _outcomes = new(StringComparer.Ordinal);
+    private Dictionary<string, ServedResource> _served = [];
+
+    /// <summary>Objects that were handled, whatever the outcome.</summary>
+    public int Handled => _done.Count;
+
+    /// <summary>Learns anew what the cluster serves, as after new resource definitions.</summary>
+    public async Task DiscoverAsync(CancellationToken cancellation)
+    {
+        var found = await cluster.DiscoverAsync(cancellation);
+        _served = found.GroupBy(r => r.Kind.GroupResource).ToDictionary(g => g.Key, g => g.First());
+        sources.Use(found);
+    }
+
+    /// <summary>The resource list file: apiVersion/Kind to names with what was done.</summary>
+    public JsonObject ResourceList()
+    {
+        var list = new JsonObject();
+        foreach (var (key, names) in _outcomes) list[key] = new JsonArray([.. names.Select(n => (JsonNode)n)]);
+        return list;
+    }
+
+    /// <summary>Restores one object. What goes wrong with it is logged as its warning or error and concerns no other.</summary>
+    public async Task RestoreAsync(ArchivedItem archived, CancellationToken cancellation)
+    {
+        if (!_done.Add($"{archived.GroupResource}/{archived.Namespace}/{archived.Name}")) return;
+        var ns = archived.Namespace.Length == 0 ? "" : restore.Map(archived.Namespace);
+        try
+        {
+            var item = await BackupArchive.ReadAsync(archived, cancellation);
+            var outcome = await RestoreAsync(archived, item, ns, cancellation);
+            Record(item, archived.GroupResource, ns, outcome);
+        }
+        catch (Exception e) when (e is ApiException or HttpRequestException or InvalidDataException)
+        {
+            log.Error(ns, $"{archived.GroupResource} {KubeObject.Qualify(ns, archived.Name)}: {e.Message}");
+            Record([], archived.GroupResource, KubeObject.Qualify(ns, archived.Name), "failed");
+        }
+    }
+
+    /// <summary>Makes sure that a target namespace exists, as the backup describes its source.</summary>
+    public async Task EnsureNamespaceAsync(string original, CancellationToken cancellation)
+    {
+        var name = restore.Map(original);
+        if (!_namespacesReady.Add(name)) return;
+        var started = time.GetTimestamp();
+        while (true)
+        {
+            var existing = await cluster.GetAsync(WellKnown.Namespaces, null, name, cancellation);
+            if (existing is null) break;
+            if (existing.Text("metadata", "deletionTimestamp") is null) return;
+            if (time.GetElapsedTime(started) > options.ResourceTimeout)
+            {
+                _namespacesReady.Remove(name);
+                throw new InvalidDataException($"namespace {name} is still being deleted after {GoDuration.Format(options.ResourceTimeout)}");
+            }
+
+            await Task.Delay(options.PollInterval, time, cancellation);
+        }
+
+        var archived = sources.Archive.Find(WellKnown.Namespaces.GroupResource, "", original);
+        var item = archived is null ? [] : await BackupArchive.ReadAsync(archived, cancellation);
+        RestoredObject.Reset(item);
+        item["apiVersion"] = "v1";
+        item["kind"] = "Namespace";
+        item.Child("metadata")["name"] = name;
+        item.Remove("spec");
+        (item.At("metadata", "labels") as JsonObject)?.Remove("kubernetes.io/metadata.name");
+        RestoredObject.AddLabels(item, restore.Name, restore.BackupName);
+        await cluster.CreateAsync(WellKnown.Namespaces, null, item, cancellation);
+        Record(item, WellKnown.Namespaces.GroupResource, "", "created");
+    }
+
+    private async Task<string> RestoreAsync(ArchivedItem archived, JsonObject item, string ns, CancellationToken cancellation)
+    {
+        if (RestoredObject.ReasonToSkip(archived.GroupResource, item) is { } reason)
+        {
+            log.Info($"{archived.GroupResource} {item.QualifiedName()} is left out: {reason}");
+            return "skipped";
+        }
+
+        if (ServedKind(archived, item) is not { } kind)
+        {
+            log.Warn(ns, $"{archived.GroupResource} {item.QualifiedName()}: the cluster does not serve {item.Text("apiVersion")} {item.Text("kind")}");
+            return "failed";
+        }
+
+        if (archived.Namespace.Length > 0) await EnsureNamespaceAsync(archived.Namespace, cancellation);
+        var status = item["status"]?.DeepClone();
+        RestoredObject.Reset(item);
+        if (!await PrepareAsync(archived, item, cancellation)) return "skipped";
+        if (ns.Length > 0) item.Child("metadata")["namespace"] = ns;
+        RestoredObject.AddLabels(item, restore.Name, restore.BackupName);
+
+        JsonObject created;
+        try
+        {
+            created = await cluster.CreateAsync(kind, ns, item, cancellation);
+        }
+        catch (ApiException e) when (e.Status == HttpStatusCode.Conflict)
+        {
+            return await ReconcileExistingAsync(kind, item, ns, cancellation);
+        }
+        catch (ApiException) when (kind.Plural == "services" && kind.Group.Length == 0)
+        {
+            // A node port that is taken is refused as invalid; when the service itself is what holds it, that is a conflict.
+            if (await cluster.GetAsync(kind, ns, item.Name(), cancellation) is null) throw;
+            return await ReconcileExistingAsync(kind, item, ns, cancellation);
+        }
+
+        if (status is not null && WantsStatus(archived, item)) await RestoreStatusAsync(kind, ns, item.Name(), status, cancellation);
+        if (kind.GroupResource == "pods" && sources.Filter.TakesVolumeData) await volumes.RequestAsync(created, archived.Namespace, cancellation);
+        if (kind.GroupResource == WellKnown.CustomResourceDefinitions.GroupResource) await WaitForDefinitionAsync(kind, item.Name(), cancellation);
+        return "created";
+    }
+
+    /// <summary>What each type needs before it is created; false leaves the object out.</summary>
+    private async Task<bool> PrepareAsync(ArchivedItem archived, JsonObject item, CancellationToken cancellation)
+    {
+        switch (archived.GroupResource)
+        {
+            case "pods":
+                RestoredObject.PreparePod(item);
+                if (sources.Filter.TakesVolumeData) volumes.AddWaitContainer(item, archived.Namespace);
+                if (item.Text("spec", "priorityClassName") is { Length: > 0 } priority) await RestoreRelatedAsync("priorityclasses.scheduling.k8s.io", priority, cancellation);
+                return true;
+            case "persistentvolumes":
+                return PrepareVolume(item);
+            case "persistentvolumeclaims":
+                await PrepareClaimAsync(archived, item, cancellation);
+                return true;
+            case "services":
+                RestoredObject.PrepareService(item, restore.Spec.PreserveNodePorts == true);
+                return true;
+            case "jobs.batch":
+                RestoredObject.PrepareJob(item);
+                return true;
+            case "serviceaccounts":
+                RestoredObject.PrepareServiceAccount(item);
+                return true;
+            case "secrets" when item.Text("type") == "kubernetes.io/service-account-token":
+                var account = item.Annotation("kubernetes.io/service-account.name") ?? "";
+                if (item.Name().StartsWith(account + "-token-", StringComparison.Ordinal)) return false;
+                RestoredObject.PrepareTokenSecret(item);
+                return true;
+            case "rolebindings.rbac.authorization.k8s.io" or "clusterrolebindings.rbac.authorization.k8s.io":
+                RestoredObject.MapSubjects(item, restore.NamespaceMapping);
+                return true;
+            default:
+                return true;
+        }
+    }
+
+    private bool PrepareVolume(JsonObject volume)
+    {
+        var claim = $"{volume.Text("spec", "claimRef", "namespace")}/{volume.Text("spec", "claimRef", "name")}";
+        // New and empty when its files come from the backup, or when it went with its claim and nothing of it is left.
+        if (volumes.ClaimsWithData.Contains(claim) || volume.Text("spec", "persistentVolumeReclaimPolicy") is null or "Delete")
+        {
+            _provisioned.Add(volume.Name());
+            log.Info($"persistentvolumes {volume.Name()} is left out: its claim gets a new volume");
+            return false;
+        }
+
+        RestoredObject.PrepareVolume(volume, restore.NamespaceMapping);
+        return true;
+    }
+
+    private async Task PrepareClaimAsync(ArchivedItem archived, JsonObject claim, CancellationToken cancellation)
+    {
+        var volume = claim.Text("spec", "volumeName") ?? "";
+        var provision = volumes.ClaimsWithData.Contains($"{archived.Namespace}/{archived.Name}");
+        if (volume.Length > 0)
+        {
+            await RestoreRelatedAsync(WellKnown.PersistentVolumes.GroupResource, volume, cancellation);
+            // A claim that names a volume which is nowhere would be lost for ever.
+            provision |= _provisioned.Contains(volume) || await cluster.GetAsync(WellKnown.PersistentVolumes, null, volume, cancellation) is null;
+        }
+
+        RestoredObject.PrepareClaim(claim, provision);
+    }
+
+    private async Task RestoreRelatedAsync(string groupResource, string name, CancellationToken cancellation)
+    {
+        if (!sources.Filter.AdmitsClusterScoped || !sources.Filter.TakesType(groupResource)) return;
+        if (sources.Archive.Find(groupResource, "", name) is { } related) await RestoreAsync(related, cancellation);
+    }
+
+    private async Task<string> ReconcileExistingAsync(ResourceKind kind, JsonObject desired, string ns, CancellationToken cancellation)
+    {
+        var existing = await cluster.GetAsync(kind, ns, desired.Name(), cancellation);
+        if (existing is null) return await CreateAgainAsync(kind, desired, ns, cancellation);
+        RestoredObject.Reset(existing);
+        var compared = (JsonObject)existing.DeepClone();
+        RestoredObject.AddLabels(compared, restore.Name, restore.BackupName);
+        var update = restore.Spec.ExistingResourcePolicy == "update";
+        var isAccount = kind.GroupResource == WellKnown.ServiceAccounts.GroupResource;
+        if (JsonNode.DeepEquals(compared, desired) && !update) return "skipped";
+        var target = isAccount ? MergePatch.MergeServiceAccounts(existing, desired) : update ? desired : null;
+        if (target is null)
+        {
+            log.Warn(ns, $"{kind.Kind} {KubeObject.Qualify(ns, desired.Name())} exists and differs from the backup; it was left as it is (existingResourcePolicy update would change it)");
+            return "skipped";
+        }
+
+        var patch = MergePatch.Between(existing, target);
+        if (patch.Count == 0) return "skipped";
+        try
+        {
+            await cluster.PatchAsync(kind, ns, desired.Name(), patch, null, cancellation);
+            return "updated";
+        }
+        catch (ApiException e)
+        {
+            log.Warn(ns, $"{kind.Kind} {KubeObject.Qualify(ns, desired.Name())} exists and could not be updated: {e.Message}");
+            return "failed";
+        }
+    }
+
+    /// <summary>The object was there for the create and gone for the get; once more is enough, as nobody recreates it.</summary>
+    private async Task<string> CreateAgainAsync(ResourceKind kind, JsonObject desired, string ns, CancellationToken cancellation)
+    {
+        await cluster.CreateAsync(kind, ns, desired, cancellation);
+        return "created";
+    }
+
+    private bool WantsStatus(ArchivedItem archived, JsonObject item) =>
+        item.Annotation(VeleroLabels.RestoreStatus)?.ToLowerInvariant() switch
+        {
+            "true" => true,
+            "false" => false,
+            _ => sources.Filter.TakesStatus(archived.GroupResource),
+        };
+
+    private async Task RestoreStatusAsync(ResourceKind kind, string ns, string name, JsonNode status, CancellationToken cancellation)
+    {
+        try
+        {
+            await cluster.PatchAsync(kind, ns, name, new JsonObject { ["status"] = status.DeepClone() }, "status", cancellation);
+        }
+        catch (ApiException e)
+        {
+            log.Warn(ns, $"{kind.Kind} {KubeObject.Qualify(ns, name)}: its status could not be restored: {e.Message}");
+        }
+    }
+
+    private async Task WaitForDefinitionAsync(ResourceKind kind, string name, CancellationToken cancellation)
+    {
+        var started = time.GetTimestamp();
+        while (time.GetElapsedTime(started) < options.ResourceTimeout)
+        {
+            var definition = await cluster.GetAsync(kind, null, name, cancellation);
+            if (definition.Objects("status", "conditions").Any(c => c.Text("type") == "Established" && c.Text("status") == "True")) return;
+            await Task.Delay(options.PollInterval, time, cancellation);
+        }
+
+        log.Error("", $"resource definition {name} was not established within {GoDuration.Format(options.ResourceTimeout)}");
+    }
+
+    /// <summary>The type at the version that the object was stored in; null when the cluster has it in another or not at all.</summary>
+    private ResourceKind? ServedKind(ArchivedItem archived, JsonObject item)
+    {
+        if (!_served.TryGetValue(archived.GroupResource, out var served)) return null;
+        var apiVersion = item.Text("apiVersion") ?? "";
+        var slash = apiVersion.IndexOf('/', StringComparison.Ordinal);
+        return served.Kind with { Version = apiVersion[(slash + 1)..] };
+    }
+
+    private void Record(JsonObject item, string groupResource, string ns, string outcome)
+    {
+        var key = item.Text("kind") is { } kind ? $"{item.Text("apiVersion")}/{kind}" : groupResource;
+        if (!_outcomes.TryGetValue(key, out var names)) _outcomes[key] = names = new SortedSet<string>(StringComparer.Ordinal);
+        names.Add($"{(item.Name().Length > 0 ? KubeObject.Qualify(ns, item.Name()) : ns)}({outcome})");
+    }
+}

@@ -1,0 +1,222 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Work;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller.Restores;
+
+/// <summary>
+/// The volumes of one restore: pods wait in an init container until agents have filled their volumes. Not for concurrent use.
+/// </summary>
+internal sealed class PodVolumeRestores(
+    ClusterClient cluster, ControllerOptions options, AgentDirectory agents, TimeProvider time, RunLog log, PreparedRestore restore, JsonArray backups)
+{
+    private const string LegacyWaitContainer = "restic-wait";
+
+    private readonly PodVolumeWork _work = new(cluster, options, time);
+    private readonly Dictionary<string, List<string>> _byPod = new(StringComparer.Ordinal);
+    private readonly List<JsonObject> _made = [];
+
+    private string Selector => $"{VeleroLabels.RestoreUid}={restore.Uid}";
+
+    /// <summary>Claims whose files are in the backup, as namespace/name.</summary>
+    public IReadOnlySet<string> ClaimsWithData { get; } = backups.OfType<JsonObject>()
+        .Where(b => b.Annotation(VeleroLabels.PvcName) is not null && !string.IsNullOrEmpty(b.Text("status", "snapshotID")))
+        .Select(b => $"{b.Text("spec", "pod", "namespace")}/{b.Annotation(VeleroLabels.PvcName)}").ToHashSet(StringComparer.Ordinal);
+
+    /// <summary>Puts the init container into a pod that gets volumes back; removes one that an earlier restore left.</summary>
+    public void AddWaitContainer(JsonObject pod, string originalNamespace)
+    {
+        var spec = pod.Child("spec");
+        if (spec["initContainers"] is JsonArray existing)
+        {
+            foreach (var old in existing.OfType<JsonObject>().Where(c => c.Text("name") is VeleroLabels.RestoreWaitContainer or LegacyWaitContainer).ToList()) existing.Remove(old);
+        }
+
+        var volumes = Matching(pod, originalNamespace).Select(b => b.Text("spec", "volume")!).ToList();
+        if (volumes.Count == 0) return;
+        if (spec["initContainers"] is not JsonArray containers) spec["initContainers"] = containers = [];
+        containers.Insert(0, WaitContainer(pod, volumes));
+    }
+
+    /// <summary>Requests the volumes of a pod that was just created.</summary>
+    public async Task RequestAsync(JsonObject pod, string originalNamespace, CancellationToken cancellation)
+    {
+        foreach (var unreadable in InPod(pod, originalNamespace).Where(b => !IsOurs(b)))
+        {
+            log.Error(pod.Namespace(), $"volume {unreadable.Text("spec", "volume")} of pod {pod.QualifiedName()}: its data was written by Velero's uploader, which this program does not read; the volume stays empty");
+        }
+
+        foreach (var backup in Matching(pod, originalNamespace))
+        {
+            var request = await BuildAsync(pod, originalNamespace, backup, cancellation);
+            var made = await cluster.CreateAsync(VeleroResources.PodVolumeRestores, options.Namespace, request, cancellation);
+            _made.Add(made);
+            if (!_byPod.TryGetValue(pod.QualifiedName(), out var names)) _byPod[pod.QualifiedName()] = names = [];
+            names.Add(made.Name());
+            log.Info($"volume {backup.Text("spec", "volume")} of pod {pod.QualifiedName()}: requested as {made.Name()}");
+        }
+    }
+
+    /// <summary>Waits until all requested volumes have ended; those that failed are errors of the restore.</summary>
+    public async Task WaitAsync(CancellationToken cancellation)
+    {
+        await Task.WhenAll(_byPod.Select(p => CheckNodeAsync(p.Key, p.Value, cancellation)));
+        var timeout = GoDuration.TryParse(restore.Object.Annotation(VeleroLabels.PodVolumeTimeout), out var own) && own > TimeSpan.Zero ? own : options.FsBackupTimeout;
+        var names = _made.Select(m => m.Name()).ToHashSet(StringComparer.Ordinal);
+        var found = await _work.WaitAsync(VeleroResources.PodVolumeRestores, Selector, names, timeout, log, cancellation);
+        foreach (var request in _made)
+        {
+            var ns = request.Text("spec", "pod", "namespace");
+            var what = $"volume {request.Text("spec", "volume")} of pod {ns}/{request.Text("spec", "pod", "name")}";
+            if (!found.TryGetValue(request.Name(), out var result)) log.Error(ns, $"{what}: {request.Name()} was deleted before it ended");
+            else if (result.Text("status", "phase") == PodVolumePhase.Completed) log.Info($"{what}: restored");
+            else log.Error(ns, $"{what}: {result.Text("status", "phase") ?? "New"}: {result.Text("status", "message") ?? "no agent took it up; see that the pod is scheduled and its init container runs"}");
+        }
+    }
+
+    public Task CancelAsync(CancellationToken cancellation) => _work.CancelAllAsync(VeleroResources.PodVolumeRestores, Selector, cancellation);
+
+    /// <summary>The volumeinfo file of the restore.</summary>
+    public JsonArray ToVolumeInfo() => new([.. _made.Select(m => (JsonNode)new JsonObject
+    {
+        ["restoreMethod"] = "PodVolumeRestore",
+        ["snapshotDataMoved"] = false,
+        ["pvrInfo"] = new JsonObject
+        {
+            ["snapshotHandle"] = m.Text("spec", "snapshotID"),
+            ["size"] = m.Number("spec", "snapshotSize"),
+            ["uploaderType"] = m.Text("spec", "uploaderType") ?? "",
+            ["volumeName"] = m.Text("spec", "volume"),
+            ["podName"] = m.Text("spec", "pod", "name"),
+            ["podNamespace"] = m.Text("spec", "pod", "namespace"),
+        },
+    })]);
+
+    private static bool IsOurs(JsonObject backup) => backup.Annotation(VeleroLabels.DataFormat) is not null;
+
+    private IEnumerable<JsonObject> Matching(JsonObject pod, string originalNamespace) => InPod(pod, originalNamespace).Where(IsOurs);
+
+    private IEnumerable<JsonObject> InPod(JsonObject pod, string originalNamespace)
+    {
+        var volumes = pod.Objects("spec", "volumes")
+            .Where(v => v["projected"] is null && v["downwardAPI"] is null).Select(v => v.Text("name") ?? "").ToHashSet(StringComparer.Ordinal);
+        return backups.OfType<JsonObject>().Where(b =>
+            b.Text("spec", "pod", "name") == pod.Name() && b.Text("spec", "pod", "namespace") == originalNamespace
+            && !string.IsNullOrEmpty(b.Text("status", "snapshotID")) && volumes.Contains(b.Text("spec", "volume") ?? ""));
+    }
+
+    /// <summary>A pod on a node that no agent serves would wait for ever; its volumes fail at once instead.</summary>
+    private async Task CheckNodeAsync(string podName, List<string> requests, CancellationToken cancellation)
+    {
+        var parts = podName.Split('/');
+        var started = time.GetTimestamp();
+        while (time.GetElapsedTime(started) < options.ResourceTimeout)
+        {
+            var pod = await cluster.GetAsync(WellKnown.Pods, parts[0], parts[1], cancellation);
+            if (pod is null) return;
+            if (pod.Text("spec", "nodeName") is { Length: > 0 } node)
+            {
+                if (!await agents.IsServedAsync(node, cancellation)) await FailAsync(requests, $"no agent runs on node {node}; see that the agent's DaemonSet covers it", cancellation);
+                return;
+            }
+
+            await Task.Delay(options.PollInterval, time, cancellation);
+        }
+
+        log.Info($"pod {podName} was not scheduled within {GoDuration.Format(options.ResourceTimeout)}; its volumes are waited for all the same");
+    }
+
+    private async Task FailAsync(List<string> requests, string reason, CancellationToken cancellation)
+    {
+        foreach (var name in requests)
+        {
+            await cluster.PatchStatusAsync(VeleroResources.PodVolumeRestores, options.Namespace, name, new JsonObject
+            {
+                ["phase"] = PodVolumePhase.Failed,
+                ["message"] = reason,
+                ["completionTimestamp"] = ApiTimeConverter.Format(time.GetUtcNow()),
+            }, cancellation);
+        }
+    }
+
+    private JsonObject WaitContainer(JsonObject pod, List<string> volumes)
+    {
+        var limits = new JsonObject { ["cpu"] = "100m", ["memory"] = "128Mi" };
+        return new JsonObject
+        {
+            ["name"] = VeleroLabels.RestoreWaitContainer,
+            ["image"] = options.RestoreImage,
+            ["command"] = new JsonArray([.. options.RestoreCommand.Select(c => (JsonNode)c)]),
+            ["args"] = new JsonArray((JsonNode)restore.Uid),
+            ["env"] = new JsonArray(FieldVariable("POD_NAMESPACE", "metadata.namespace"), FieldVariable("POD_NAME", "metadata.name")),
+            ["volumeMounts"] = new JsonArray([.. volumes.Select(v => (JsonNode)new JsonObject { ["name"] = v, ["mountPath"] = "/restores/" + v })]),
+            ["resources"] = new JsonObject { ["requests"] = limits, ["limits"] = limits.DeepClone() },
+            ["securityContext"] = pod.Objects("spec", "containers").FirstOrDefault()?["securityContext"]?.DeepClone() ?? RestrictedSecurity(),
+        };
+    }
+
+    private static JsonObject FieldVariable(string name, string path) => new()
+    {
+        ["name"] = name,
+        ["valueFrom"] = new JsonObject { ["fieldRef"] = new JsonObject { ["fieldPath"] = path } },
+    };
+
+    /// <summary>What the "restricted" pod security standard admits.</summary>
+    private static JsonObject RestrictedSecurity() => new()
+    {
+        ["allowPrivilegeEscalation"] = false,
+        ["capabilities"] = new JsonObject { ["drop"] = new JsonArray((JsonNode)"ALL") },
+        ["seccompProfile"] = new JsonObject { ["type"] = "RuntimeDefault" },
+        ["runAsUser"] = 1000,
+        ["runAsNonRoot"] = true,
+    };
+
+    private async Task<JsonObject> BuildAsync(JsonObject pod, string originalNamespace, JsonObject backup, CancellationToken cancellation)
+    {
+        var volume = backup.Text("spec", "volume")!;
+        var labels = new Dictionary<string, string>
+        {
+            [VeleroLabels.RestoreName] = VeleroLabels.ToLabelValue(restore.Name),
+            [VeleroLabels.RestoreUid] = restore.Uid,
+            [VeleroLabels.PodUid] = pod.Uid(),
+        };
+        var claimName = pod.Objects("spec", "volumes").FirstOrDefault(v => v.Text("name") == volume).Text("persistentVolumeClaim", "claimName");
+        if (claimName is not null && await cluster.GetAsync(WellKnown.PersistentVolumeClaims, pod.Namespace(), claimName, cancellation) is { } claim)
+        {
+            labels[VeleroLabels.PvcUid] = claim.Uid();
+        }
+
+        var settings = new Dictionary<string, string>();
+        if (restore.Spec.UploaderConfig?.WriteSparseFiles is { } sparse) settings["WriteSparseFiles"] = sparse ? "true" : "false";
+        if (restore.Spec.UploaderConfig?.ParallelFilesDownload is > 0 and var parallel) settings["ParallelFilesDownload"] = $"{parallel}";
+        var size = backup.Number("status", "progress", "totalBytes");
+        var request = new PodVolumeRestore
+        {
+            Metadata = new ObjectMeta
+            {
+                GenerateName = restore.Name + "-",
+                Namespace = options.Namespace,
+                Labels = labels,
+                Annotations = new Dictionary<string, string> { [VeleroLabels.DataFormat] = backup.Annotation(VeleroLabels.DataFormat)! },
+                OwnerReferences = [restore.Object.OwnerReference()],
+            },
+            Spec = new PodVolumeRestoreSpec
+            {
+                Pod = new ObjectReference { Kind = "Pod", Namespace = pod.Namespace(), Name = pod.Name(), Uid = pod.Uid() },
+                Volume = volume,
+                // The backup's location as this cluster knows it, which may have another name where the backup was made.
+                BackupStorageLocation = restore.LocationName,
+                RepoIdentifier = "",
+                UploaderType = backup.Text("spec", "uploaderType") ?? "kopia",
+                SnapshotId = backup.Text("status", "snapshotID"),
+                SourceNamespace = originalNamespace,
+                SnapshotSize = size > 0 ? size : null,
+                UploaderSettings = settings.Count > 0 ? settings : null,
+            },
+        };
+        return (JsonObject)JsonSerializer.SerializeToNode(request, VeleroJsonContext.Default.PodVolumeRestore)!;
+    }
+}

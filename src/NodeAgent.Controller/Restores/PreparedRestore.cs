@@ -1,0 +1,35 @@
+using System.Text.Json.Nodes;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Storage;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller.Restores;
+
+/// <summary>A restore that was found valid, with all that its run needs to know.</summary>
+internal sealed record PreparedRestore
+{
+    public required JsonObject Object { get; init; }
+
+    public required RestoreSpec Spec { get; init; }
+
+    public required string BackupName { get; init; }
+
+    /// <summary>Schedule that the backup came from; empty for one made by hand.</summary>
+    public required string Schedule { get; init; }
+
+    public required LocationBucket Bucket { get; init; }
+
+    public required string LocationName { get; init; }
+
+    public required DateTimeOffset Started { get; init; }
+
+    public string Name => Object.Name();
+
+    public string Uid => Object.Uid();
+
+    public RestoreFiles Files => new(Name);
+
+    public IReadOnlyDictionary<string, string> NamespaceMapping => Spec.NamespaceMapping ?? new Dictionary<string, string>();
+
+    public string Map(string ns) => NamespaceMapping.TryGetValue(ns, out var target) ? target : ns;
+}

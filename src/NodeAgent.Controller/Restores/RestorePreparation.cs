@@ -1,0 +1,94 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Selection;
+using NodeAgent.Controller.Storage;
+using NodeAgent.Controller.Work;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller.Restores;
+
+/// <summary>Finds the backup that a restore means and finds out whether it can be restored.</summary>
+internal sealed class RestorePreparation(ClusterClient cluster, StorageLocations locations, ControllerOptions options, TimeProvider time)
+{
+    /// <summary>A prepared restore, or the reasons why there is none.</summary>
+    public async Task<(PreparedRestore? Prepared, IReadOnlyList<string> Errors)> PrepareAsync(JsonObject item, CancellationToken cancellation)
+    {
+        RestoreSpec spec;
+        try
+        {
+            spec = item.Deserialize(VeleroJsonContext.Default.Restore)!.Spec;
+        }
+        catch (JsonException e)
+        {
+            return (null, [$"the object is malformed at {e.Path}: {e.Message}"]);
+        }
+
+        var errors = new List<string>();
+        if (!ObjectName.IsValid(item.Name())) errors.Add($"\"{item.Name()}\" is no valid name of a restore");
+        errors.AddRange(RestoreFilter.Problems(spec));
+        if (spec.ExistingResourcePolicy is not (null or "" or "none" or "update"))
+        {
+            errors.Add($"spec.existingResourcePolicy: \"{spec.ExistingResourcePolicy}\" is neither none nor update");
+        }
+
+        if (spec.ResourceModifier is not null) errors.Add("spec.resourceModifier: resource modifiers are not supported yet; remove it");
+        if (spec.ResourcePolicy is not null) errors.Add("spec.resourcePolicy: filter policies are not supported yet; remove it");
+        if (string.IsNullOrEmpty(spec.BackupName) == string.IsNullOrEmpty(spec.ScheduleName))
+        {
+            errors.Add("name either a backup or a schedule to restore from, not both");
+            return (null, errors);
+        }
+
+        var (backup, problem) = string.IsNullOrEmpty(spec.BackupName)
+            ? await NewestOfScheduleAsync(spec.ScheduleName!, cancellation)
+            : await FindBackupAsync(spec.BackupName, cancellation);
+        if (problem is not null) errors.Add(problem);
+        if (backup is null) return (null, errors);
+        var locationName = backup.Text("spec", "storageLocation");
+        var location = await locations.FindAsync(locationName, cancellation);
+        if (StorageLocations.ProblemOf(location, locationName, forWriting: false) is { } locationProblem) errors.Add(locationProblem);
+        if (errors.Count > 0) return (null, errors);
+
+        var bucket = StorageLocations.Open(location!);
+        if (!bucket.Exists(new BackupFiles(backup.Name()).Contents))
+        {
+            return (null, [$"backup \"{backup.Name()}\" has no contents in location \"{location!.Metadata.Name}\""]);
+        }
+
+        return (new PreparedRestore
+        {
+            Object = item,
+            Spec = spec,
+            BackupName = backup.Name(),
+            Schedule = spec.ScheduleName ?? backup.Label(VeleroLabels.ScheduleName) ?? "",
+            Bucket = bucket,
+            LocationName = location!.Metadata.Name!,
+            Started = time.GetUtcNow(),
+        }, []);
+    }
+
+    private async Task<(JsonObject? Backup, string? Problem)> FindBackupAsync(string name, CancellationToken cancellation)
+    {
+        var backup = await cluster.GetAsync(VeleroResources.Backups, options.Namespace, name, cancellation);
+        if (backup is null) return (null, $"backup \"{name}\" does not exist");
+        var phase = backup.Text("status", "phase") ?? BackupPhase.New;
+        return phase is BackupPhase.Completed or BackupPhase.PartiallyFailed
+            ? (backup, null)
+            : (null, $"backup \"{name}\" is {phase}; only a Completed or PartiallyFailed backup can be restored");
+    }
+
+    private async Task<(JsonObject? Backup, string? Problem)> NewestOfScheduleAsync(string schedule, CancellationToken cancellation)
+    {
+        JsonObject? newest = null;
+        var selector = $"{VeleroLabels.ScheduleName}={VeleroLabels.ToLabelValue(schedule)}";
+        await foreach (var backup in cluster.ListAsync(VeleroResources.Backups, options.Namespace, selector, cancellation))
+        {
+            // Times are in one format, so that text order is time order.
+            var isNewer = string.CompareOrdinal(backup.Text("status", "startTimestamp"), newest.Text("status", "startTimestamp")) > 0;
+            if (backup.Text("status", "phase") == BackupPhase.Completed && isNewer) newest = backup;
+        }
+
+        return newest is null ? (null, $"schedule \"{schedule}\" has no completed backup") : (newest, null);
+    }
+}

@@ -1,0 +1,167 @@
+using System.Collections.Concurrent;
+using System.Text.Json.Nodes;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Selection;
+using NodeAgent.Controller.Storage;
+using NodeAgent.Controller.Work;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller.Restores;
+
+/// <summary>Starts restores that are new, ends those whose run is gone, and removes the files of those that are deleted.</summary>
+internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations locations, AgentDirectory agents, ControllerOptions options, ControllerServices services)
+{
+    private static readonly TimeSpan QueuePoll = TimeSpan.FromSeconds(1);
+
+    private readonly ConcurrentDictionary<string, Task> _running = new(StringComparer.Ordinal);
+
+    public async Task<TimeSpan?> ReconcileAsync(JsonObject item, CancellationToken cancellation)
+    {
+        if (item.Text("metadata", "deletionTimestamp") is not null)
+        {
+            await RemoveFilesAsync(item, cancellation);
+            return null;
+        }
+
+        switch (item.Text("status", "phase") ?? "")
+        {
+            case "" or RestorePhase.New:
+                return await StartAsync(item, cancellation);
+            case RestorePhase.InProgress or RestorePhase.Finalizing or RestorePhase.FinalizingPartiallyFailed
+                or RestorePhase.WaitingForPluginOperations or RestorePhase.WaitingForPluginOperationsPartiallyFailed:
+                if (!_running.ContainsKey(item.Uid())) await FailOrphanAsync(item, cancellation);
+                return null;
+            default:
+                return null;
+        }
+    }
+
+    /// <summary>Waits until no run is left; they end early when their token is cancelled.</summary>
+    public Task DrainAsync() => Task.WhenAll(_running.Values);
+
+    private async Task<TimeSpan?> StartAsync(JsonObject item, CancellationToken cancellation)
+    {
+        if (_running.ContainsKey(item.Uid())) return null;
+        // Restores change the cluster, so two of them never run into each other.
+        if (!_running.IsEmpty) return QueuePoll;
+        var (prepared, errors) = await new RestorePreparation(cluster, locations, options, services.Time).PrepareAsync(item, cancellation);
+        if (prepared is null)
+        {
+            await SetStatusAsync(item, new JsonObject
+            {
+                ["phase"] = RestorePhase.FailedValidation,
+                ["validationErrors"] = new JsonArray([.. errors.Select(e => (JsonNode)e)]),
+            }, cancellation);
+            services.Telemetry.Count("velero_restore_validation_failed_total", item.Text("spec", "scheduleName") ?? "");
+            return null;
+        }
+
+        await AddFinalizerAsync(prepared, cancellation);
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _running[item.Uid()] = ended.Task;
+        // The run lives longer than this call; it reports its own end and is awaited by DrainAsync.
+        _ = RunAsync(prepared, ended, cancellation);
+        return null;
+    }
+
+    private async Task RunAsync(PreparedRestore restore, TaskCompletionSource ended, CancellationToken cancellation)
+    {
+        services.Telemetry.Count("velero_restore_attempt_total", restore.Schedule);
+        var phase = RestorePhase.Failed;
+        try
+        {
+            phase = await new RestoreRun(cluster, options, agents, services, restore).ExecuteAsync(cancellation);
+        }
+        catch (Exception e)
+        {
+            // The top of a run: whatever went wrong, the object must say so.
+            services.Log.RunFailed("restore", restore.Name, e);
+            var reason = e is OperationCanceledException && cancellation.IsCancellationRequested ? "the controller was stopped while the restore ran" : e.Message;
+            await TryFailAsync(restore.Object, reason);
+        }
+        finally
+        {
+            _running.TryRemove(restore.Uid, out _);
+            ended.SetResult();
+        }
+
+        services.Telemetry.Count(
+            phase switch
+            {
+                RestorePhase.Completed => "velero_restore_success_total",
+                RestorePhase.PartiallyFailed => "velero_restore_partial_failure_total",
+                _ => "velero_restore_failed_total",
+            },
+            restore.Schedule);
+        services.Log.Ended("restore", restore.Name, phase);
+    }
+
+    private async Task TryFailAsync(JsonObject item, string reason)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10), services.Time);
+        try
+        {
+            await FailAsync(item, reason, limit.Token);
+        }
+        catch (Exception e) when (e is ApiException or HttpRequestException or OperationCanceledException)
+        {
+            // The next start of the controller finds the restore InProgress and ends it.
+            services.Log.RunFailed("restore", item.Name(), e);
+        }
+    }
+
+    private async Task FailOrphanAsync(JsonObject item, CancellationToken cancellation)
+    {
+        await new PodVolumeWork(cluster, options, services.Time).CancelAllAsync(VeleroResources.PodVolumeRestores, $"{VeleroLabels.RestoreUid}={item.Uid()}", cancellation);
+        await FailAsync(item, $"the controller stopped while the restore was {item.Text("status", "phase")}; make a new restore", cancellation);
+        services.Telemetry.Count("velero_restore_failed_total", item.Text("spec", "scheduleName") ?? "");
+    }
+
+    private Task FailAsync(JsonObject item, string reason, CancellationToken cancellation) => SetStatusAsync(item, new JsonObject
+    {
+        ["phase"] = RestorePhase.Failed,
+        ["failureReason"] = reason,
+        ["completionTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow()),
+    }, cancellation);
+
+    /// <summary>The finalizer lets the files in the bucket go with the object; the backup that a schedule came to is written down.</summary>
+    private async Task AddFinalizerAsync(PreparedRestore restore, CancellationToken cancellation)
+    {
+        var finalizers = Finalizers(restore.Object).Append(VeleroLabels.RestoreFinalizer).Distinct();
+        await cluster.PatchAsync(VeleroResources.Restores, options.Namespace, restore.Name, new JsonObject
+        {
+            ["metadata"] = new JsonObject { ["finalizers"] = new JsonArray([.. finalizers.Select(f => (JsonNode)f)]) },
+            ["spec"] = new JsonObject { ["backupName"] = restore.BackupName },
+        }, null, cancellation);
+    }
+
+    private async Task RemoveFilesAsync(JsonObject item, CancellationToken cancellation)
+    {
+        var finalizers = Finalizers(item).ToList();
+        if (!finalizers.Contains(VeleroLabels.RestoreFinalizer)) return;
+        var backup = item.Text("spec", "backupName") is { Length: > 0 } name ? await cluster.GetAsync(VeleroResources.Backups, options.Namespace, name, cancellation) : null;
+        var locationName = backup.Text("spec", "storageLocation");
+        var location = backup is null ? null : await locations.FindAsync(locationName, cancellation);
+        if (StorageLocations.ProblemOf(location, locationName, forWriting: true) is null && ObjectName.IsValid(item.Name()))
+        {
+            try
+            {
+                StorageLocations.Open(location!).DeleteFolder(new RestoreFiles(item.Name()).Directory);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                services.Log.FilesNotRemoved("restore", item.Name(), e.Message);
+            }
+        }
+
+        // Files that cannot be reached must not keep the object for ever; they are small.
+        finalizers.Remove(VeleroLabels.RestoreFinalizer);
+        var rest = new JsonArray([.. finalizers.Select(f => (JsonNode)f)]);
+        await cluster.PatchAsync(VeleroResources.Restores, options.Namespace, item.Name(), new JsonObject { ["metadata"] = new JsonObject { ["finalizers"] = rest } }, null, cancellation);
+    }
+
+    private static IEnumerable<string> Finalizers(JsonObject item) => (item.At("metadata", "finalizers") as JsonArray ?? []).Select(f => f?.ToString() ?? "");
+
+    private async Task SetStatusAsync(JsonObject item, JsonObject status, CancellationToken cancellation) =>
+        await cluster.PatchStatusAsync(VeleroResources.Restores, options.Namespace, item.Name(), status, cancellation);
+}

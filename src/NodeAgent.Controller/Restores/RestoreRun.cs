@@ -1,0 +1,154 @@
+using System.Text.Json.Nodes;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Storage;
+using NodeAgent.Controller.Work;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller.Restores;
+
+/// <summary>
+/// One restore from its start to its final phase:
+/// (1) the object says InProgress; (2) the archive is unpacked; (3) definitions of custom resources come first, then what
+/// they define can be discovered; (4) all other objects follow in order; (5) volumes have ended; (6) the files are uploaded
+/// and the object says how it ended.
+/// </summary>
+internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions options, AgentDirectory agents, ControllerServices services, PreparedRestore restore)
+{
+    private static readonly TimeSpan ProgressInterval = TimeSpan.FromSeconds(1);
+
+    private long _lastProgress;
+
+    /// <summary>Runs the restore and returns its final phase. Throws when it failed as a whole.</summary>
+    public async Task<string> ExecuteAsync(CancellationToken cancellation)
+    {
+        var workDirectory = options.WorkDirectory ?? Path.GetTempPath();
+        Directory.CreateDirectory(workDirectory);
+        using var log = new RunLog(workDirectory, $"restore={options.Namespace}/{restore.Name}", services.Time);
+
+        // 1. From here on the object tells that somebody works on it.
+        await SetStatusAsync(new JsonObject { ["phase"] = RestorePhase.InProgress, ["startTimestamp"] = ApiTimeConverter.Format(restore.Started) }, cancellation);
+        log.Info($"restore of backup {restore.BackupName} begins");
+
+        // 2. The backup's files.
+        var files = new BackupFiles(restore.BackupName);
+        await using var content = restore.Bucket.Open(files.Contents) ?? throw new InvalidDataException($"{files.Contents} is missing in the location");
+        using var archive = await BackupArchive.OpenAsync(content, workDirectory, options.MaxBackupExtractionSize, cancellation);
+        var backups = await GzipJson.ReadAsync(restore.Bucket, files.PodVolumeBackups, cancellation) as JsonArray ?? [];
+        var sources = new RestoreSources(archive, restore.Spec);
+        var volumes = new PodVolumeRestores(cluster, options, agents, services.Time, log, restore, backups);
+        var items = new ItemRestorer(cluster, options, services.Time, log, restore, sources, volumes);
+        try
+        {
+            // 3. and 4. The objects.
+            await items.DiscoverAsync(cancellation);
+            await RestoreObjectsAsync(archive, sources, items, log, cancellation);
+
+            // 5. The volumes, which agents fill while objects are restored.
+            await volumes.WaitAsync(cancellation);
+        }
+        catch
+        {
+            await volumes.CancelAsync(CancellationToken.None);
+            throw;
+        }
+
+        // 6. The end.
+        await SetStatusAsync(new JsonObject { ["phase"] = log.Errors > 0 ? RestorePhase.FinalizingPartiallyFailed : RestorePhase.Finalizing }, cancellation);
+        log.Info($"{items.Handled} objects, {log.Warnings} warnings, {log.Errors} errors");
+        var phase = log.Errors > 0 ? RestorePhase.PartiallyFailed : RestorePhase.Completed;
+        await UploadAsync(items, volumes, log, cancellation);
+        await SetStatusAsync(new JsonObject
+        {
+            ["phase"] = phase,
+            ["completionTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow()),
+            ["warnings"] = log.Warnings,
+            ["errors"] = log.Errors,
+            ["progress"] = new JsonObject { ["totalItems"] = items.Handled, ["itemsRestored"] = items.Handled },
+        }, cancellation);
+        return phase;
+    }
+
+    private async Task RestoreObjectsAsync(BackupArchive archive, RestoreSources sources, ItemRestorer items, RunLog log, CancellationToken cancellation)
+    {
+        var definitions = WellKnown.CustomResourceDefinitions.GroupResource;
+        foreach (var item in await SelectAsync(sources, definitions, cancellation)) await items.RestoreAsync(item, cancellation);
+        if (items.Handled > 0) await items.DiscoverAsync(cancellation);
+
+        var order = new RestorePriorities(options.RestoreResourcePriorities).Order(archive.Resources.Where(r => r != definitions && r != WellKnown.Namespaces.GroupResource));
+        await RestoreNamespacesAsync(archive, sources, items, log, cancellation);
+        var total = items.Handled + order.Sum(r => sources.Select(r).Count());
+        if (total == 0) log.Warn(null, "nothing in the backup matches the restore; check its namespaces, resources and selectors");
+        foreach (var resource in order)
+        {
+            foreach (var item in await SelectAsync(sources, resource, cancellation))
+            {
+                await items.RestoreAsync(item, cancellation);
+                await ReportAsync(Math.Max(total, items.Handled), items.Handled, cancellation);
+            }
+        }
+    }
+
+    private static async Task<IReadOnlyList<ArchivedItem>> SelectAsync(RestoreSources sources, string groupResource, CancellationToken cancellation)
+    {
+        var candidates = sources.Select(groupResource).ToList();
+        if (sources.Filter.Labels.IsEmpty) return candidates;
+        var selected = new List<ArchivedItem>();
+        foreach (var item in candidates)
+        {
+            if (sources.Filter.Labels.Matches(await BackupArchive.ReadAsync(item, cancellation))) selected.Add(item);
+        }
+
+        return selected;
+    }
+
+    /// <summary>Namespaces without objects of their own are restored too, unless labels choose what is restored.</summary>
+    private static async Task RestoreNamespacesAsync(BackupArchive archive, RestoreSources sources, ItemRestorer items, RunLog log, CancellationToken cancellation)
+    {
+        if (!sources.Filter.Labels.IsEmpty || !sources.Filter.TakesType(WellKnown.Namespaces.GroupResource)) return;
+        foreach (var ns in archive.Items(WellKnown.Namespaces.GroupResource).Where(n => sources.Filter.TakesNamespace(n.Name)))
+        {
+            try
+            {
+                await items.EnsureNamespaceAsync(ns.Name, cancellation);
+            }
+            catch (Exception e) when (e is ApiException or InvalidDataException)
+            {
+                log.Error("", $"namespace {ns.Name}: {e.Message}");
+            }
+        }
+    }
+
+    /// <summary>The files tell what happened; a location that takes none, such as a read-only one, does not undo the restore.</summary>
+    private async Task UploadAsync(ItemRestorer items, PodVolumeRestores volumes, RunLog log, CancellationToken cancellation)
+    {
+        var (bucket, files) = (restore.Bucket, restore.Files);
+        try
+        {
+            var results = log.Results();
+            await bucket.PutAsync(files.Log, log.Finish(), cancellation);
+            await bucket.PutAsync(files.Results, GzipJson.Encode(results), cancellation);
+            await bucket.PutAsync(files.ResourceList, GzipJson.Encode(items.ResourceList()), cancellation);
+            await bucket.PutAsync(files.ItemOperations, GzipJson.Encode(null), cancellation);
+            await bucket.PutAsync(files.VolumeInfo, GzipJson.Encode(volumes.ToVolumeInfo()), cancellation);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            services.Log.FilesNotWritten("restore", restore.Name, e.Message);
+        }
+    }
+
+    private async Task ReportAsync(int total, int done, CancellationToken cancellation)
+    {
+        if (_lastProgress != 0 && services.Time.GetElapsedTime(_lastProgress) < ProgressInterval) return;
+        _lastProgress = services.Time.GetTimestamp();
+        await SetStatusAsync(new JsonObject { ["progress"] = new JsonObject { ["totalItems"] = total, ["itemsRestored"] = done } }, cancellation);
+    }
+
+    private async Task SetStatusAsync(JsonObject status, CancellationToken cancellation)
+    {
+        if (!await cluster.PatchStatusAsync(VeleroResources.Restores, options.Namespace, restore.Name, status, cancellation))
+        {
+            throw new InvalidOperationException($"the Restore object {options.Namespace}/{restore.Name} was deleted while the restore ran");
+        }
+    }
+}

@@ -1,0 +1,27 @@
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Selection;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller.Restores;
+
+/// <summary>What a restore reads from, and what of it is meant, which depends on what the cluster serves by now.</summary>
+internal sealed class RestoreSources(BackupArchive archive, RestoreSpec spec)
+{
+    public BackupArchive Archive { get; } = archive;
+
+    public RestoreFilter Filter { get; private set; } = new(spec, new ResourceNames([]));
+
+    public void Use(IReadOnlyList<ServedResource> served) => Filter = new RestoreFilter(spec, new ResourceNames(served));
+
+    /// <summary>The objects of a type that are restored for their own sake.</summary>
+    public IEnumerable<ArchivedItem> Select(string groupResource)
+    {
+        if (!Filter.TakesType(groupResource)) return [];
+        return Archive.Items(groupResource).Where(i => i.Namespace.Length == 0 ? Filter.TakesClusterScoped || IsNeededDefinition(i) : Filter.TakesNamespace(i.Namespace));
+    }
+
+    /// <summary>The definition of a custom resource that is restored comes along, even where cluster-scoped objects do not.</summary>
+    private bool IsNeededDefinition(ArchivedItem item) =>
+        item.GroupResource == WellKnown.CustomResourceDefinitions.GroupResource && Filter.AdmitsClusterScoped
+        && Filter.TakesType(item.Name) && Archive.Items(item.Name).Any(i => i.Namespace.Length > 0 && Filter.TakesNamespace(i.Namespace));
+}

@@ -1,0 +1,71 @@
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Tests.Harness;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller.Tests.Locations;
+
+public sealed class LocationTests
+{
+    [Fact]
+    public async Task A_directory_that_can_be_written_is_available_and_one_that_vanishes_is_not()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        var location = await cluster.WaitForPhaseAsync(VeleroResources.BackupStorageLocations, "default", LocationPhase.Available);
+        Assert.NotNull(location.Text("status", "lastValidationTime"));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(cluster.LocationPath));
+        Directory.Delete(cluster.LocationPath);
+        location = await cluster.WaitForPhaseAsync(VeleroResources.BackupStorageLocations, "default", LocationPhase.Unavailable);
+        Assert.Contains("does not exist", location.Text("status", "message"), StringComparison.Ordinal);
+        Directory.CreateDirectory(cluster.LocationPath);
+        location = await cluster.WaitForPhaseAsync(VeleroResources.BackupStorageLocations, "default", LocationPhase.Available);
+        Assert.Null(location.Text("status", "message"));
+    }
+
+    [Theory]
+    [InlineData("""{"provider":"aws","objectStorage":{"bucket":"b"}}""", "this controller has: filesystem")]
+    [InlineData("""{"provider":"filesystem"}""", "spec.config.path is missing")]
+    [InlineData("""{"provider":"filesystem","config":{"path":"relative/place"}}""", "not absolute")]
+    [InlineData("""{"provider":"filesystem","config":{"path":"/nonexistent-for-sure"}}""", "does not exist")]
+    [InlineData("""{"provider":"filesystem","config":{"path":"/tmp"},"objectStorage":{"bucket":"b","prefix":"../up"}}""", "may not hold")]
+    [InlineData("""{"provider":"filesystem","config":"/tmp"}""", "malformed at $.spec.config")]
+    public async Task A_location_that_cannot_be_used_says_why(string spec, string message)
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.Api.Add(VeleroResources.BackupStorageLocations, $$"""{"metadata":{"name":"other","namespace":"velero"},"spec":{{spec}} }""");
+        var location = await cluster.WaitForPhaseAsync(VeleroResources.BackupStorageLocations, "other", LocationPhase.Unavailable);
+        Assert.Contains(message, location.Text("status", "message"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Folders_that_are_no_part_of_a_backup_location_make_it_unavailable()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        foreach (var name in new[] { "plugins", "lost+found", "photos" }) Directory.CreateDirectory(Path.Combine(cluster.LocationPath, name));
+        var location = await cluster.WaitForPhaseAsync(VeleroResources.BackupStorageLocations, "default", LocationPhase.Unavailable);
+        Assert.Contains(": photos;", location.Text("status", "message"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Bucket_and_prefix_are_folders_below_the_path()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.Api.Patch(VeleroResources.BackupStorageLocations, "velero", "default", """{"spec":{"objectStorage":{"bucket":"b","prefix":"/p/q/"}}}""");
+        await cluster.WaitAsync(VeleroResources.BackupStorageLocations, "default", _ => Directory.Exists(Path.Combine(cluster.LocationPath, "b/p/q")));
+        await cluster.BackUpAsync("first", """{"includedNamespaces":["shop"]}""");
+        Assert.True(File.Exists(Path.Combine(cluster.LocationPath, "b/p/q/backups/first/velero-backup.json")));
+    }
+
+    [Fact]
+    public async Task Of_several_defaults_the_newest_is_used_and_none_is_changed()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.Api.Add(VeleroResources.BackupStorageLocations, $$"""
+            {"metadata":{"name":"newer","namespace":"velero","creationTimestamp":"2999-01-01T00:00:00Z"},
+             "spec":{"provider":"filesystem","default":true,"config":{"path":"{{cluster.LocationPath}}"},"objectStorage":{"bucket":"second"} } }
+            """);
+        await cluster.WaitForPhaseAsync(VeleroResources.BackupStorageLocations, "newer", LocationPhase.Available);
+        var backup = await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
+        Assert.Equal("newer", backup.Text("spec", "storageLocation"));
+        Assert.True(cluster.Api.Find(VeleroResources.BackupStorageLocations, "velero", "default").IsTrue("spec", "default"));
+    }
+}

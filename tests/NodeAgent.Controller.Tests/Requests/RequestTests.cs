@@ -1,0 +1,42 @@
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Tests.Harness;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller.Tests.Requests;
+
+public sealed class RequestTests
+{
+    [Fact]
+    public async Task A_download_of_a_directory_location_is_a_file_URL()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
+        cluster.Api.Add(VeleroResources.DownloadRequests, """{"metadata":{"name":"q","namespace":"velero"},"spec":{"target":{"kind":"BackupContents","name":"b"}}}""");
+        var request = await cluster.WaitForPhaseAsync(VeleroResources.DownloadRequests, "q", DownloadRequestPhase.Processed);
+        var url = new Uri(request.Text("status", "downloadURL")!);
+        Assert.True(url.IsFile);
+        Assert.True(File.Exists(url.LocalPath));
+    }
+
+    [Theory]
+    [InlineData("BackupLog", "missing", "does not exist")]
+    [InlineData("BackupLog", "../../../etc/passwd", "no name of a backup")]
+    [InlineData("RestoreLog", "missing", "restore \\\"missing\\\" does not exist")]
+    [InlineData("Everything", "b", "not known")]
+    public async Task A_download_that_cannot_be_had_says_why(string kind, string name, string message)
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.Api.Add(VeleroResources.DownloadRequests, $$$"""{"metadata":{"name":"q","namespace":"velero"},"spec":{"target":{"kind":"{{{kind}}}","name":"{{{name}}}"} } }""");
+        var request = await cluster.WaitForPhaseAsync(VeleroResources.DownloadRequests, "q", DownloadRequestPhase.Failed);
+        Assert.Contains(message.Replace("\\", "", StringComparison.Ordinal), request.Text("status", "message"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_server_tells_its_version()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.Api.Add(VeleroResources.ServerStatusRequests, """{"metadata":{"name":"q","namespace":"velero"},"spec":{}}""");
+        var request = await cluster.WaitForPhaseAsync(VeleroResources.ServerStatusRequests, "q", ServerStatusRequestPhase.Processed);
+        Assert.StartsWith("nodeagent ", request.Text("status", "serverVersion"), StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,65 @@
+using System.Formats.Tar;
+using System.IO.Compression;
+using System.Text;
+using NodeAgent.Controller.Restores;
+
+namespace NodeAgent.Controller.Tests.Restores;
+
+public sealed class BackupArchiveTests
+{
+    [Fact]
+    public async Task Only_plain_paths_of_the_format_are_taken_and_none_leaves_the_directory()
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        var work = Directory.CreateTempSubdirectory("archive-test-");
+        try
+        {
+            using var content = Pack(
+                "metadata/version", "resources/pods/namespaces/shop/web.json", "resources/pods/v1-preferredversion/namespaces/shop/web.json",
+                "resources/persistentvolumes/cluster/pv.json", "../../evil.json", "resources/pods/namespaces/../x.json", "resources/../../../tmp/cluster/x.json", "/etc/passwd");
+            using (var archive = await BackupArchive.OpenAsync(content, work.FullName, 1 << 20, cancellation))
+            {
+                Assert.Equal(["persistentvolumes", "pods"], archive.Resources.Order());
+                Assert.Equal("web", Assert.Single(archive.Items("pods")).Name);
+                Assert.All(Directory.EnumerateFiles(work.FullName, "*", SearchOption.AllDirectories), f => Assert.EndsWith(".json", f, StringComparison.Ordinal));
+                Assert.Equal(2, Directory.EnumerateFiles(work.FullName, "*", SearchOption.AllDirectories).Count());
+            }
+
+            Assert.Empty(Directory.EnumerateFileSystemEntries(work.FullName));
+        }
+        finally
+        {
+            work.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task An_archive_beyond_the_limit_is_refused_and_leaves_nothing_behind()
+    {
+        var work = Directory.CreateTempSubdirectory("archive-test-");
+        try
+        {
+            using var content = Pack(Enumerable.Range(0, 50).Select(i => $"resources/pods/namespaces/shop/p{i}.json").ToArray());
+            var error = await Assert.ThrowsAsync<InvalidDataException>(() => BackupArchive.OpenAsync(content, work.FullName, 40, TestContext.Current.CancellationToken));
+            Assert.Contains("max-backup-extraction-size", error.Message, StringComparison.Ordinal);
+            Assert.Empty(Directory.EnumerateFileSystemEntries(work.FullName));
+        }
+        finally
+        {
+            work.Delete(recursive: true);
+        }
+    }
+
+    private static MemoryStream Pack(params string[] paths)
+    {
+        var buffer = new MemoryStream();
+        using (var gzip = new GZipStream(buffer, CompressionLevel.Fastest, leaveOpen: true))
+        using (var tar = new TarWriter(gzip))
+        {
+            foreach (var path in paths) tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, path) { DataStream = new MemoryStream(Encoding.UTF8.GetBytes("{}")) });
+        }
+
+        buffer.Position = 0;
+        return buffer;
+    }
+}
