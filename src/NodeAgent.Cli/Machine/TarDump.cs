@@ -1,0 +1,78 @@
+using NodeAgent.Cli.Terminal;
+using NodeAgent.Repository.Trees;
+
+namespace NodeAgent.Cli.Machine;
+
+/// <summary>
+/// A directory or file of a snapshot as a tar archive, for use without a restore. Names, modes, owners, times, hard and
+/// symbolic links and devices are in it; extended attributes and holes are not, for which a restore is there.
+/// </summary>
+internal static class TarDump
+{
+    public static async Task WriteAsync(SnapshotTree snapshot, TreeEntry start, byte[] startPath, Stream destination, CancellationToken cancellationToken)
+    {
+        var writer = new GnuTarWriter(destination);
+        // Named from its last part on, as `tar -C parent name` does; the root has no name of its own.
+        var name = startPath.AsSpan(startPath.AsSpan().LastIndexOf((byte)'/') + 1).ToArray();
+        var firstNames = new Dictionary<(ulong Device, ulong Inode), byte[]>();
+        await AddAsync(snapshot, writer, start, name.Length == 0 ? "."u8.ToArray() : name, firstNames, destination, cancellationToken);
+        if (start.Type == TreeEntryType.Directory)
+        {
+            await foreach (var (path, entry) in SnapshotWalk.BelowAsync(snapshot.Entries, start, name, recursive: true, cancellationToken))
+                await AddAsync(snapshot, writer, entry, path, firstNames, destination, cancellationToken);
+        }
+
+        await writer.EndAsync(cancellationToken);
+    }
+
+    private static async Task AddAsync(
+        SnapshotTree snapshot,
+        GnuTarWriter writer,
+        TreeEntry entry,
+        byte[] path,
+        Dictionary<(ulong Device, ulong Inode), byte[]> firstNames,
+        Stream destination,
+        CancellationToken cancellationToken)
+    {
+        if (entry.Type == TreeEntryType.Socket || entry.UnreadableContent)
+        {
+            StandardStreams.Warn($"{DisplayText.Name(path)}: left out, {(entry.UnreadableContent ? "its content could not be read when it was backed up" : "tar has no sockets")}");
+            return;
+        }
+
+        var header = new TarHeader
+        {
+            Type = TypeOf(entry.Type),
+            Name = entry.Type == TreeEntryType.Directory ? (byte[])[.. path, (byte)'/'] : path,
+            LinkTarget = entry.LinkTarget,
+            Mode = entry.Mode,
+            UserId = entry.UserId,
+            GroupId = entry.GroupId,
+            Size = entry.Type == TreeEntryType.RegularFile ? entry.Size : 0,
+            ModifiedSeconds = entry.Modified.Seconds,
+            DeviceMajor = entry.DeviceMajor,
+            DeviceMinor = entry.DeviceMinor,
+        };
+        if (entry.HardLinkDevice is { } device && entry.Type != TreeEntryType.Directory && !firstNames.TryAdd((device, entry.Inode), path))
+        {
+            await writer.WriteHeaderAsync(header with { Type = GnuTarWriter.HardLink, LinkTarget = firstNames[(device, entry.Inode)], Size = 0 }, cancellationToken);
+            return;
+        }
+
+        await writer.WriteHeaderAsync(header, cancellationToken);
+        if (header.Size == 0)
+            return;
+        await SnapshotContent.WriteAsync(snapshot, entry, destination, cancellationToken);
+        await writer.WritePaddingAsync(header.Size, cancellationToken);
+    }
+
+    private static char TypeOf(TreeEntryType type) => type switch
+    {
+        TreeEntryType.Directory => GnuTarWriter.Directory,
+        TreeEntryType.SymbolicLink => GnuTarWriter.SymbolicLink,
+        TreeEntryType.CharacterDevice => GnuTarWriter.CharacterDevice,
+        TreeEntryType.BlockDevice => GnuTarWriter.BlockDevice,
+        TreeEntryType.Fifo => GnuTarWriter.Fifo,
+        _ => GnuTarWriter.RegularFile,
+    };
+}
