@@ -7,6 +7,7 @@ using NodeAgent.DevCluster.Objects;
 using NodeAgent.DevCluster.Resources;
 using NodeAgent.DevCluster.Storage;
 using NodeAgent.DevCluster.Tables;
+using NodeAgent.DevCluster.Volumes;
 using NodeAgent.DevCluster.Writes;
 
 namespace NodeAgent.DevCluster;
@@ -46,13 +47,27 @@ public sealed class EmbeddedCluster : IAsyncDisposable
     public string KubeletPodsDirectory(string node) => Path.Combine(_options.Directory, "nodes", node, "pods");
 
     /// <exception cref="ArgumentException">An option is out of range; the message names all such options.</exception>
+    /// <exception cref="IOException">The directory cannot be used, or the port is taken.</exception>
     public static async Task<EmbeddedCluster> StartAsync(EmbeddedClusterOptions options, CancellationToken cancellation = default)
     {
         if (options.Validate() is { Count: > 0 } errors)
             throw new ArgumentException(string.Join("; ", errors), nameof(options));
         options = options with { Directory = Path.GetFullPath(options.Directory) };
         Directory.CreateDirectory(options.Directory);
+        var directories = new VolumeDirectories(options.Directory);
+        try
+        {
+            return await StartAsync(options, directories, cancellation);
+        }
+        catch
+        {
+            directories.Dispose();
+            throw;
+        }
+    }
 
+    private static async Task<EmbeddedCluster> StartAsync(EmbeddedClusterOptions options, VolumeDirectories directories, CancellationToken cancellation)
+    {
         var store = new ObjectStore(options.HistoryLength);
         var registry = new ResourceRegistry();
         var writer = new ResourceWriter(store, registry, options.Time);
@@ -64,7 +79,7 @@ public sealed class EmbeddedCluster : IAsyncDisposable
 
         ClusterSeed.Create(registry, writer, options);
         var server = await ApiServer.StartAsync(options.Listen, options.Port, handler.HandleAsync, cancellation);
-        var controllers = ControlLoop.Start(store, registry, writer, options);
+        var controllers = ControlLoop.Start(store, registry, writer, directories, options);
         var cluster = new EmbeddedCluster(options, server, controllers, faults, registry, writer);
         await Kubeconfig.WriteAsync(cluster.KubeconfigPath, server.Address, cancellation);
         cluster.ApplyDefinitions();

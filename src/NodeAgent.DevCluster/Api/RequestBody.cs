@@ -16,8 +16,6 @@ internal static class RequestBody
     {
         if (context.Request.ContentLength > MaxBytes)
             throw new ApiException(413, "RequestEntityTooLarge", $"the request is larger than {MaxBytes} bytes");
-        if (ContentType(context).Contains("protobuf", StringComparison.Ordinal))
-            throw new ApiException(415, "UnsupportedMediaType", "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml");
         using var buffer = new MemoryStream();
         await context.Request.Body.CopyToAsync(buffer, context.RequestAborted);
         if (buffer.Length > MaxBytes)
@@ -27,6 +25,11 @@ internal static class RequestBody
         var bytes = buffer.ToArray();
         try
         {
+            if (ContentType(context).Contains("protobuf", StringComparison.Ordinal))
+            {
+                return ProtobufObjects.Read(bytes)
+                    ?? throw new ApiException(415, "UnsupportedMediaType", "this server reads objects of this kind as JSON only; use kubectl apply, or kubectl create -f");
+            }
             if (bytes.AsSpan().TrimStart(" \t\r\n"u8) is [(byte)'{' or (byte)'[', ..])
                 return JsonNode.Parse(bytes, null, new JsonDocumentOptions { AllowDuplicateProperties = false });
             return YamlDocuments.Parse(Encoding.UTF8.GetString(bytes)).FirstOrDefault();

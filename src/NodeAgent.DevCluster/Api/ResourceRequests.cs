@@ -173,7 +173,9 @@ internal sealed class ResourceRequests(ObjectStore store, ResourceWriter writer,
     {
         if (request.Verb != "create")
             throw ApiException.MethodNotAllowed();
-        var review = await ObjectAsync(context);
+        // Clients send the question as protobuf; the answer does not depend on it.
+        var isJson = RequestBody.ContentType(context).EndsWith("json", StringComparison.Ordinal);
+        var review = isJson ? await ObjectAsync(context) : [];
         review["kind"] = type.Kind;
         review["apiVersion"] = type.GroupVersion;
         // There is no authorization: everything is allowed to everyone who reaches the loopback address.

@@ -98,27 +98,6 @@ internal sealed class FieldSet
 
     public FieldSet Intersect(FieldSet other) => Combine(other, (a, b) => a && b);
 
-    public FieldSet Without(params string[] steps)
-    {
-        var copy = Union(new FieldSet());
-        var node = copy;
-        foreach (var step in steps.AsSpan(0, steps.Length - 1))
-        {
-            if (!node._children.TryGetValue(step, out node!))
-                return copy;
-        }
-        node._children.Remove(steps[^1]);
-        return copy.Combine(new FieldSet(), (a, _) => a);
-    }
-
-    public FieldSet Only(string step)
-    {
-        var set = new FieldSet();
-        if (_children.TryGetValue(step, out var child))
-            set._children[step] = child;
-        return set;
-    }
-
     /// <summary>Every member as a readable path, with the values found there in two objects.</summary>
     public IEnumerable<(string Path, JsonNode? Left, JsonNode? Right, bool Leaf)> Walk(JsonNode? left, JsonNode? right, MergeTopology at, string path = "")
     {

@@ -16,7 +16,8 @@ internal static class ClusterSeed
         foreach (var ns in (string[])["default", "kube-system", "kube-public", "kube-node-lease"])
         {
             writer.Create(registry.Get("", "namespaces"), "", new JsonObject { ["metadata"] = new JsonObject { ["name"] = ns } }, WriteOptions.Internal);
-            FurnishNamespace(registry, writer, ns);
+            CreateDefaultAccount(registry, writer, ns);
+            CreateRootCertificate(registry, writer, ns);
         }
         writer.Create(registry.Get("", "services"), "default", new JsonObject
         {
@@ -31,9 +32,11 @@ internal static class ClusterSeed
             CreateNode(registry, writer, node, i, ApiTime.Format(options.Time.GetUtcNow()));
     }
 
-    public static void FurnishNamespace(ResourceRegistry registry, ResourceWriter writer, string ns)
-    {
+    public static void CreateDefaultAccount(ResourceRegistry registry, ResourceWriter writer, string ns) =>
         writer.Create(registry.Get("", "serviceaccounts"), ns, new JsonObject { ["metadata"] = new JsonObject { ["name"] = "default" } }, WriteOptions.Internal);
+
+    public static void CreateRootCertificate(ResourceRegistry registry, ResourceWriter writer, string ns)
+    {
         writer.Create(registry.Get("", "configmaps"), ns, new JsonObject
         {
             ["metadata"] = new JsonObject { ["name"] = "kube-root-ca.crt" },

@@ -1,6 +1,9 @@
 using System.Threading.Channels;
+using NodeAgent.DevCluster.Kubelet;
 using NodeAgent.DevCluster.Resources;
 using NodeAgent.DevCluster.Storage;
+using NodeAgent.DevCluster.Volumes;
+using NodeAgent.DevCluster.Workloads;
 using NodeAgent.DevCluster.Writes;
 
 namespace NodeAgent.DevCluster.Lifecycle;
@@ -16,29 +19,45 @@ internal sealed class ControlLoop : IAsyncDisposable
 
     private readonly CancellationTokenSource _stop = new();
     private readonly List<IController> _controllers;
+    private readonly VolumeDirectories _directories;
     private readonly Task _run;
 
-    private ControlLoop(ObjectStore store, List<IController> controllers, TimeProvider time)
+    private ControlLoop(ObjectStore store, List<IController> controllers, VolumeDirectories directories, TimeProvider time)
     {
         _controllers = controllers;
+        _directories = directories;
         // Capacity 1: a waiting signal already covers every change made so far.
         var changed = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
         store.Changed = _ => changed.Writer.TryWrite(true);
         _run = Task.Run(() => RunAsync(changed.Reader, time, _stop.Token));
     }
 
-    public static ControlLoop Start(ObjectStore store, ResourceRegistry registry, ResourceWriter writer, EmbeddedClusterOptions options)
+    public static ControlLoop Start(ObjectStore store, ResourceRegistry registry, ResourceWriter writer, VolumeDirectories directories, EmbeddedClusterOptions options)
     {
-        List<IController> controllers = [new NamespaceController(store, registry, writer), new DefinitionController(store, registry, writer), new GarbageCollector(store, registry, writer)];
-        return new ControlLoop(store, controllers, options.Time);
+        var events = new EventRecorder(registry, writer, options.Time);
+        List<IController> controllers =
+        [
+            new NamespaceController(store, registry, writer),
+            new DefinitionController(store, registry, writer),
+            new GarbageCollector(store, registry, writer),
+            new VolumeController(store, registry, writer, directories, options.RunNodes),
+        ];
+        if (options.RunNodes)
+            controllers.AddRange([new WorkloadController(store, registry, writer, events), new Scheduler(store, registry, writer, events)]);
+        foreach (var (node, i) in options.Nodes.Select((n, i) => (n, i)))
+        {
+            var volumes = new PodVolumes(Path.Combine(options.Directory, "nodes", node, "pods"), store, directories);
+            controllers.Add(new NodeKubelet(new NodePlace(node, i, options.RunNodes), volumes, store, registry, writer, events));
+            Directory.CreateDirectory(Path.Combine(options.Directory, "nodes", node, "pods"));
+        }
+        return new ControlLoop(store, controllers, directories, options.Time);
     }
 
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
         await _run;
-        foreach (var controller in _controllers.OfType<IDisposable>())
-            controller.Dispose();
+        _directories.Dispose();
         _stop.Dispose();
     }
 
@@ -52,7 +71,7 @@ internal sealed class ControlLoop : IAsyncDisposable
                 {
                     controller.Reconcile();
                 }
-                catch (Exception e) when (e is Api.ApiException or IOException or UnauthorizedAccessException)
+                catch (Exception e)
                 {
                     // An object changed or vanished underneath, or the disk refused: the next round sees the new state.
                     await Console.Error.WriteLineAsync($"devcluster: {controller.GetType().Name}: {e.Message}");

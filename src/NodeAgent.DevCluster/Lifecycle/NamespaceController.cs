@@ -16,8 +16,13 @@ internal sealed class NamespaceController(ObjectStore store, ResourceRegistry re
         {
             if (ns.Content.IsDeleting())
                 Empty(type, ns);
-            else if (store.Find("serviceaccounts", new ObjectKey(ns.Key.Name, "default")) is null && store.Find("configmaps", new ObjectKey(ns.Key.Name, "kube-root-ca.crt")) is null)
-                ClusterSeed.FurnishNamespace(registry, writer, ns.Key.Name);
+            else
+            {
+                if (store.Find("serviceaccounts", new ObjectKey(ns.Key.Name, "default")) is null)
+                    ClusterSeed.CreateDefaultAccount(registry, writer, ns.Key.Name);
+                if (store.Find("configmaps", new ObjectKey(ns.Key.Name, "kube-root-ca.crt")) is null)
+                    ClusterSeed.CreateRootCertificate(registry, writer, ns.Key.Name);
+            }
         }
     }
 

@@ -51,9 +51,6 @@ internal static class BuiltinDefaults
                 if (old is null)
                 {
                     obj["status"] = new JsonObject { ["phase"] = "Pending" };
-                    if (!obj.Child("spec").ContainsKey("storageClassName"))
-                        obj.Child("spec")["storageClassName"] = "standard";
-                    ProtectedBy(obj, "kubernetes.io/pvc-protection");
                 }
                 break;
             case "persistentvolumes":
@@ -62,7 +59,6 @@ internal static class BuiltinDefaults
                 if (old is null)
                 {
                     obj["status"] = new JsonObject { ["phase"] = "Pending" };
-                    ProtectedBy(obj, "kubernetes.io/pv-protection");
                 }
                 break;
             case "storageclasses.storage.k8s.io":
@@ -70,7 +66,7 @@ internal static class BuiltinDefaults
                 obj.SetDefault("volumeBindingMode", "Immediate");
                 break;
             case "customresourcedefinitions.apiextensions.k8s.io":
-                Definition(obj, old);
+                Definition(obj);
                 break;
         }
     }
@@ -85,8 +81,34 @@ internal static class BuiltinDefaults
     {
         var spec = pod.Child("spec");
         PodSpec(spec);
-        if (old is not null)
-            return;
+        if (old is null)
+            pod["status"] = new JsonObject { ["phase"] = "Pending", ["qosClass"] = QosClass(spec) };
+    }
+
+    /// <summary>What admission adds to a new object. It comes after field ownership is recorded, since no client set it.</summary>
+    public static void Admit(ResourceType type, JsonObject obj)
+    {
+        switch (type.StorageKey)
+        {
+            case "pods":
+                AdmitPod(obj.Child("spec"));
+                break;
+            case "persistentvolumeclaims":
+                if (!obj.Child("spec").ContainsKey("storageClassName"))
+                    obj.Child("spec")["storageClassName"] = "standard";
+                ProtectedBy(obj, "kubernetes.io/pvc-protection");
+                break;
+            case "persistentvolumes":
+                ProtectedBy(obj, "kubernetes.io/pv-protection");
+                break;
+            case "customresourcedefinitions.apiextensions.k8s.io":
+                ProtectedBy(obj, "customresourcecleanup.apiextensions.k8s.io");
+                break;
+        }
+    }
+
+    private static void AdmitPod(JsonObject spec)
+    {
         spec.SetDefault("serviceAccountName", "default");
         spec.SetDefault("serviceAccount", spec.Text("serviceAccountName"));
         spec.SetDefault("enableServiceLinks", true);
@@ -100,7 +122,6 @@ internal static class BuiltinDefaults
         }
         if (!spec.ContainsKey("automountServiceAccountToken") || spec.Flag("automountServiceAccountToken"))
             MountToken(spec);
-        pod["status"] = new JsonObject { ["phase"] = "Pending", ["qosClass"] = QosClass(spec) };
     }
 
     private static void MountToken(JsonObject spec)
@@ -238,15 +259,13 @@ internal static class BuiltinDefaults
         }
     }
 
-    private static void Definition(JsonObject definition, JsonObject? old)
+    private static void Definition(JsonObject definition)
     {
         var spec = definition.Child("spec");
         spec.SetDefault("conversion", new JsonObject { ["strategy"] = "None" });
         var names = spec.Child("names");
         names.SetDefault("listKind", names.Text("kind") + "List");
         names.SetDefault("singular", names.Text("kind").ToLowerInvariant());
-        if (old is null)
-            ProtectedBy(definition, "customresourcecleanup.apiextensions.k8s.io");
         var status = definition.Child("status");
         status["acceptedNames"] = names.Copy();
         var now = definition.Text("metadata", "creationTimestamp");

@@ -13,7 +13,7 @@ internal static class BuiltinRules
         switch (type.StorageKey)
         {
             case "pods":
-                CheckPodSpec(obj.FindObject("spec"), "spec", errors);
+                CheckPodSpec(obj.FindObject("spec"), "spec", [], errors);
                 if (old is not null && !SamePod(obj, old))
                     errors.Add(FieldError.Forbidden("spec", "pod updates may not change fields other than `spec.containers[*].image`, `spec.initContainers[*].image`, `spec.activeDeadlineSeconds`, `spec.tolerations` (only additions to existing tolerations)"));
                 break;
@@ -22,7 +22,7 @@ internal static class BuiltinRules
                     errors.Add(FieldError.Required("spec.selector"));
                 else if (!Selectors.LabelSelector.From(selector).Matches((obj.FindObject("spec", "template", "metadata", "labels")).TextMap()))
                     errors.Add(FieldError.Invalid("spec.template.metadata.labels", (obj.Find("spec", "template", "metadata", "labels") ?? new JsonObject()).ToJsonString(), "`selector` does not match template `labels`"));
-                CheckPodSpec(obj.FindObject("spec", "template", "spec"), "spec.template.spec", errors);
+                CheckPodSpec(obj.FindObject("spec", "template", "spec"), "spec.template.spec", obj.Items("spec", "volumeClaimTemplates").Select(c => c.Name()), errors);
                 if (old is not null && !JsonNode.DeepEquals(obj.Find("spec", "selector"), old.Find("spec", "selector")))
                     errors.Add(FieldError.Invalid("spec.selector", obj.Find("spec", "selector")?.ToJsonString() ?? "null", "field is immutable"));
                 break;
@@ -60,14 +60,14 @@ internal static class BuiltinRules
         }
     }
 
-    private static void CheckPodSpec(JsonObject? spec, string at, List<FieldError> errors)
+    private static void CheckPodSpec(JsonObject? spec, string at, IEnumerable<string> claimed, List<FieldError> errors)
     {
         if (spec?["containers"] is not JsonArray { Count: > 0 })
         {
             errors.Add(FieldError.Required($"{at}.containers"));
             return;
         }
-        var volumes = spec.Items("volumes").Select(v => v.Text("name")).ToHashSet();
+        var volumes = spec.Items("volumes").Select(v => v.Text("name")).Concat(claimed).ToHashSet();
         foreach (var list in (string[])["initContainers", "containers"])
         {
             var names = new HashSet<string>();

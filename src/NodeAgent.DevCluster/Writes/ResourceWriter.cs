@@ -46,6 +46,7 @@ internal sealed class ResourceWriter(ObjectStore store, ResourceRegistry registr
                 obj.Remove("status");
             Prepare(type, obj, null, options);
             Managers.TrackUpdate(type, null, obj, options, Now());
+            BuiltinDefaults.Admit(type, obj);
             if (options.DryRun)
                 return Served(type, obj);
             var created = store.Put(type, key, Stored(type, obj)).Content;

@@ -1,0 +1,42 @@
+using NodeAgent.DevCluster.Lifecycle;
+using NodeAgent.DevCluster.Objects;
+using NodeAgent.DevCluster.Resources;
+using NodeAgent.DevCluster.Storage;
+using NodeAgent.DevCluster.Writes;
+
+namespace NodeAgent.DevCluster.Kubelet;
+
+/// <summary>Assigns each pod to the node with the fewest pods among those its nodeSelector allows.</summary>
+internal sealed class Scheduler(ObjectStore store, ResourceRegistry registry, ResourceWriter writer, EventRecorder events) : IController
+{
+    public void Reconcile()
+    {
+        var pods = store.List("pods");
+        foreach (var pod in pods.Where(p => p.Content.Text("spec", "nodeName").Length == 0 && !p.Content.IsDeleting()))
+        {
+            if (pod.Content.Find("spec", "schedulingGates") is System.Text.Json.Nodes.JsonArray { Count: > 0 })
+                continue;
+            var wanted = pod.Content.FindObject("spec", "nodeSelector").TextMap();
+            var node = store.List("nodes")
+                .Where(n => !n.Content.Flag("spec", "unschedulable") && wanted.All(w => n.Content.Labels().TryGetValue(w.Key, out var value) && value == w.Value))
+                .MinBy(n => store.List("pods").Count(p => p.Content.Text("spec", "nodeName") == n.Key.Name));
+            if (node is null)
+                continue;
+            var now = events.Now;
+            writer.Change(registry.Get("", "pods"), pod.Key, p =>
+            {
+                p.Child("spec")["nodeName"] = node.Key.Name;
+                p.Child("status")["conditions"] = new System.Text.Json.Nodes.JsonArray(Condition("PodScheduled", true, now));
+            });
+            events.Record(pod.Content, "Normal", "Scheduled", $"Successfully assigned {pod.Key.Namespace}/{pod.Key.Name} to {node.Key.Name}", "default-scheduler");
+        }
+    }
+
+    public static System.Text.Json.Nodes.JsonObject Condition(string type, bool status, string now) => new()
+    {
+        ["type"] = type,
+        ["status"] = status ? "True" : "False",
+        ["lastProbeTime"] = null,
+        ["lastTransitionTime"] = now,
+    };
+}
