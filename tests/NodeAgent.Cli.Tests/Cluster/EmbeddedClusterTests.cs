@@ -113,6 +113,43 @@ public sealed class EmbeddedClusterTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_namespace_is_backed_up_deleted_and_restored_with_the_real_controller()
+    {
+        _cluster.Create("{apiVersion: v1, kind: Namespace, metadata: {name: shop}}\n---\n{apiVersion: v1, kind: ConfigMap, metadata: {name: settings, namespace: shop}, data: {color: red}}");
+        var environment = new CommandEnvironment { Variables = { ["KUBECONFIG"] = _cluster.KubeconfigPath } };
+        using var process = NodeAgentProcess.Start(environment, "controller", "--leader-election=false");
+        var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        var error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        try
+        {
+            (await RunAsync("backup-location", "create", "default", "--provider", "filesystem", "--config", $"path={Directory.CreateDirectory(_directory["backups"]).FullName}", "--default")).Expect(0);
+            var created = (await RunAsync("backup", "create", "b1", "--include-namespaces", "shop", "--wait")).Expect(0);
+            Assert.Contains("Backup completed with status: Completed.", created.Output, StringComparison.Ordinal);
+
+            Assert.NotEmpty((await RunAsync("backup", "logs", "b1")).Expect(0).Output);
+            var described = (await RunAsync("backup", "describe", "b1", "--details")).Expect(0);
+            Assert.Contains("shop/settings", described.Output, StringComparison.Ordinal);
+            (await RunAsync("backup", "download", "b1", "--output", _directory["b1.tar.gz"])).Expect(0);
+            Assert.True(new FileInfo(_directory["b1.tar.gz"]).Length > 100);
+
+            using (var http = new HttpClient { BaseAddress = _cluster.Address })
+                (await http.DeleteAsync("api/v1/namespaces/shop/configmaps/settings", TestContext.Current.CancellationToken)).EnsureSuccessStatusCode();
+            (await RunAsync("restore", "create", "r1", "--from-backup", "b1", "--wait")).Expect(0);
+            using (var http = new HttpClient { BaseAddress = _cluster.Address })
+                Assert.Contains("red", await http.GetStringAsync("api/v1/namespaces/shop/configmaps/settings", TestContext.Current.CancellationToken), StringComparison.Ordinal);
+            Assert.Contains("Completed", (await RunAsync("restore", "describe", "r1", "--details")).Expect(0).Output, StringComparison.Ordinal);
+            Assert.NotEmpty((await RunAsync("restore", "logs", "r1")).Expect(0).Output);
+            Assert.Contains("Server:", (await RunAsync("version")).Expect(0).Output, StringComparison.Ordinal);
+        }
+        finally
+        {
+            if (!process.HasExited)
+                Signals.Send(process.Id, Signals.Terminate);
+            (await NodeAgentProcess.FinishAsync(process, output, error)).Expect(0);
+        }
+    }
+
+    [Fact]
     public async Task Settings_of_the_controller_that_make_no_sense_are_refused_at_the_start() =>
         (await RunAsync("controller", "--concurrent-backups", "0")).ExpectError(2, "concurrent-backups");
 
