@@ -73,7 +73,7 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
         }
         catch
         {
-            await volumes.CancelAsync(CancellationToken.None);
+            await volumes.TryCancelAsync();
             throw;
         }
     }

@@ -50,7 +50,7 @@ internal sealed class PodVolumeBackups(ClusterClient cluster, ControllerOptions 
     }
 
     /// <summary>Asks all unfinished volumes of the backup to stop.</summary>
-    public Task CancelAsync(CancellationToken cancellation) => work.CancelAllAsync(VeleroResources.PodVolumeBackups, Selector, cancellation);
+    public Task TryCancelAsync() => work.TryCancelAllAsync(VeleroResources.PodVolumeBackups, Selector);
 
     /// <summary>The podvolumebackups file: the objects as they ended.</summary>
     public JsonArray ToFile() => new([.. _results.Select(r => (JsonNode)r.DeepClone())]);
@@ -82,7 +82,12 @@ internal sealed class PodVolumeBackups(ClusterClient cluster, ControllerOptions 
             entries.Add((JsonNode)entry);
         }
 
-        foreach (var entry in _skipped) entries.Add((JsonNode)entry.DeepClone());
+        // A claim that one pod left out may have been taken through another.
+        foreach (var entry in _skipped.Where(e => e.Text("pvcName") is not { } claim || !IsClaimTaken(e.Text("pvcNamespace")!, claim)))
+        {
+            entries.Add((JsonNode)entry.DeepClone());
+        }
+
         return entries;
     }
 

@@ -13,6 +13,7 @@ internal sealed class ItemRestorer(
 {
     private readonly HashSet<string> _done = new(StringComparer.Ordinal);
     private readonly HashSet<string> _namespacesReady = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _namespacesStuck = new(StringComparer.Ordinal);
     private readonly HashSet<string> _provisioned = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, SortedSet<string>> _outcomes = new(StringComparer.Ordinal);
     private Dictionary<string, ServedResource> _served = [];
@@ -58,16 +59,23 @@ internal sealed class ItemRestorer(
     public async Task EnsureNamespaceAsync(string original, CancellationToken cancellation)
     {
         var name = restore.Map(original);
-        if (!_namespacesReady.Add(name)) return;
+        if (_namespacesReady.Contains(name)) return;
+        // Waited for once: every further object in it would wait as long again.
+        if (_namespacesStuck.Contains(name)) throw new InvalidDataException($"namespace {name} is still being deleted");
         var started = time.GetTimestamp();
         while (true)
         {
             var existing = await cluster.GetAsync(WellKnown.Namespaces, null, name, cancellation);
             if (existing is null) break;
-            if (existing.Text("metadata", "deletionTimestamp") is null) return;
+            if (existing.Text("metadata", "deletionTimestamp") is null)
+            {
+                _namespacesReady.Add(name);
+                return;
+            }
+
             if (time.GetElapsedTime(started) > options.ResourceTimeout)
             {
-                _namespacesReady.Remove(name);
+                _namespacesStuck.Add(name);
                 throw new InvalidDataException($"namespace {name} is still being deleted after {GoDuration.Format(options.ResourceTimeout)}");
             }
 
@@ -84,6 +92,7 @@ internal sealed class ItemRestorer(
         (item.At("metadata", "labels") as JsonObject)?.Remove("kubernetes.io/metadata.name");
         RestoredObject.AddLabels(item, restore.Name, restore.BackupName);
         await cluster.CreateAsync(WellKnown.Namespaces, null, item, cancellation);
+        _namespacesReady.Add(name);
         Record(item, WellKnown.Namespaces.GroupResource, "", "created");
     }
 

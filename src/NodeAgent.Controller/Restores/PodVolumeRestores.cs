@@ -77,7 +77,7 @@ internal sealed class PodVolumeRestores(
         }
     }
 
-    public Task CancelAsync(CancellationToken cancellation) => _work.CancelAllAsync(VeleroResources.PodVolumeRestores, Selector, cancellation);
+    public Task TryCancelAsync() => _work.TryCancelAllAsync(VeleroResources.PodVolumeRestores, Selector);
 
     /// <summary>The volumeinfo file of the restore.</summary>
     public JsonArray ToVolumeInfo() => new([.. _made.Select(m => (JsonNode)new JsonObject

@@ -48,7 +48,7 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
         }
         catch
         {
-            await volumes.CancelAsync(CancellationToken.None);
+            await volumes.TryCancelAsync();
             throw;
         }
 

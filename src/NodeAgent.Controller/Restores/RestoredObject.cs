@@ -32,6 +32,7 @@ internal static class RestoredObject
         "pods" when item.Text("status", "phase") is "Succeeded" or "Failed" => "the pod had ended",
         "pods" when item.Annotation("kubernetes.io/config.mirror") is not null => "it is a mirror pod, which the kubelet makes",
         "jobs.batch" when item.Text("status", "completionTime") is not null => "the job was complete",
+        "configmaps" when item.Name() == "kube-root-ca.crt" => "every cluster puts its own into each namespace",
         "endpoints" when item.Annotation("endpoints.kubernetes.io/last-change-trigger-time") is not null => "its controller makes it anew",
         "endpointslices.discovery.k8s.io" when item.Label("endpointslice.kubernetes.io/managed-by")?.EndsWith("-controller.k8s.io", StringComparison.Ordinal) == true
             => "its controller makes it anew",

@@ -53,6 +53,23 @@ internal sealed class PodVolumeWork(ClusterClient cluster, ControllerOptions opt
         await CancelAsync(kind, open, cancellation);
     }
 
+    /// <summary>
+    /// As <see cref="CancelAllAsync"/>, for a run that failed already: what goes wrong here must not hide why. Objects that
+    /// could not be reached are cancelled when the next start finds the run without an owner.
+    /// </summary>
+    public async Task TryCancelAllAsync(ResourceKind kind, string selector)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10), time);
+        try
+        {
+            await CancelAllAsync(kind, selector, limit.Token);
+        }
+        catch (Exception e) when (e is ApiException or HttpRequestException or OperationCanceledException)
+        {
+            // Said above.
+        }
+    }
+
     private async Task CancelAsync(ResourceKind kind, IReadOnlyList<JsonObject> open, CancellationToken cancellation)
     {
         foreach (var work in open)

@@ -184,6 +184,30 @@ public sealed class RestoreTests
     }
 
     [Fact]
+    public async Task A_namespace_that_does_not_end_its_deletion_is_waited_for_once_and_reported()
+    {
+        await using var cluster = await ControllerFixture.StartAsync(o => o with { ResourceTimeout = TimeSpan.FromMilliseconds(300) });
+        for (var i = 0; i < 40; i++) cluster.Api.Add(WellKnownTestKinds.ConfigMaps, $$"""{"metadata":{"name":"c{{i}}","namespace":"shop"} }""");
+        await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
+        cluster.LoseShop();
+        cluster.Api.Add(WellKnown.Namespaces, """{"metadata":{"name":"shop","deletionTimestamp":"2026-01-01T00:00:00Z"}}""");
+        var restore = await cluster.RestoreAsync("r", """{"backupName":"b"}""");
+        Assert.Equal(RestorePhase.PartiallyFailed, restore.Text("status", "phase"));
+        Assert.Equal(41, restore.Number("status", "errors"));
+    }
+
+    [Fact]
+    public async Task A_restore_left_in_progress_by_a_dead_controller_fails()
+    {
+        await using var cluster = await ControllerFixture.StartAsync(start: false);
+        cluster.Api.Add(VeleroResources.Restores, """{"metadata":{"name":"orphan","namespace":"velero"},"spec":{"backupName":"b"},"status":{"phase":"InProgress"}}""");
+        cluster.StartController();
+        var restore = await cluster.WaitForEndAsync(VeleroResources.Restores, "orphan");
+        Assert.Equal(RestorePhase.Failed, restore.Text("status", "phase"));
+        Assert.Contains("controller stopped", restore.Text("status", "failureReason"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_schedule_stands_for_its_newest_completed_backup()
     {
         await using var cluster = await ControllerFixture.StartAsync();
