@@ -48,7 +48,7 @@ internal static class VeleroKinds
         "BackupStorageLocation", "backupstoragelocations", "backup-location", "backup-locations",
         new("NAME", static (o, _) => o.Name()),
         new("PROVIDER", static (o, _) => o.Text("spec", "provider")),
-        new("BUCKET/PREFIX", static (o, _) => BucketAndPrefix(o.Text("spec", "objectStorage", "bucket"), o.Text("spec", "objectStorage", "prefix"))),
+        new("BUCKET/PREFIX", static (o, _) => BucketAndPrefix(o)),
         new("PHASE", static (o, _) => o.Text("status", "phase") is { Length: > 0 } phase ? phase : "Unknown"),
         new("LAST VALIDATED", static (o, _) => o.Time("status", "lastValidationTime") is { } time ? Timestamps.Full(time) : "Unknown"),
         new("ACCESS MODE", static (o, _) => o.Text("spec", "accessMode") is { Length: > 0 } mode ? mode : "ReadWrite"),
@@ -93,5 +93,12 @@ internal static class VeleroKinds
         };
     }
 
-    private static string BucketAndPrefix(string bucket, string prefix) => prefix.Length == 0 ? bucket : $"{bucket}/{prefix}";
+    /// <summary>A location that is a directory has no bucket; its path stands in the column instead.</summary>
+    private static string BucketAndPrefix(JsonObject location)
+    {
+        var (bucket, prefix) = (location.Text("spec", "objectStorage", "bucket"), location.Text("spec", "objectStorage", "prefix"));
+        if (bucket.Length == 0)
+            bucket = location.Text("spec", "config", "path").TrimEnd('/');
+        return prefix.Length == 0 ? bucket : $"{bucket}/{prefix}";
+    }
 }

@@ -40,6 +40,13 @@ public sealed class ColumnTests
     }
 
     [Fact]
+    public void A_location_that_is_a_directory_shows_its_path()
+    {
+        var location = JsonNode.Parse("""{"metadata":{"name":"l"},"spec":{"provider":"filesystem","objectStorage":{"bucket":""},"config":{"path":"/backups/"}}}""")!.AsObject();
+        Assert.Equal("/backups", VeleroKinds.BackupLocation.Columns[2].Value(location, Now));
+    }
+
+    [Fact]
     public void What_a_schedule_made_is_listed_newest_first()
     {
         string[] names = ["daily-20261101020000", "daily-20261102020000", "alpha", "daily", "zeta-1"];

@@ -38,6 +38,23 @@ public sealed class RestoreWaitTests
         Assert.True(File.Exists(root["data/.velero/another"]));
     }
 
+    [Fact]
+    public async Task It_loads_neither_a_web_host_nor_the_command_line_parser()
+    {
+        using var root = new TemporaryDirectory();
+        Directory.CreateDirectory(root["data"]);
+        using var process = NodeAgentProcess.Start(new CommandEnvironment(), "restore-wait", "u-1", "--root", root.Path);
+        var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        Assert.NotNull(await process.StandardError.ReadLineAsync(TestContext.Current.CancellationToken));
+        var loaded = await File.ReadAllTextAsync($"/proc/{process.Id}/maps", TestContext.Current.CancellationToken);
+        Signals.Send(process.Id, Signals.Terminate);
+        await NodeAgentProcess.FinishAsync(process, output, process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
+
+        Assert.Contains("nodeagent.dll", loaded, StringComparison.Ordinal);
+        foreach (var assembly in (string[])["Microsoft.AspNetCore", "Microsoft.Extensions.Hosting", "System.CommandLine", "System.Net.Http"])
+            Assert.DoesNotContain(assembly, loaded, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData]
     [InlineData("a/b")]
