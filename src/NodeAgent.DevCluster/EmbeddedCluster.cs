@@ -54,7 +54,7 @@ public sealed class EmbeddedCluster : IAsyncDisposable
             throw new ArgumentException(string.Join("; ", errors), nameof(options));
         options = options with { Directory = Path.GetFullPath(options.Directory) };
         Directory.CreateDirectory(options.Directory);
-        var directories = new VolumeDirectories(options.Directory);
+        var directories = new VolumeDirectories(options.Directory, options.BindMounts);
         try
         {
             return await StartAsync(options, directories, cancellation);

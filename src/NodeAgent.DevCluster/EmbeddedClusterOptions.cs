@@ -26,6 +26,9 @@ public sealed record EmbeddedClusterOptions
     /// <summary>False leaves out kubelets and controllers: objects stay as they are written, deletion still cascades within namespaces.</summary>
     public bool RunNodes { get; init; } = true;
 
+    /// <summary>False keeps volumes out of the mount table even with the right to mount: each moves to the one pod that uses it.</summary>
+    public bool BindMounts { get; init; } = true;
+
     /// <summary>Answers <c>exec</c> into pods. Without it exec gets 501.</summary>
     public Func<PodExecRequest, CancellationToken, Task<PodExecResult>>? ExecHandler { get; init; }
 

@@ -12,11 +12,12 @@ internal sealed class VolumeDirectories : IDisposable
     private readonly string _volumes;
     private readonly FileStream _mark;
     private readonly Dictionary<string, (string Volume, bool Bound)> _mounts = new(StringComparer.Ordinal);
-    private bool _mayMount = Environment.IsPrivilegedProcess;
+    private bool _mayMount;
 
     /// <exception cref="IOException">Another cluster uses the directory, or it holds folders that are not a cluster's.</exception>
-    public VolumeDirectories(string root)
+    public VolumeDirectories(string root, bool bindMounts)
     {
+        _mayMount = bindMounts && Environment.IsPrivilegedProcess;
         _root = root;
         _volumes = Path.Combine(root, "volumes");
         var nodes = Path.Combine(root, "nodes");
