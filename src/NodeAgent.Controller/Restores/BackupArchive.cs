@@ -3,6 +3,7 @@ using System.IO.Compression;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Selection;
+using NodeAgent.Controller.Storage;
 
 namespace NodeAgent.Controller.Restores;
 
@@ -21,7 +22,7 @@ internal sealed class BackupArchive : IDisposable
 
     public IReadOnlyCollection<string> Resources => _items.Keys;
 
-    /// <summary>Unpacks an archive. Throws <see cref="InvalidDataException"/> when it is damaged or larger than the limit.</summary>
+    /// <summary>Unpacks an archive out of a seekable stream. Throws <see cref="InvalidDataException"/> when it is damaged or larger than the limit.</summary>
     public static async Task<BackupArchive> OpenAsync(Stream content, string workDirectory, long maxBytes, CancellationToken cancellation)
     {
         var archive = new BackupArchive(Path.Combine(workDirectory, Path.GetRandomFileName()));
@@ -69,7 +70,8 @@ internal sealed class BackupArchive : IDisposable
         try
         {
             await using var gzip = new GZipStream(content, CompressionMode.Decompress, leaveOpen: true);
-            await using var tar = new TarReader(gzip);
+            await using var checkedContent = new GzipCheck(gzip);
+            await using var tar = new TarReader(checkedContent, leaveOpen: true);
             while (await tar.GetNextEntryAsync(copyData: false, cancellation) is { } entry)
             {
                 if (++entries > MaxEntries) throw new InvalidDataException($"the backup's archive has more than {MaxEntries} entries");
@@ -87,8 +89,20 @@ internal sealed class BackupArchive : IDisposable
                 if (!_items.TryGetValue(item.GroupResource, out var list)) _items[item.GroupResource] = list = [];
                 list.Add(item);
             }
+
+            // The reader stops at the tar's end mark; what follows is needed for the checksum, which alone proves the objects.
+            var rest = new byte[16 * 1024];
+            int read;
+            while ((read = await checkedContent.ReadAsync(rest, cancellation)) > 0)
+            {
+                left -= read;
+                if (left < 0) throw new InvalidDataException("the backup's archive is damaged: data goes on behind its end");
+            }
+
+            checkedContent.Verify(content);
         }
-        catch (Exception e) when (e is EndOfStreamException or FormatException)
+        // The tar reader has no one exception for what it cannot make sense of.
+        catch (Exception e) when (e is EndOfStreamException or FormatException or InvalidOperationException or ArgumentException or OverflowException or NotSupportedException)
         {
             throw new InvalidDataException($"the backup's archive is damaged: {e.Message}", e);
         }

@@ -27,16 +27,18 @@ internal static class GzipJson
         if (file is null) return null;
         try
         {
-            await using var gzip = new GZipStream(file, CompressionMode.Decompress);
+            await using var gzip = new GZipStream(file, CompressionMode.Decompress, leaveOpen: true);
+            await using var decompressed = new GzipCheck(gzip);
             using var content = new MemoryStream();
             var buffer = new byte[64 * 1024];
             int read;
-            while ((read = await gzip.ReadAsync(buffer, cancellation)) > 0)
+            while ((read = await decompressed.ReadAsync(buffer, cancellation)) > 0)
             {
                 if (content.Length + read > MaxDecompressed) throw new InvalidDataException($"{key}: more than {MaxDecompressed} bytes when decompressed");
                 content.Write(buffer, 0, read);
             }
 
+            decompressed.Verify(file);
             content.Position = 0;
             return await JsonNode.ParseAsync(content, cancellationToken: cancellation);
         }

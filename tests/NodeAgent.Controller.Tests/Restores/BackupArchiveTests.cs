@@ -50,6 +50,61 @@ public sealed class BackupArchiveTests
         }
     }
 
+    [Fact]
+    public async Task A_flipped_bit_anywhere_is_found_or_changes_nothing()
+    {
+        var work = Directory.CreateTempSubdirectory("archive-test-");
+        try
+        {
+            using var content = Pack("resources/pods/namespaces/shop/web.json", "resources/configmaps/namespaces/shop/settings.json");
+            var intact = content.ToArray();
+            var found = 0;
+            for (var i = 0; i < intact.Length; i++)
+            {
+                var damaged = (byte[])intact.Clone();
+                damaged[i] ^= (byte)(1 << (i % 8));
+                try
+                {
+                    using var archive = await BackupArchive.OpenAsync(new MemoryStream(damaged), work.FullName, 1 << 20, TestContext.Current.CancellationToken);
+                    // Some bits mean nothing: the time in the gzip header, codes of symbols that do not occur.
+                    Assert.Equal(["web"], archive.Items("pods").Select(p => p.Name));
+                    Assert.Equal(["settings"], archive.Items("configmaps").Select(p => p.Name));
+                    Assert.Equal("{}", File.ReadAllText(archive.Items("pods")[0].File));
+                }
+                catch (InvalidDataException)
+                {
+                    found++;
+                }
+            }
+
+            Assert.True(found >= intact.Length * 9 / 10, $"{found} of {intact.Length} damages found");
+        }
+        finally
+        {
+            work.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task An_archive_cut_off_anywhere_is_refused()
+    {
+        var work = Directory.CreateTempSubdirectory("archive-test-");
+        try
+        {
+            using var content = Pack("resources/pods/namespaces/shop/web.json", "resources/configmaps/namespaces/shop/settings.json");
+            var intact = content.ToArray();
+            for (var length = 0; length < intact.Length; length++)
+            {
+                await Assert.ThrowsAsync<InvalidDataException>(() =>
+                    BackupArchive.OpenAsync(new MemoryStream(intact[..length]), work.FullName, 1 << 20, TestContext.Current.CancellationToken));
+            }
+        }
+        finally
+        {
+            work.Delete(recursive: true);
+        }
+    }
+
     private static MemoryStream Pack(params string[] paths)
     {
         var buffer = new MemoryStream();
