@@ -49,6 +49,8 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
             }, cancellation);
             log.Info($"backup of {options.Namespace}/{backup.Name} into {backup.Location.Metadata.Name} begins");
 
+            WarnOfUnsupported(log);
+
             // 2. Objects, and requests for the volumes of the pods among them.
             await using var archive = await BackupArchiveWriter.CreateAsync(workDirectory, backup.Started, cancellation);
             await new ItemCollector(cluster, backup, archive, volumes, log, count => ReportAsync(count, false, cancellation)).CollectAsync(cancellation);
@@ -76,6 +78,15 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
             await volumes.TryCancelAsync();
             throw;
         }
+    }
+
+    /// <summary>What the backup asks for and does not get is said in its log; silence would pass for a promise.</summary>
+    private void WarnOfUnsupported(RunLog log)
+    {
+        var spec = backup.Backup.Spec;
+        if (spec.Hooks?.Resources is { Count: > 0 }) log.Warn(null, "spec.hooks: hooks are not run by this version");
+        if (spec.OrderedResources is { Count: > 0 }) log.Warn(null, "spec.orderedResources: objects are taken in the usual order");
+        if (spec.SnapshotVolumes == true) log.Warn(null, "spec.snapshotVolumes: no volume snapshots are taken; use file-system backup");
     }
 
     private JsonObject FinalStatus(string phase, int items) => new()

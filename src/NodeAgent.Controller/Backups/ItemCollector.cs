@@ -55,7 +55,12 @@ internal sealed class ItemCollector(ClusterClient cluster, PreparedBackup backup
         if (BackupFilter.IsMarkedExcluded(item) || item.Text("metadata", "deletionTimestamp") is not null) return;
         try
         {
-            if (kind == WellKnown.Pods) await volumes.RequestAsync(item, cancellation);
+            if (kind == WellKnown.Pods)
+            {
+                if (HasHooks(item)) log.Warn(item.Namespace(), $"pods {item.QualifiedName()}: the hooks in its annotations are not run by this version");
+                await volumes.RequestAsync(item, cancellation);
+            }
+
             await archive.AddAsync(kind, item, cancellation);
         }
         catch (Exception e) when (e is ApiException or HttpRequestException or InvalidDataException)
@@ -69,6 +74,9 @@ internal sealed class ItemCollector(ClusterClient cluster, PreparedBackup backup
         await progress(archive.Count);
         await AddRelatedAsync(kind, item, cancellation);
     }
+
+    private static bool HasHooks(JsonObject pod) =>
+        pod.StringMap("metadata", "annotations").Keys.Any(k => k.EndsWith("hook.backup.velero.io/command", StringComparison.Ordinal));
 
     private async Task AddRelatedAsync(ResourceKind kind, JsonObject item, CancellationToken cancellation)
     {

@@ -146,6 +146,11 @@ internal sealed class ItemRestorer(
         {
             case "pods":
                 RestoredObject.PreparePod(item);
+                if (item.StringMap("metadata", "annotations").Keys.Any(k => k.Contains("hook.restore.velero.io/", StringComparison.Ordinal)))
+                {
+                    log.Warn(restore.Map(archived.Namespace), $"pods {item.QualifiedName()}: the restore hooks in its annotations are not run by this version");
+                }
+
                 if (sources.Filter.TakesVolumeData) volumes.AddWaitContainer(item, archived.Namespace);
                 if (item.Text("spec", "priorityClassName") is { Length: > 0 } priority) await RestoreRelatedAsync("priorityclasses.scheduling.k8s.io", priority, cancellation);
                 return true;

@@ -28,6 +28,7 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
         // 1. From here on the object tells that somebody works on it.
         await SetStatusAsync(new JsonObject { ["phase"] = RestorePhase.InProgress, ["startTimestamp"] = ApiTimeConverter.Format(restore.Started) }, cancellation);
         log.Info($"restore of backup {restore.BackupName} begins");
+        if (restore.Spec.Hooks?.Resources is { Count: > 0 }) log.Warn(null, "spec.hooks: hooks are not run by this version");
 
         // 2. The backup's files.
         var files = new BackupFiles(restore.BackupName);
