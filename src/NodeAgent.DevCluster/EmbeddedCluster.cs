@@ -16,6 +16,11 @@ namespace NodeAgent.DevCluster;
 /// A Kubernetes API server in this process, with stand-in kubelets and the controllers that applications need to come up.
 /// For tests and the demo; never for production: it has no authentication and keeps objects in memory only.
 /// </summary>
+/// <remarks>
+/// Where it differs from a real cluster: unknown fields of built-in kinds are kept and few of their rules are checked; rules in
+/// CEL and webhooks are not run; versions of a custom resource differ in name only; events of the two event groups are kept apart;
+/// objects sent as protobuf are read for namespaces, config maps, secrets and service accounts only; no container runs.
+/// </remarks>
 public sealed class EmbeddedCluster : IAsyncDisposable
 {
     private readonly EmbeddedClusterOptions _options;

@@ -28,15 +28,15 @@ internal sealed class NodeKubelet(NodePlace place, PodVolumes volumes, ObjectSto
             var pod = stored.Content;
             here.Add(pod.Uid());
             _known[stored.Key] = pod.Uid();
-            if (pod.IsDeleting())
+            try
             {
-                // Containers that do not run end at once; the rest of the grace period is not waited for.
-                volumes.TearDown(pod.Uid());
-                if (pod.Number(0, "metadata", "deletionGracePeriodSeconds") > 0 || !pod.Finalizers().Any())
-                    writer.FinishPod(stored.Key);
+                Reconcile(type, stored.Key, pod);
             }
-            else if (place.StartsPods && pod.Text("status", "phase") == "Pending")
-                Start(type, stored.Key, pod);
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or Api.ApiException)
+            {
+                // The disk refused or the pod changed underneath: the other pods go on, this one is tried again.
+                events.Record(pod, "Warning", "FailedSync", e.Message, "kubelet");
+            }
         }
         // Pods that were deleted by force left without a word.
         foreach (var (key, uid) in _known.Where(k => !here.Contains(k.Value)).ToList())
@@ -44,6 +44,19 @@ internal sealed class NodeKubelet(NodePlace place, PodVolumes volumes, ObjectSto
             volumes.TearDown(uid);
             _known.Remove(key);
         }
+    }
+
+    private void Reconcile(ResourceType type, ObjectKey key, JsonObject pod)
+    {
+        if (pod.IsDeleting())
+        {
+            // Containers that do not run end at once; the rest of the grace period is not waited for.
+            volumes.TearDown(pod.Uid());
+            if (pod.Number(0, "metadata", "deletionGracePeriodSeconds") > 0 || !pod.Finalizers().Any())
+                writer.FinishPod(key);
+        }
+        else if (place.StartsPods && pod.Text("status", "phase") == "Pending")
+            Start(type, key, pod);
     }
 
     private void Start(ResourceType type, ObjectKey key, JsonObject pod)

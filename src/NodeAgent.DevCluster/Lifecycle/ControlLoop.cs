@@ -63,6 +63,7 @@ internal sealed class ControlLoop : IAsyncDisposable
 
     private async Task RunAsync(ChannelReader<bool> changed, TimeProvider time, CancellationToken stop)
     {
+        var reported = "";
         while (!stop.IsCancellationRequested)
         {
             foreach (var controller in _controllers)
@@ -74,7 +75,10 @@ internal sealed class ControlLoop : IAsyncDisposable
                 catch (Exception e)
                 {
                     // An object changed or vanished underneath, or the disk refused: the next round sees the new state.
-                    await Console.Error.WriteLineAsync($"devcluster: {controller.GetType().Name}: {e.Message}");
+                    var problem = $"devcluster: {controller.GetType().Name}: {e.Message}";
+                    if (problem != reported)
+                        await Console.Error.WriteLineAsync(problem);
+                    reported = problem;
                 }
             }
             using var wait = CancellationTokenSource.CreateLinkedTokenSource(stop);

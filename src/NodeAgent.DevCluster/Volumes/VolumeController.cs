@@ -45,7 +45,11 @@ internal sealed class VolumeController(ObjectStore store, ResourceRegistry regis
         {
             v.Child("spec")["claimRef"] = new JsonObject
             {
-                ["kind"] = "PersistentVolumeClaim", ["apiVersion"] = "v1", ["namespace"] = claim.Key.Namespace, ["name"] = claim.Key.Name, ["uid"] = claim.Content.Uid(),
+                ["kind"] = "PersistentVolumeClaim",
+                ["apiVersion"] = "v1",
+                ["namespace"] = claim.Key.Namespace,
+                ["name"] = claim.Key.Name,
+                ["uid"] = claim.Content.Uid(),
             };
             v.Child("status")["phase"] = "Bound";
         });

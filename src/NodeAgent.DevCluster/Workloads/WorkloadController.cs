@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using NodeAgent.DevCluster.Api;
 using NodeAgent.DevCluster.Kubelet;
 using NodeAgent.DevCluster.Lifecycle;
 using NodeAgent.DevCluster.Objects;
@@ -29,7 +30,17 @@ internal sealed class WorkloadController(ObjectStore store, ResourceRegistry reg
     {
         var type = registry.Get(resource[(resource.IndexOf('.') + 1)..], resource.Split('.')[0]);
         foreach (var obj in store.List(resource).Where(o => !o.Content.IsDeleting()))
-            reconcile(type, obj);
+        {
+            try
+            {
+                reconcile(type, obj);
+            }
+            catch (ApiException e)
+            {
+                // A template that makes no valid pod, or a namespace going away, is that object's trouble alone.
+                events.Record(obj.Content, "Warning", "FailedCreate", e.Message, "controller-manager");
+            }
+        }
     }
 
     private void Deployment(ResourceType type, StoredObject deployment)
@@ -66,7 +77,7 @@ internal sealed class WorkloadController(ObjectStore store, ResourceRegistry reg
 
     private void CreateReplicaSet(ResourceType sets, JsonObject deployment, JsonObject template, long replicas, int revision)
     {
-        var digest = System.Security.Cryptography.SHA256.HashData(Api.ApiResponses.Bytes(template));
+        var digest = System.Security.Cryptography.SHA256.HashData(ApiResponses.Bytes(template));
         var hash = Convert.ToHexStringLower(digest.AsSpan(0, 5));
         var copy = template.Copy();
         copy.Meta().Child("labels")["pod-template-hash"] = hash;

@@ -117,6 +117,19 @@ public sealed class NodeKubeletTests
     }
 
     [Fact]
+    public async Task A_workload_that_makes_no_valid_pod_does_not_hold_up_the_others()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        const string ReplicaSets = "/apis/apps/v1/namespaces/default/replicasets";
+        // A label of the template that no pod may have.
+        await cluster.CreateAsync(ReplicaSets, """{"metadata":{"name":"bad"},"spec":{"selector":{"matchLabels":{"app":"bad"}},"template":{"metadata":{"labels":{"app":"bad","x":"not valid!"}},"spec":{"containers":[{"name":"c","image":"i"}]}}}}""");
+        await cluster.CreateAsync(ReplicaSets, """{"metadata":{"name":"good"},"spec":{"selector":{"matchLabels":{"app":"good"}},"template":{"metadata":{"labels":{"app":"good"}},"spec":{"containers":[{"name":"c","image":"i"}]}}}}""");
+        await cluster.WaitAsync(ReplicaSets + "/good", (_, o) => (int?)o["status"]?["readyReplicas"] == 1);
+        var events = await cluster.WaitAsync("/api/v1/events?fieldSelector=reason%3DFailedCreate", (_, o) => o["items"]!.AsArray().Count > 0);
+        Assert.Equal("bad", (string?)events["items"]![0]!["involvedObject"]!["name"]);
+    }
+
+    [Fact]
     public async Task A_directory_with_folders_of_someone_else_is_refused()
     {
         var directory = Directory.CreateTempSubdirectory("devcluster-test-").FullName;
