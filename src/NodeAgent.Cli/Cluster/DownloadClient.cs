@@ -1,5 +1,4 @@
 using System.IO.Compression;
-using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 using NodeAgent.Cli.Invocation;
 
@@ -9,11 +8,12 @@ namespace NodeAgent.Cli.Cluster;
 /// Fetches a file of a backup or restore: a DownloadRequest asks the server for an address, and the file is read from
 /// there. The address is http(s) for a bucket and file:// for a location that is a directory of this machine.
 /// </summary>
-internal sealed class DownloadClient(ClusterSession cluster, DownloadTrust trust, TimeSpan timeout)
+internal sealed class DownloadClient(ClusterSession cluster, DownloadTrust trust, TimeSpan timeout) : IDisposable
 {
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(250);
+    private readonly List<IDisposable> _open = [];
 
-    /// <summary>Opens the file, still compressed. The caller disposes the stream.</summary>
+    /// <summary>Opens the file, still compressed. The caller disposes the stream, and this client after it.</summary>
     /// <param name="kind">One of the target kinds of a DownloadRequest, as BackupLog or RestoreResults.</param>
     /// <param name="name">Name of the backup or restore.</param>
     /// <param name="storageLocation">Its backup location, whose certificate is trusted when none was given.</param>
@@ -37,6 +37,12 @@ internal sealed class DownloadClient(ClusterSession cluster, DownloadTrust trust
     /// <summary>As <see cref="OpenAsync"/>, decompressed.</summary>
     public async Task<Stream?> OpenTextAsync(string kind, string name, string storageLocation, CancellationToken cancellationToken) =>
         await OpenAsync(kind, name, storageLocation, cancellationToken) is { } stream ? new GZipStream(stream, CompressionMode.Decompress) : null;
+
+    public void Dispose()
+    {
+        foreach (var connection in Enumerable.Reverse(_open))
+            connection.Dispose();
+    }
 
     private async Task<string> SubmitAsync(string kind, string name, CancellationToken cancellationToken)
     {
@@ -81,29 +87,29 @@ internal sealed class DownloadClient(ClusterSession cluster, DownloadTrust trust
         }
     }
 
+    /// <summary>Streams: the objects of a large cluster are no matter for memory.</summary>
     private async Task<Stream?> OpenHttpAsync(Uri url, string storageLocation, CancellationToken cancellationToken)
     {
-        using var handler = new SocketsHttpHandler { AutomaticDecompression = System.Net.DecompressionMethods.None };
+        var handler = new SocketsHttpHandler { AutomaticDecompression = System.Net.DecompressionMethods.None };
+        var client = new HttpClient(handler) { Timeout = timeout };
+        _open.Add(client);
         await trust.ApplyAsync(handler, cluster, storageLocation, cancellationToken);
-        var client = new HttpClient(handler, disposeHandler: false) { Timeout = timeout };
         try
         {
-            using var response = await client.GetAsync(url, HttpCompletionOption.ResponseContentRead, cancellationToken);
+            var response = await client.GetAsync(url, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+            _open.Add(response);
             if (response.StatusCode == System.Net.HttpStatusCode.NotFound)
                 return null;
             response.EnsureSuccessStatusCode();
-            var content = new MemoryStream();
-            await response.Content.CopyToAsync(content, cancellationToken);
-            content.Position = 0;
-            return content;
+            return await response.Content.ReadAsStreamAsync(cancellationToken);
+        }
+        catch (HttpRequestException exception)
+        {
+            throw new CommandException(ExitCode.Failed, $"fetch from {url.Authority}: {exception.Message} (the address is that of the store; can it be reached from here?)", exception);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new CommandException(ExitCode.Failed, $"fetch from {url.Host}: no answer within {timeout.TotalSeconds:0} s (--timeout waits longer)");
-        }
-        finally
-        {
-            client.Dispose();
+            throw new CommandException(ExitCode.Failed, $"fetch from {url.Authority}: no answer within {timeout.TotalSeconds:0} s (--timeout waits longer)");
         }
     }
 }

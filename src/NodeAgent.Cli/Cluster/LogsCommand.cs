@@ -31,7 +31,7 @@ internal static class LogsCommand
             throw new CommandException(ExitCode.Failed, $"{kind.Noun} {name}: there is no log yet, its phase is {resource.Phase()} (wait until it has ended)");
 
         var location = await cluster.StorageLocationOfAsync(kind, resource, cancellationToken);
-        var client = new DownloadClient(cluster, DownloadTrust.From(parse), parse.GetValue(DownloadTrust.Timeout)!.Value);
+        using var client = new DownloadClient(cluster, DownloadTrust.From(parse), parse.GetValue(DownloadTrust.Timeout)!.Value);
         await using var log = await client.OpenTextAsync(kind.Kind + "Log", name, location, cancellationToken)
             ?? throw new CommandException(ExitCode.NotFound, $"{kind.Noun} {name}: its log is not in the backup location");
         using var reader = new StreamReader(log);

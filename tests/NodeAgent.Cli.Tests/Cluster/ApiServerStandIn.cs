@@ -21,6 +21,7 @@ internal sealed class ApiServerStandIn : IAsyncDisposable
         var port = FreePort();
         _listener.Prefixes.Add($"http://127.0.0.1:{port}/");
         _listener.Start();
+        FileAddress = new Uri($"http://127.0.0.1:{port}/file");
         Kubeconfig = _directory.Write(
             "kubeconfig",
             $"""
@@ -41,6 +42,11 @@ internal sealed class ApiServerStandIn : IAsyncDisposable
     }
 
     public string Kubeconfig { get; }
+
+    /// <summary>Where <see cref="ServedFile"/> can be had, as in a bucket.</summary>
+    public Uri FileAddress { get; }
+
+    public byte[]? ServedFile { get; set; }
 
     public TemporaryDirectory Directory => _directory;
 
@@ -105,9 +111,18 @@ internal sealed class ApiServerStandIn : IAsyncDisposable
     {
         using var reader = new StreamReader(context.Request.InputStream, Encoding.UTF8);
         var body = await reader.ReadToEndAsync();
-        var (status, answer) = Handle(context.Request, body);
-        context.Response.StatusCode = status;
-        await context.Response.OutputStream.WriteAsync(Encoding.UTF8.GetBytes(answer));
+        if (context.Request.Url!.AbsolutePath == "/file")
+        {
+            context.Response.StatusCode = ServedFile is null ? 404 : 200;
+            await context.Response.OutputStream.WriteAsync(ServedFile ?? []);
+        }
+        else
+        {
+            var (status, answer) = Handle(context.Request, body);
+            context.Response.StatusCode = status;
+            await context.Response.OutputStream.WriteAsync(Encoding.UTF8.GetBytes(answer));
+        }
+
         context.Response.Close();
     }
 

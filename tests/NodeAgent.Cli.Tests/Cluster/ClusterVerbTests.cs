@@ -215,6 +215,24 @@ public sealed class ClusterVerbTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Files_in_a_bucket_are_fetched_over_HTTP()
+    {
+        PutBackup("b1", "Completed");
+        _server.ServedFile = Gzip("from the bucket\n");
+        _server.OnCreated = (_, created) => created["status"] = new JsonObject { ["phase"] = "Processed", ["downloadURL"] = _server.FileAddress.AbsoluteUri };
+        Assert.Equal("from the bucket\n", (await RunAsync("backup", "logs", "b1")).Expect(0).Output);
+        var target = _server.Directory["out.tar.gz"];
+        (await RunAsync("backup", "download", "b1", "-o", target)).Expect(0);
+        Assert.Equal(_server.ServedFile, File.ReadAllBytes(target));
+        _server.ServedFile = null;
+        (await RunAsync("backup", "logs", "b1")).ExpectError(13, "not in the backup location");
+        _server.OnCreated = (_, created) => created["status"] = new JsonObject { ["phase"] = "Processed", ["downloadURL"] = "http://127.0.0.1:1/x" };
+        (await RunAsync("backup", "logs", "b1")).ExpectError(1, "127.0.0.1:1");
+        _server.OnCreated = (_, created) => created["status"] = new JsonObject { ["phase"] = "Processed", ["downloadURL"] = "ftp://host/x" };
+        (await RunAsync("backup", "logs", "b1")).ExpectError(1, "cannot be read");
+    }
+
+    [Fact]
     public async Task A_description_is_printed_also_when_its_files_cannot_be_had()
     {
         PutBackup("b1", "PartiallyFailed");

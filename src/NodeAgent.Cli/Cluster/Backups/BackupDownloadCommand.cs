@@ -31,7 +31,7 @@ internal static class BackupDownloadCommand
 
         await using var cluster = await ClusterSession.ConnectAsync(parse, cancellationToken);
         var backup = await cluster.GetAsync(VeleroKinds.Backup, name, cancellationToken);
-        var client = new DownloadClient(cluster, DownloadTrust.From(parse), parse.GetValue(DownloadTrust.Timeout)!.Value);
+        using var client = new DownloadClient(cluster, DownloadTrust.From(parse), parse.GetValue(DownloadTrust.Timeout)!.Value);
         await using var content = await client.OpenAsync("BackupContents", name, backup.Raw("spec", "storageLocation"), cancellationToken)
             ?? throw new CommandException(ExitCode.NotFound, $"backup {name}: its contents are not in the backup location");
 

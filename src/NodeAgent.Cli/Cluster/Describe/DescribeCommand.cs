@@ -71,7 +71,7 @@ internal static class DescribeCommand
 
         var details = parse.GetValue(Details);
         var location = await cluster.StorageLocationOfAsync(kind, resource, cancellationToken);
-        var client = new DownloadClient(cluster, DownloadTrust.From(parse), TimeSpan.FromSeconds(30));
+        using var client = new DownloadClient(cluster, DownloadTrust.From(parse), TimeSpan.FromSeconds(30));
         var files = new RunFiles(client, resource.Name(), location);
         if (kind == VeleroKinds.Restore)
         {
