@@ -5,7 +5,7 @@ namespace NodeAgent.DevCluster.Api;
 
 /// <summary>
 /// Reads the protobuf form of the few small kinds that <c>kubectl create</c> sends that way (namespace, configmap, secret,
-/// serviceaccount). Everything else is asked for as JSON.
+/// serviceaccount) and of DeleteOptions. Everything else is asked for as JSON.
 /// </summary>
 /// <remarks>
 /// Layout: "k8s\0", then a message {1: {1: apiVersion, 2: kind}, 2: the object}. In the object a field is known by its number.
@@ -24,21 +24,32 @@ internal static class ProtobufObjects
         [14] = new("finalizers", FieldKind.TextList),
     };
 
+    private static readonly Dictionary<int, Field> Preconditions = new() { [1] = new("uid", FieldKind.Text), [2] = new("resourceVersion", FieldKind.Text) };
+
     private static readonly Dictionary<string, Dictionary<int, Field>> Kinds = new(StringComparer.Ordinal)
     {
         ["Namespace"] = new() { [1] = new("metadata", FieldKind.Meta) },
         ["ServiceAccount"] = new() { [1] = new("metadata", FieldKind.Meta) },
         ["ConfigMap"] = new() { [1] = new("metadata", FieldKind.Meta), [2] = new("data", FieldKind.TextMap), [3] = new("binaryData", FieldKind.BytesMap) },
+        ["DeleteOptions"] = new()
+        {
+            [1] = new("gracePeriodSeconds", FieldKind.Number),
+            [2] = new("preconditions", FieldKind.Preconditions),
+            [4] = new("propagationPolicy", FieldKind.Text),
+            [5] = new("dryRun", FieldKind.TextList),
+        },
         ["Secret"] = new() { [1] = new("metadata", FieldKind.Meta), [2] = new("data", FieldKind.BytesMap), [3] = new("type", FieldKind.Text), [4] = new("stringData", FieldKind.TextMap) },
     };
 
     private enum FieldKind
     {
+        Number,
         Text,
         TextList,
         TextMap,
         BytesMap,
         Meta,
+        Preconditions,
     }
 
     /// <returns>Null when the kind is not one that is read in this form.</returns>
@@ -50,13 +61,13 @@ internal static class ProtobufObjects
         string apiVersion = "", kind = "";
         ReadOnlyMemory<byte> raw = default;
         var envelope = body[Magic.Length..];
-        while (Next(ref envelope, out var number, out var value))
+        while (Next(ref envelope, out var number, out var value, out _))
         {
             if (number == 2)
                 raw = value;
             if (number != 1)
                 continue;
-            while (Next(ref value, out var part, out var text))
+            while (Next(ref value, out var part, out var text, out _))
             {
                 if (part == 1)
                     apiVersion = Encoding.UTF8.GetString(text.Span);
@@ -75,12 +86,18 @@ internal static class ProtobufObjects
     private static JsonObject Message(ReadOnlyMemory<byte> bytes, Dictionary<int, Field> fields)
     {
         var obj = new JsonObject();
-        while (Next(ref bytes, out var number, out var value))
+        while (Next(ref bytes, out var number, out var value, out var scalar))
         {
             if (!fields.TryGetValue(number, out var field))
                 continue;
             switch (field.Kind)
             {
+                case FieldKind.Number:
+                    obj[field.Name] = (long)scalar;
+                    break;
+                case FieldKind.Preconditions:
+                    obj[field.Name] = Message(value, Preconditions);
+                    break;
                 case FieldKind.Text when value.Length > 0:
                     obj[field.Name] = Encoding.UTF8.GetString(value.Span);
                     break;
@@ -96,7 +113,7 @@ internal static class ProtobufObjects
                     if (obj[field.Name] is not JsonObject map)
                         obj[field.Name] = map = [];
                     string key = "", content = "";
-                    while (Next(ref value, out var part, out var entry))
+                    while (Next(ref value, out var part, out var entry, out _))
                     {
                         if (part == 1)
                             key = Encoding.UTF8.GetString(entry.Span);
@@ -111,9 +128,10 @@ internal static class ProtobufObjects
     }
 
     /// <summary>Takes the next field; the value is empty unless it is of the length-delimited form.</summary>
-    private static bool Next(ref ReadOnlyMemory<byte> bytes, out int number, out ReadOnlyMemory<byte> value)
+    private static bool Next(ref ReadOnlyMemory<byte> bytes, out int number, out ReadOnlyMemory<byte> value, out ulong scalar)
     {
         value = default;
+        scalar = 0;
         number = 0;
         if (bytes.IsEmpty)
             return false;
@@ -123,7 +141,7 @@ internal static class ProtobufObjects
         switch (tag & 7)
         {
             case 0:
-                Varint(ref bytes);
+                scalar = Varint(ref bytes);
                 return true;
             case 2:
                 var length = Varint(ref bytes);

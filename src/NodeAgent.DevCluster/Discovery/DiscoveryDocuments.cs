@@ -50,7 +50,12 @@ internal sealed class DiscoveryDocuments(ResourceRegistry registry)
         {
             list.Append(Resource(type));
             foreach (var (sub, verbs) in Subresources(type))
-                list.Append(new JsonObject { ["name"] = $"{type.Plural}/{sub}", ["singularName"] = "", ["namespaced"] = type.Namespaced, ["kind"] = SubKind(type, sub), ["verbs"] = KubeObject.TextArray(verbs) });
+            {
+                var part = new JsonObject { ["name"] = $"{type.Plural}/{sub}", ["singularName"] = "", ["namespaced"] = type.Namespaced, ["kind"] = SubKind(type, sub), ["verbs"] = KubeObject.TextArray(verbs) };
+                if (SubGroup(sub) is { } foreign)
+                    (part["group"], part["version"]) = foreign;
+                list.Append(part);
+            }
         }
         return new JsonObject { ["kind"] = "APIResourceList", ["apiVersion"] = "v1", ["groupVersion"] = group.Length == 0 ? version : $"{group}/{version}", ["resources"] = list };
     }
@@ -87,7 +92,7 @@ internal sealed class DiscoveryDocuments(ResourceRegistry registry)
             ["verbs"] = KubeObject.TextArray(type.Virtual ? ["create"] : AllVerbs),
         };
         AddNames(resource, type);
-        var subs = Subresources(type).Select(s => (JsonNode)new JsonObject { ["subresource"] = s.Name, ["responseKind"] = s.Name == "scale" ? Kind("autoscaling", "v1", "Scale") : Kind(type.Group, type.Version, SubKind(type, s.Name)), ["verbs"] = KubeObject.TextArray(s.Verbs) }).ToArray();
+        var subs = Subresources(type).Select(s => (JsonNode)new JsonObject { ["subresource"] = s.Name, ["responseKind"] = SubGroup(s.Name) is var (group, version) ? Kind(group, version, SubKind(type, s.Name)) : Kind(type.Group, type.Version, SubKind(type, s.Name)), ["verbs"] = KubeObject.TextArray(s.Verbs) }).ToArray();
         if (subs.Length > 0)
             resource["subresources"] = new JsonArray(subs);
         return resource;
@@ -132,6 +137,9 @@ internal sealed class DiscoveryDocuments(ResourceRegistry registry)
         yield return ("exec", ["create", "get"]);
         yield return ("log", ["get"]);
     }
+
+    // Some parts of an object are objects of another group.
+    private static (string Group, string Version)? SubGroup(string sub) => sub switch { "scale" => ("autoscaling", "v1"), "eviction" => ("policy", "v1"), _ => null };
 
     private static string SubKind(ResourceType type, string sub) => sub switch { "scale" => "Scale", "binding" => "Binding", "eviction" => "Eviction", "exec" => "PodExecOptions", _ => type.Kind };
 

@@ -120,6 +120,17 @@ public sealed class KubectlTests
     }
 
     [Fact]
+    public async Task Draining_a_node_moves_its_pods()
+    {
+        await using var cluster = await StartAsync(o => o with { Nodes = ["one", "two"] });
+        await ApplyAsync(cluster, Application);
+        await RunAsync(cluster, "rollout", "status", "deployment/web", "--timeout=10s");
+        Assert.Contains("node/two drained", await RunAsync(cluster, "drain", "two", "--timeout=20s"), StringComparison.Ordinal);
+        await RunAsync(cluster, "rollout", "status", "deployment/web", "--timeout=10s");
+        Assert.Equal("one one", await RunAsync(cluster, "get", "pods", "-l", "app=web", "-o", "jsonpath={.items[*].spec.nodeName}"));
+    }
+
+    [Fact]
     public async Task Discovery_lists_short_names_and_the_version()
     {
         await using var cluster = await StartAsync();
