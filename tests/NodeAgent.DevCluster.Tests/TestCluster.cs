@@ -24,8 +24,16 @@ internal sealed class TestCluster : IAsyncDisposable
     {
         var directory = System.IO.Directory.CreateTempSubdirectory("devcluster-test-").FullName;
         var options = new EmbeddedClusterOptions { Directory = directory };
-        var cluster = await EmbeddedCluster.StartAsync(adjust is null ? options : adjust(options), TestContext.Current.CancellationToken);
-        return new TestCluster(cluster, directory);
+        try
+        {
+            var cluster = await EmbeddedCluster.StartAsync(adjust is null ? options : adjust(options), TestContext.Current.CancellationToken);
+            return new TestCluster(cluster, directory);
+        }
+        catch
+        {
+            System.IO.Directory.Delete(directory, recursive: true);
+            throw;
+        }
     }
 
     public async Task<(HttpStatusCode Code, JsonObject Body)> SendAsync(HttpMethod method, string path, string? body = null, string contentType = "application/json", string? accept = null)
