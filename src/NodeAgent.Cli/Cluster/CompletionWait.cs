@@ -33,7 +33,16 @@ internal static class CompletionWait
             }
 
             await StandardStreams.Error.WriteAsync('.');
-            await timer.WaitForNextTickAsync(cancellationToken);
+            try
+            {
+                await timer.WaitForNextTickAsync(cancellationToken);
+            }
+            catch (OperationCanceledException)
+            {
+                // The message that follows begins its own line.
+                await StandardStreams.Error.WriteLineAsync();
+                throw;
+            }
         }
     }
 

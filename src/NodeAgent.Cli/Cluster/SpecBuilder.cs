@@ -1,6 +1,6 @@
-using NodeAgent.Kubernetes.Velero;
 using System.Text.Json.Nodes;
 using NodeAgent.Cli.CommandLine;
+using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Cli.Cluster;
 

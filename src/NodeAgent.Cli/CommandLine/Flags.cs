@@ -1,6 +1,6 @@
-using NodeAgent.Kubernetes.Velero;
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Cli.CommandLine;
 

@@ -1,4 +1,6 @@
 using System.Net.Http;
+using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Snapshots;
 
 namespace NodeAgent.Cli.Invocation;
 
@@ -10,6 +12,8 @@ internal readonly record struct Failure(int ExitCode, string Message)
         _ when interrupted && exception is OperationCanceledException => new(Cli.ExitCode.Interrupted, "interrupted"),
         UsageException => new(Cli.ExitCode.Usage, exception.Message),
         CommandException command => new(command.ExitCode, command.Message),
+        SnapshotNotFoundException => new(Cli.ExitCode.NotFound, exception.Message),
+        RepositoryException => new(Cli.ExitCode.Failed, exception.Message),
         UnauthorizedAccessException or IOException or HttpRequestException or TimeoutException => new(Cli.ExitCode.Failed, exception.Message),
         AggregateException { InnerException: { } inner } => Of(inner, interrupted),
         _ => new(Cli.ExitCode.Failed, $"unexpected: {exception.GetType().Name}: {exception.Message} (this is a fault in nodeagent; --verbose shows where)"),

@@ -112,6 +112,19 @@ public sealed class ClusterVerbTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task An_interrupt_ends_the_waiting_and_not_the_backup()
+    {
+        using var process = NodeAgentProcess.Start(new CommandEnvironment { Variables = { ["KUBECONFIG"] = _server.Kubeconfig } }, "backup", "create", "b1", "--wait");
+        Assert.NotNull(await process.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken));
+        Signals.Send(process.Id, Signals.Interrupt);
+        var result = await NodeAgentProcess.FinishAsync(
+            process, process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
+        result.Expect(130);
+        Assert.EndsWith("\nerror: interrupted\n", result.Error, StringComparison.Ordinal);
+        Assert.NotNull(_server.Find("backups", "b1"));
+    }
+
+    [Fact]
     public async Task A_backup_from_a_schedule_takes_its_template_and_label()
     {
         _server.Put("schedules", """{"metadata":{"name":"daily","labels":{"a":"b"},"uid":"u1"},"spec":{"schedule":"0 2 * * *","useOwnerReferencesInBackup":true,"template":{"ttl":"1h0m0s","metadata":{"labels":{"c":"d"}}}}}""");
