@@ -7,6 +7,8 @@ using NodeAgent.Controller.Leadership;
 using NodeAgent.Controller.Locations;
 using NodeAgent.Controller.Requests;
 using NodeAgent.Controller.Restores;
+using NodeAgent.Controller.Schedules;
+using NodeAgent.Controller.Sync;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Velero;
@@ -73,15 +75,16 @@ public sealed class ControllerHost
         var agents = new AgentDirectory(cluster, _options, _time);
         var backups = new BackupReconciler(cluster, locations, agents, _options, services);
         var restores = new RestoreReconciler(cluster, locations, agents, _options, services);
-        Task Loop(ResourceKind kind, Func<JsonObject, CancellationToken, Task<TimeSpan?>> reconcile) =>
-            new ReconcileLoop(cluster, kind, _options, reconcile, _log).RunAsync(_time, stop.Token);
+        Task Loop(ResourceKind kind, Func<JsonObject, CancellationToken, Task<TimeSpan?>> reconcile, Action<int>? listed = null) =>
+            new ReconcileLoop(cluster, kind, _options, reconcile, _log) { Listed = listed }.RunAsync(_time, stop.Token);
         _log.Started(_options.Namespace);
         Task[] loops =
         [
             agents.ObserveAsync(stop.Token),
-            Loop(VeleroResources.BackupStorageLocations, new LocationReconciler(cluster, locations, _options, services).ReconcileAsync),
-            Loop(VeleroResources.Backups, backups.ReconcileAsync),
-            Loop(VeleroResources.Restores, restores.ReconcileAsync),
+            Loop(VeleroResources.BackupStorageLocations, new LocationReconciler(cluster, locations, new BackupSync(cluster, _options, _time), _options, services).ReconcileAsync),
+            Loop(VeleroResources.Backups, backups.ReconcileAsync, count => telemetry.SetTotals(count, null)),
+            Loop(VeleroResources.Restores, restores.ReconcileAsync, count => telemetry.SetTotals(null, count)),
+            Loop(VeleroResources.Schedules, new ScheduleReconciler(cluster, _options, services).ReconcileAsync),
             Loop(VeleroResources.DeleteBackupRequests, new DeleteRequestReconciler(cluster, locations, _options, services).ReconcileAsync),
             Loop(VeleroResources.DownloadRequests, new DownloadRequestReconciler(cluster, locations, _options, services).ReconcileAsync),
             Loop(VeleroResources.ServerStatusRequests, new ServerStatusReconciler(cluster, _options, services).ReconcileAsync),

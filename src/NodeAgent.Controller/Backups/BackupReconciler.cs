@@ -2,6 +2,8 @@ using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Expiry;
+using NodeAgent.Controller.Sync;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes.Velero;
 
@@ -16,6 +18,7 @@ internal sealed class BackupReconciler(
 {
     private static readonly TimeSpan QueuePoll = TimeSpan.FromSeconds(1);
 
+    private readonly BackupExpiry _expiry = new(cluster, locations, options, services.Time);
     private readonly ConcurrentDictionary<string, Task> _running = new(StringComparer.Ordinal);
 
     public async Task<TimeSpan?> ReconcileAsync(JsonObject item, CancellationToken cancellation)
@@ -23,12 +26,17 @@ internal sealed class BackupReconciler(
         if (item.Text("metadata", "deletionTimestamp") is not null) return null;
         switch (item.Text("status", "phase") ?? "")
         {
+            case "" when item.Annotation(BackupSync.SyncedFrom) is not null:
+                // It came from the bucket a moment ago and its status follows.
+                return null;
             case "" or BackupPhase.New or BackupPhase.Queued or BackupPhase.ReadyToStart:
                 return await StartAsync(item, cancellation);
             case BackupPhase.InProgress or BackupPhase.Finalizing or BackupPhase.FinalizingPartiallyFailed
                 or BackupPhase.WaitingForPluginOperations or BackupPhase.WaitingForPluginOperationsPartiallyFailed:
                 if (!_running.ContainsKey(item.Uid())) await FailOrphanAsync(item, cancellation);
                 return null;
+            case BackupPhase.Completed or BackupPhase.PartiallyFailed or BackupPhase.Failed:
+                return await _expiry.ReconcileAsync(item, cancellation);
             default:
                 return null;
         }

@@ -53,6 +53,7 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
     {
         var name = backup.Name();
         var errors = new List<string>();
+        var neverRan = backup.Text("status", "phase") is BackupPhase.FailedValidation or BackupPhase.New or BackupPhase.Queued or "" or null;
         await DeleteRequestsAsync(name, request.Name(), cancellation);
         await cluster.PatchAsync(VeleroResources.DeleteBackupRequests, options.Namespace, request.Name(), new JsonObject
         {
@@ -65,20 +66,25 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
         await cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, name, new JsonObject { ["phase"] = BackupPhase.Deleting }, cancellation);
 
         // The metadata file goes first: without it there is no backup, whatever else a crash leaves behind.
+        // A backup that never passed validation has no files; those under its name belong to another.
+        if (neverRan) return await DeleteObjectsAsync(backup, cancellation);
         var files = new BackupFiles(name);
         Try(errors, $"files of backup {name}", () => bucket.Delete(files.Metadata));
         Try(errors, $"files of backup {name}", () => bucket.DeleteFolder(files.Directory));
         await DeleteRestoresAsync(name, bucket, errors, cancellation);
-        if (errors.Count > 0) return errors;
+        return errors.Count > 0 ? errors : await DeleteObjectsAsync(backup, cancellation);
+    }
 
+    private async Task<IReadOnlyList<string>> DeleteObjectsAsync(JsonObject backup, CancellationToken cancellation)
+    {
         var selector = $"{VeleroLabels.BackupUid}={backup.Uid()}";
         await foreach (var volume in cluster.ListAsync(VeleroResources.PodVolumeBackups, options.Namespace, selector, cancellation))
         {
             await cluster.DeleteAsync(VeleroResources.PodVolumeBackups, options.Namespace, volume.Name(), cancellation);
         }
 
-        await cluster.DeleteAsync(VeleroResources.Backups, options.Namespace, name, cancellation);
-        return errors;
+        await cluster.DeleteAsync(VeleroResources.Backups, options.Namespace, backup.Name(), cancellation);
+        return [];
     }
 
     private async Task DeleteRestoresAsync(string backup, LocationBucket bucket, List<string> errors, CancellationToken cancellation)

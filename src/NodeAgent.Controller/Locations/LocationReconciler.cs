@@ -2,13 +2,14 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Storage;
+using NodeAgent.Controller.Sync;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Locations;
 
 /// <summary>Checks backup storage locations and says on each whether it can be used, and if not, why.</summary>
-internal sealed class LocationReconciler(ClusterClient cluster, StorageLocations locations, ControllerOptions options, ControllerServices services)
+internal sealed class LocationReconciler(ClusterClient cluster, StorageLocations locations, BackupSync sync, ControllerOptions options, ControllerServices services)
 {
     private const int MaxNamed = 3;
 
@@ -33,7 +34,7 @@ internal sealed class LocationReconciler(ClusterClient cluster, StorageLocations
         await WarnOfSeveralDefaultsAsync(cancellation);
         var frequency = location.Spec.ValidationFrequency ?? options.StoreValidationFrequency;
         var checkedBefore = !string.IsNullOrEmpty(location.Status?.Phase);
-        if (frequency <= TimeSpan.Zero && checkedBefore) return null;
+        if (frequency <= TimeSpan.Zero && checkedBefore) return location.Status!.Phase == LocationPhase.Available ? await sync.ReconcileAsync(location, cancellation) : null;
 
         // Looking costs a few system calls, so it is done at every change; it is written down when it is news or due.
         var problem = Check(location);
@@ -42,7 +43,9 @@ internal sealed class LocationReconciler(ClusterClient cluster, StorageLocations
         var due = last is null || services.Time.GetUtcNow() - last.Value >= frequency;
         if (due || location.Status?.Phase != phase || (location.Status?.Message ?? "") != (problem ?? "")) await WriteAsync(item, problem, cancellation);
         services.Telemetry.SetLocationAvailable(location.Metadata.Name!, problem is null);
-        return frequency > TimeSpan.Zero ? frequency : null;
+        TimeSpan? again = frequency > TimeSpan.Zero ? frequency : null;
+        var synced = problem is null ? await sync.ReconcileAsync(location, cancellation) : null;
+        return again is null || synced < again ? synced ?? again : again;
     }
 
     /// <summary>What is wrong with the location, in a sentence; null when it can be used.</summary>

@@ -20,6 +20,9 @@ internal sealed class ReconcileLoop(
     private readonly Dictionary<string, DateTimeOffset> _due = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _failures = new(StringComparer.Ordinal);
 
+    /// <summary>Told the number of objects at each resync.</summary>
+    public Action<int>? Listed { get; init; }
+
     public async Task RunAsync(TimeProvider time, CancellationToken cancellation)
     {
         // Names only, so 4096 of them cost little; a full channel makes the watch wait.
@@ -71,7 +74,10 @@ internal sealed class ReconcileLoop(
     {
         try
         {
-            await foreach (var item in cluster.ListAsync(kind, options.Namespace, null, cancellation)) _due[item.Name()] = now;
+            var names = new HashSet<string>(StringComparer.Ordinal);
+            await foreach (var item in cluster.ListAsync(kind, options.Namespace, null, cancellation)) names.Add(item.Name());
+            foreach (var name in names) _due[name] = now;
+            Listed?.Invoke(names.Count);
         }
         catch (Exception e) when (e is ApiException or HttpRequestException)
         {

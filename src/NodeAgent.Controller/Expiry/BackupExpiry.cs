@@ -1,0 +1,70 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Work;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller.Expiry;
+
+/// <summary>Asks for the deletion of backups whose time is over, or says on them why they cannot be deleted.</summary>
+internal sealed class BackupExpiry(ClusterClient cluster, StorageLocations locations, ControllerOptions options, TimeProvider time)
+{
+    private static readonly TimeSpan Longest = TimeSpan.FromHours(1);
+
+    /// <summary>Deals with a backup that has ended. Answers when it is worth another look.</summary>
+    public async Task<TimeSpan?> ReconcileAsync(JsonObject backup, CancellationToken cancellation)
+    {
+        if (!DateTimeOffset.TryParse(backup.Text("status", "expiration"), CultureInfo.InvariantCulture, out var expiration)) return null;
+        var left = expiration - time.GetUtcNow();
+        if (left > TimeSpan.Zero) return left < Longest ? left : Longest;
+        if (await FailureAsync(backup, cancellation) is { } failure)
+        {
+            await LabelAsync(backup, failure, cancellation);
+            return options.ResyncPeriod;
+        }
+
+        await foreach (var request in cluster.ListAsync(VeleroResources.DeleteBackupRequests, options.Namespace, null, cancellation))
+        {
+            // One under way is enough; one that failed stands for a day, so that a broken backup is not tried every minute.
+            if (request.Text("spec", "backupName") == backup.Name()) return Longest;
+        }
+
+        await LabelAsync(backup, null, cancellation);
+        var wanted = new DeleteBackupRequest
+        {
+            Metadata = new ObjectMeta
+            {
+                GenerateName = backup.Name() + "-",
+                Namespace = options.Namespace,
+                Labels = new Dictionary<string, string>
+                {
+                    [VeleroLabels.BackupName] = VeleroLabels.ToLabelValue(backup.Name()),
+                    [VeleroLabels.BackupUid] = backup.Uid(),
+                },
+            },
+            Spec = new DeleteBackupRequestSpec { BackupName = backup.Name() },
+        };
+        var body = (JsonObject)JsonSerializer.SerializeToNode(wanted, VeleroJsonContext.Default.DeleteBackupRequest)!;
+        await cluster.CreateAsync(VeleroResources.DeleteBackupRequests, options.Namespace, body, cancellation);
+        return Longest;
+    }
+
+    private async Task<string?> FailureAsync(JsonObject backup, CancellationToken cancellation)
+    {
+        var location = await locations.FindAsync(backup.Text("spec", "storageLocation"), cancellation);
+        if (location is null) return "BSLNotFound";
+        if (location.Spec.AccessMode == LocationAccessMode.ReadOnly) return "BSLReadOnly";
+        return location.Status?.Phase == LocationPhase.Available ? null : "BSLUnavailable";
+    }
+
+    private async Task LabelAsync(JsonObject backup, string? failure, CancellationToken cancellation)
+    {
+        if (backup.Label(VeleroLabels.GcFailure) == failure) return;
+        await cluster.PatchAsync(VeleroResources.Backups, options.Namespace, backup.Name(), new JsonObject
+        {
+            ["metadata"] = new JsonObject { ["labels"] = new JsonObject { [VeleroLabels.GcFailure] = failure } },
+        }, null, cancellation);
+    }
+}

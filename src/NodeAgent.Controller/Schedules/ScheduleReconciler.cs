@@ -1,0 +1,119 @@
+using System.Globalization;
+using System.Net;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller.Schedules;
+
+/// <summary>Makes backups when their schedule says so: at most one at a time per schedule, and missed ones are not made up for.</summary>
+internal sealed class ScheduleReconciler(ClusterClient cluster, ControllerOptions options, ControllerServices services)
+{
+    private const string LastApplied = "kubectl.kubernetes.io/last-applied-configuration";
+
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(1);
+
+    public async Task<TimeSpan?> ReconcileAsync(JsonObject item, CancellationToken cancellation)
+    {
+        if (item.Text("metadata", "deletionTimestamp") is not null) return null;
+        Schedule schedule;
+        CronSchedule cron;
+        try
+        {
+            schedule = item.Deserialize(VeleroJsonContext.Default.Schedule)!;
+            cron = CronSchedule.Parse(schedule.Spec.Schedule);
+        }
+        catch (Exception e) when (e is JsonException or FormatException)
+        {
+            var reason = e is JsonException json ? $"the object is malformed at {json.Path}: {json.Message}" : $"spec.schedule: {e.Message}";
+            await WritePhaseAsync(item, SchedulePhase.FailedValidation, reason, cancellation);
+            return null;
+        }
+
+        await WritePhaseAsync(item, SchedulePhase.Enabled, null, cancellation);
+        if (schedule.Spec.Paused == true) return null;
+        var now = services.Time.GetUtcNow();
+        if (schedule.Spec.SkipImmediately == true)
+        {
+            await SkipAsync(item, now, cancellation);
+            return Longest;
+        }
+
+        var backups = await BackupsAsync(item.Name(), cancellation);
+        if (backups.Any(IsUnfinished)) return Longest;
+        // The newest backup counts as well: a controller that died before it wrote lastBackup made it all the same.
+        var last = backups.Select(b => Time(b.Text("metadata", "creationTimestamp"))).Append(schedule.Status?.LastBackup).Max() ?? schedule.Metadata.CreationTimestamp ?? now;
+        if (schedule.Status?.LastSkipped is { } skipped && skipped > last) last = skipped;
+        if (cron.Next(last) is not { } next) return null;
+        if (now <= next) return next - now < Longest ? next - now + TimeSpan.FromMilliseconds(1) : Longest;
+
+        await CreateAsync(item, schedule, now, cancellation);
+        await SetStatusAsync(item, new JsonObject { ["lastBackup"] = ApiTimeConverter.Format(now) }, cancellation);
+        return Longest;
+    }
+
+    private static bool IsUnfinished(JsonObject backup) =>
+        backup.Text("status", "phase") is null or "" or BackupPhase.New or BackupPhase.Queued or BackupPhase.ReadyToStart or BackupPhase.InProgress;
+
+    private static DateTimeOffset? Time(string? text) => DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, out var time) ? time : null;
+
+    private static Dictionary<string, string> Without(IReadOnlyDictionary<string, string>? map, string key) =>
+        (map ?? new Dictionary<string, string>()).Where(e => e.Key != key).ToDictionary(e => e.Key, e => e.Value);
+
+    private async Task<List<JsonObject>> BackupsAsync(string schedule, CancellationToken cancellation)
+    {
+        var found = new List<JsonObject>();
+        await foreach (var backup in cluster.ListAsync(VeleroResources.Backups, options.Namespace, $"{VeleroLabels.ScheduleName}={VeleroLabels.ToLabelValue(schedule)}", cancellation))
+        {
+            found.Add(backup);
+        }
+
+        return found;
+    }
+
+    private async Task CreateAsync(JsonObject item, Schedule schedule, DateTimeOffset now, CancellationToken cancellation)
+    {
+        var template = schedule.Spec.Template ?? new BackupSpec();
+        var labels = Without(template.Metadata?.Labels ?? schedule.Metadata.Labels, "");
+        labels[VeleroLabels.ScheduleName] = VeleroLabels.ToLabelValue(item.Name());
+        var backup = new Backup
+        {
+            Metadata = new ObjectMeta
+            {
+                Name = $"{item.Name()}-{now.UtcDateTime.ToString("yyyyMMddHHmmss", CultureInfo.InvariantCulture)}",
+                Namespace = options.Namespace,
+                Labels = labels,
+                Annotations = Without(template.Metadata?.Annotations ?? schedule.Metadata.Annotations, LastApplied),
+                OwnerReferences = schedule.Spec.UseOwnerReferencesInBackup == true ? [item.OwnerReference()] : null,
+            },
+            Spec = template with { Metadata = null },
+        };
+        try
+        {
+            await cluster.CreateAsync(VeleroResources.Backups, options.Namespace, (JsonObject)JsonSerializer.SerializeToNode(backup, VeleroJsonContext.Default.Backup)!, cancellation);
+        }
+        catch (ApiException e) when (e.Status == HttpStatusCode.Conflict)
+        {
+            // Made in this very second, before its time could be written down.
+        }
+    }
+
+    private async Task SkipAsync(JsonObject item, DateTimeOffset now, CancellationToken cancellation)
+    {
+        // The time first: were the flag turned off before, a crash in between would lose the skip.
+        await SetStatusAsync(item, new JsonObject { ["lastSkipped"] = ApiTimeConverter.Format(now) }, cancellation);
+        await cluster.PatchAsync(VeleroResources.Schedules, options.Namespace, item.Name(), new JsonObject { ["spec"] = new JsonObject { ["skipImmediately"] = false } }, null, cancellation);
+    }
+
+    private async Task WritePhaseAsync(JsonObject item, string phase, string? error, CancellationToken cancellation)
+    {
+        var known = item.At("status", "validationErrors") is JsonArray { Count: > 0 } errors ? errors[0]?.ToString() : null;
+        if (item.Text("status", "phase") == phase && known == error) return;
+        await SetStatusAsync(item, new JsonObject { ["phase"] = phase, ["validationErrors"] = error is null ? null : new JsonArray((JsonNode)error) }, cancellation);
+    }
+
+    private async Task SetStatusAsync(JsonObject item, JsonObject status, CancellationToken cancellation) =>
+        await cluster.PatchStatusAsync(VeleroResources.Schedules, options.Namespace, item.Name(), status, cancellation);
+}

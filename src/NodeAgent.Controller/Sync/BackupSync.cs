@@ -1,0 +1,109 @@
+using System.Net;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Selection;
+using NodeAgent.Controller.Storage;
+using NodeAgent.Controller.Work;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller.Sync;
+
+/// <summary>
+/// Adds ended backups that are found in a location to the cluster, whoever wrote them, and drops Backup objects whose files
+/// are gone. A new cluster thus finds all backups of the old one.
+/// </summary>
+internal sealed class BackupSync(ClusterClient cluster, ControllerOptions options, TimeProvider time)
+{
+    /// <summary>Annotation on backups that were found in a location: without it a status that is not written yet would look like a new backup.</summary>
+    public const string SyncedFrom = "nodeagent.io/synced-from";
+
+    private const long MaxMetadata = 16 << 20;
+
+    private static readonly TimeSpan DefaultPeriod = TimeSpan.FromMinutes(1);
+
+    /// <summary>Synchronises when it is due. Answers when it will be again; null when the location does not want it.</summary>
+    public async Task<TimeSpan?> ReconcileAsync(BackupStorageLocation location, CancellationToken cancellation)
+    {
+        var period = location.Spec.BackupSyncPeriod is { } own && own >= TimeSpan.Zero ? own : DefaultPeriod;
+        if (period == TimeSpan.Zero) return null;
+        var now = time.GetUtcNow();
+        if (location.Status?.LastSyncedTime is { } last && now - last < period) return period - (now - last);
+        await SyncAsync(location, StorageLocations.Open(location), cancellation);
+        await cluster.PatchStatusAsync(
+            VeleroResources.BackupStorageLocations, options.Namespace, location.Metadata.Name!, new JsonObject { ["lastSyncedTime"] = ApiTimeConverter.Format(now) }, cancellation);
+        return period;
+    }
+
+    private async Task SyncAsync(BackupStorageLocation location, LocationBucket bucket, CancellationToken cancellation)
+    {
+        var stored = bucket.List(BackupFiles.Folder).Where(ObjectName.IsValid).Where(n => bucket.Exists(new BackupFiles(n).Metadata)).ToHashSet(StringComparer.Ordinal);
+        var known = new Dictionary<string, JsonObject>(StringComparer.Ordinal);
+        await foreach (var backup in cluster.ListAsync(VeleroResources.Backups, options.Namespace, null, cancellation)) known[backup.Name()] = backup;
+        foreach (var half in known.Values.Where(b => b.Annotation(SyncedFrom) is not null && string.IsNullOrEmpty(b.Text("status", "phase")) && stored.Contains(b.Name())))
+        {
+            // A controller that died between the object and its status leaves this.
+            if (await ReadAsync(bucket, new BackupFiles(half.Name()).Metadata, cancellation) is { } backup && backup["status"]?.DeepClone() is JsonObject status)
+            {
+                await cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, half.Name(), status, cancellation);
+            }
+        }
+
+        foreach (var name in stored.Except(known.Keys).Order(StringComparer.Ordinal)) await AddAsync(name, location, bucket, cancellation);
+        foreach (var backup in known.Values.Where(b => b.Text("spec", "storageLocation") == location.Metadata.Name && !stored.Contains(b.Name())))
+        {
+            // Looked up once more: a backup may have been written after the folder was read.
+            var ended = backup.Text("status", "phase") is BackupPhase.Completed or BackupPhase.PartiallyFailed;
+            if (ended && !bucket.Exists(new BackupFiles(backup.Name()).Metadata))
+            {
+                await cluster.DeleteAsync(VeleroResources.Backups, options.Namespace, backup.Name(), cancellation);
+            }
+        }
+    }
+
+    private async Task AddAsync(string name, BackupStorageLocation location, LocationBucket bucket, CancellationToken cancellation)
+    {
+        if (await ReadAsync(bucket, new BackupFiles(name).Metadata, cancellation) is not { } backup || backup.Name() != name) return;
+        if (backup.Text("status", "phase") is not (BackupPhase.Completed or BackupPhase.PartiallyFailed or BackupPhase.Failed)) return;
+        var status = backup["status"]?.DeepClone() as JsonObject;
+        Restores.RestoredObject.Reset(backup);
+        var metadata = backup.Child("metadata");
+        metadata.Remove("finalizers");
+        metadata["namespace"] = options.Namespace;
+        metadata.Child("labels")[VeleroLabels.StorageLocation] = VeleroLabels.ToLabelValue(location.Metadata.Name!);
+        backup.Child("spec")["storageLocation"] = location.Metadata.Name;
+        metadata.Child("annotations")[SyncedFrom] = location.Metadata.Name;
+        // Hooks concern the cluster that the backup was made in.
+        backup.Child("spec").Remove("hooks");
+        // With Velero's definitions the status is written here, with ours by the patch below.
+        backup["status"] = status?.DeepClone();
+        backup["apiVersion"] = VeleroResources.ApiVersion;
+        backup["kind"] = Backup.KindName;
+        try
+        {
+            await cluster.CreateAsync(VeleroResources.Backups, options.Namespace, backup, cancellation);
+        }
+        catch (ApiException e) when (e.Status is HttpStatusCode.Conflict or HttpStatusCode.UnprocessableEntity or HttpStatusCode.BadRequest)
+        {
+            // Another was quicker, or a foreign file holds what the schema refuses; the other backups come in all the same.
+            return;
+        }
+
+        await cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, name, status!, cancellation);
+    }
+
+    private static async Task<JsonObject?> ReadAsync(LocationBucket bucket, string key, CancellationToken cancellation)
+    {
+        await using var file = bucket.Open(key);
+        if (file is null || file.Length > MaxMetadata) return null;
+        try
+        {
+            return await JsonNode.ParseAsync(file, cancellationToken: cancellation) as JsonObject;
+        }
+        catch (JsonException)
+        {
+            // A foreign or half-copied file is no backup.
+            return null;
+        }
+    }
+}
