@@ -115,7 +115,9 @@ public sealed class ClusterVerbTests : IAsyncDisposable
     public async Task An_interrupt_ends_the_waiting_and_not_the_backup()
     {
         using var process = NodeAgentProcess.Start(new CommandEnvironment { Variables = { ["KUBECONFIG"] = _server.Kubeconfig } }, "backup", "create", "b1", "--wait");
-        Assert.NotNull(await process.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken));
+        var dot = new char[1];
+        Assert.Equal(1, await process.StandardError.ReadAsync(dot, TestContext.Current.CancellationToken));
+        Assert.Equal('.', dot[0]);
         Signals.Send(process.Id, Signals.Interrupt);
         var result = await NodeAgentProcess.FinishAsync(
             process, process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
