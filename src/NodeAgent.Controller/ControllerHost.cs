@@ -70,7 +70,7 @@ public sealed class ControllerHost
     {
         using var telemetry = new Telemetry();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var services = new ControllerServices(_time, telemetry, _log);
+        var services = new ControllerServices(_time, telemetry, _log, new PodExec(_http));
         var locations = new StorageLocations(cluster, _options);
         var agents = new AgentDirectory(cluster, _options, _time);
         var backups = new BackupReconciler(cluster, locations, agents, _options, services);

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Hooks;
 using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes.Velero;
@@ -9,11 +10,11 @@ namespace NodeAgent.Controller.Backups;
 /// <summary>
 /// One backup from its start to its final phase:
 /// (1) the object says InProgress; (2) objects go into the archive and volumes are requested from the agents;
-/// (3) all volumes have ended; (4) the files are uploaded; (5) the object says how it ended.
+/// (3) all volumes and hooks have ended; (4) the files are uploaded; (5) the object says how it ended.
 /// A crash before the metadata file of step 4 leaves no backup in the bucket; one after it leaves a backup whose phase there
 /// is Finalizing, which nobody takes for a complete one.
 /// </summary>
-internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options, AgentDirectory agents, TimeProvider time, PreparedBackup backup)
+internal sealed class BackupRun(ClusterClient cluster, PodExec exec, ControllerOptions options, AgentDirectory agents, TimeProvider time, PreparedBackup backup)
 {
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromSeconds(1);
 
@@ -35,6 +36,9 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
         Directory.CreateDirectory(workDirectory);
         using var log = new RunLog(workDirectory, $"backup={options.Namespace}/{backup.Name}", time);
         var volumes = new PodVolumeBackups(cluster, options, agents, new PodVolumeWork(cluster, options, time), log, backup);
+        // Ends the wait of hooks for volumes when the run fails; the hooks themselves still run.
+        using var abandoned = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var hooks = new BackupHookRunner(exec, backup.Backup.Spec.Hooks, log);
         try
         {
             // 1. From here on the object tells that somebody works on it.
@@ -53,12 +57,13 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
 
             // 2. Objects, and requests for the volumes of the pods among them.
             await using var archive = await BackupArchiveWriter.CreateAsync(workDirectory, backup.Started, cancellation);
-            await new ItemCollector(cluster, backup, archive, volumes, log, count => ReportAsync(count, false, cancellation)).CollectAsync(cancellation);
+            await new ItemCollector(cluster, backup, archive, volumes, hooks, log, count => ReportAsync(count, false, cancellation)).CollectAsync(abandoned.Token);
             Items = archive.Count;
             await ReportAsync(archive.Count, true, cancellation);
 
             // 3. The volumes, which ran while the objects were collected.
             await volumes.WaitAsync(cancellation);
+            await hooks.FinishAsync();
 
             // 4. The files.
             await SetStatusAsync(new JsonObject { ["phase"] = log.Errors > 0 ? BackupPhase.FinalizingPartiallyFailed : BackupPhase.Finalizing }, cancellation);
@@ -67,6 +72,7 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
             var phase = log.Errors > 0 ? BackupPhase.PartiallyFailed : BackupPhase.Completed;
             log.Info($"{archive.Count} objects, {log.Warnings} warnings, {log.Errors} errors");
             var status = FinalStatus(phase, archive.Count);
+            if (hooks.Status is { } hookStatus) status["hookStatus"] = hookStatus;
             await UploadAsync(archive, volumes, log, status, cancellation);
 
             // 5. The end.
@@ -76,6 +82,8 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
         catch
         {
             await volumes.TryCancelAsync();
+            await abandoned.CancelAsync();
+            await hooks.FinishAsync();
             throw;
         }
     }
@@ -84,7 +92,6 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
     private void WarnOfUnsupported(RunLog log)
     {
         var spec = backup.Backup.Spec;
-        if (spec.Hooks?.Resources is { Count: > 0 }) log.Warn(null, "spec.hooks: hooks are not run by this version");
         if (spec.OrderedResources is { Count: > 0 }) log.Warn(null, "spec.orderedResources: objects are taken in the usual order");
         if (spec.SnapshotVolumes == true) log.Warn(null, "spec.snapshotVolumes: no volume snapshots are taken; use file-system backup");
     }

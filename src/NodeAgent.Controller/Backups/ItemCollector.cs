@@ -1,13 +1,14 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Hooks;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes;
 
 namespace NodeAgent.Controller.Backups;
 
 /// <summary>Walks the cluster and puts what the backup takes into its archive, and with each object those that it needs.</summary>
-internal sealed class ItemCollector(ClusterClient cluster, PreparedBackup backup, BackupArchiveWriter archive, PodVolumeBackups volumes, RunLog log, Func<int, Task> progress)
+internal sealed class ItemCollector(ClusterClient cluster, PreparedBackup backup, BackupArchiveWriter archive, PodVolumeBackups volumes, BackupHookRunner hooks, RunLog log, Func<int, Task> progress)
 {
     private readonly HashSet<string> _done = new(StringComparer.Ordinal);
     private readonly HashSet<string> _namespacesUsed = new(StringComparer.Ordinal);
@@ -57,8 +58,17 @@ internal sealed class ItemCollector(ClusterClient cluster, PreparedBackup backup
         {
             if (kind == WellKnown.Pods)
             {
-                if (HasHooks(item)) log.Warn(item.Namespace(), $"pods {item.QualifiedName()}: the hooks in its annotations are not run by this version");
-                await volumes.RequestAsync(item, cancellation);
+                if (!await hooks.RunBeforeAsync(item, cancellation)) return;
+                IReadOnlyCollection<string> requested = [];
+                try
+                {
+                    requested = await volumes.RequestAsync(item, cancellation);
+                }
+                finally
+                {
+                    // Also when a request failed: the hooks before have run.
+                    hooks.RunAfter(item, () => volumes.WaitForAsync(requested, cancellation));
+                }
             }
 
             await archive.AddAsync(kind, item, cancellation);
@@ -74,9 +84,6 @@ internal sealed class ItemCollector(ClusterClient cluster, PreparedBackup backup
         await progress(archive.Count);
         await AddRelatedAsync(kind, item, cancellation);
     }
-
-    private static bool HasHooks(JsonObject pod) =>
-        pod.StringMap("metadata", "annotations").Keys.Any(k => k.EndsWith("hook.backup.velero.io/command", StringComparison.Ordinal));
 
     private async Task AddRelatedAsync(ResourceKind kind, JsonObject item, CancellationToken cancellation)
     {

@@ -21,21 +21,32 @@ internal sealed class PodVolumeBackups(ClusterClient cluster, ControllerOptions 
     private readonly HashSet<string> _claimsSkipped = new(StringComparer.Ordinal);
     private IReadOnlyList<JsonObject> _results = [];
 
+    private TimeSpan Timeout =>
+        GoDuration.TryParse(backup.Object.Annotation(VeleroLabels.PodVolumeTimeout), out var own) && own > TimeSpan.Zero ? own : options.FsBackupTimeout;
+
     private string Selector => $"{VeleroLabels.BackupUid}={backup.Uid}";
 
-    /// <summary>Requests the backup of the pod's volumes that are to be taken. Volumes left out are recorded with their reason.</summary>
-    public async Task RequestAsync(JsonObject pod, CancellationToken cancellation)
+    /// <summary>
+    /// Requests the backup of the pod's volumes that are to be taken and answers the names of the requests. Volumes left out
+    /// are recorded with their reason.
+    /// </summary>
+    public async Task<IReadOnlyCollection<string>> RequestAsync(JsonObject pod, CancellationToken cancellation)
     {
+        var before = _requested.ToHashSet(StringComparer.Ordinal);
         var optOut = backup.Backup.Spec.DefaultVolumesToFsBackup == true;
         var decisions = PodVolumeSelection.Select(pod, optOut, backup.Filter.AdmitsRelated(WellKnown.PersistentVolumeClaims));
         foreach (var decision in decisions) await RequestAsync(pod, decision, cancellation);
+        return [.. _requested.Except(before)];
     }
+
+    /// <summary>Waits until the named requests have ended, however they did.</summary>
+    public async Task WaitForAsync(IReadOnlyCollection<string> names, CancellationToken cancellation) =>
+        await work.WaitAsync(VeleroResources.PodVolumeBackups, Selector, names, Timeout, log, cancellation);
 
     /// <summary>Waits until all requested volumes have ended; those that failed are errors of the backup.</summary>
     public async Task WaitAsync(CancellationToken cancellation)
     {
-        var timeout = GoDuration.TryParse(backup.Object.Annotation(VeleroLabels.PodVolumeTimeout), out var own) && own > TimeSpan.Zero ? own : options.FsBackupTimeout;
-        var found = await work.WaitAsync(VeleroResources.PodVolumeBackups, Selector, _requested, timeout, log, cancellation);
+        var found = await work.WaitAsync(VeleroResources.PodVolumeBackups, Selector, _requested, Timeout, log, cancellation);
         foreach (var name in _requested.Except(found.Keys)) log.Error(null, $"pod volume backup {name} was deleted before it ended");
         _results = [.. found.Values.OrderBy(v => v.Name(), StringComparer.Ordinal)];
         foreach (var result in _results)

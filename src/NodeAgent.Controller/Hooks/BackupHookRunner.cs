@@ -1,0 +1,89 @@
+using System.Text.Json.Nodes;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Work;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller.Hooks;
+
+/// <summary>
+/// Runs the hooks of a backup's pods: those before at once, those after when the pod's volumes have ended, without holding up
+/// the other pods. Hooks after run whatever became of the backup, since they undo what those before did.
+/// </summary>
+internal sealed class BackupHookRunner(PodExec exec, BackupHooks? hooks, RunLog log)
+{
+    private readonly List<Task> _after = [];
+    private int _attempted;
+    private int _failed;
+
+    /// <summary>The counts for the status; null when there was no hook.</summary>
+    public JsonObject? Status => _attempted == 0 ? null : new JsonObject { ["hooksAttempted"] = _attempted, ["hooksFailed"] = _failed };
+
+    /// <summary>Runs the hooks before the backup of a pod. False when one failed that the pod's backup depends on.</summary>
+    public Task<bool> RunBeforeAsync(JsonObject pod, CancellationToken cancellation) => RunAsync(pod, HookSelection.Before(pod, hooks), cancellation);
+
+    /// <summary>Runs the hooks after the backup of a pod as soon as its volumes have ended.</summary>
+    public void RunAfter(JsonObject pod, Func<Task> volumesEnded)
+    {
+        var after = HookSelection.After(pod, hooks);
+        if (after.Count > 0) _after.Add(RunAfterAsync(pod, after, volumesEnded));
+    }
+
+    /// <summary>Waits until all hooks have ended; each has a timeout of its own.</summary>
+    public Task FinishAsync() => Task.WhenAll(_after);
+
+    private async Task RunAfterAsync(JsonObject pod, IReadOnlyList<PodHook> after, Func<Task> volumesEnded)
+    {
+        try
+        {
+            await volumesEnded();
+        }
+        catch (Exception e) when (e is OperationCanceledException or ApiException or HttpRequestException)
+        {
+            // The run says why elsewhere. An application that was stopped for the backup must go on all the same.
+        }
+
+        await RunAsync(pod, after, CancellationToken.None);
+    }
+
+    private async Task<bool> RunAsync(JsonObject pod, IReadOnlyList<PodHook> toRun, CancellationToken cancellation)
+    {
+        if (toRun.Count == 0) return true;
+        if (pod.Text("status", "phase") != "Running")
+        {
+            log.Info($"pods {pod.QualifiedName()}: its hooks are not run, because it is not running");
+            return true;
+        }
+
+        foreach (var hook in toRun)
+        {
+            Interlocked.Increment(ref _attempted);
+            string? problem;
+            try
+            {
+                problem = await exec.RunAsync(pod.Namespace(), pod.Name(), hook.Container, hook.Command, hook.Timeout, cancellation);
+            }
+            catch (HttpRequestException e)
+            {
+                problem = e.Message;
+            }
+
+            var what = $"hook {hook.Name} in container {hook.Container} of pod {pod.QualifiedName()}";
+            if (problem is null)
+            {
+                log.Info($"{what}: done");
+                continue;
+            }
+
+            Interlocked.Increment(ref _failed);
+            if (hook.FailsPod)
+            {
+                log.Error(pod.Namespace(), $"{what}: {problem}");
+                return false;
+            }
+
+            log.Warn(pod.Namespace(), $"{what}: {problem}");
+        }
+
+        return true;
+    }
+}

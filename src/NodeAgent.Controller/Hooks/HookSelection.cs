@@ -1,0 +1,74 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Selection;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller.Hooks;
+
+/// <summary>Finds the hooks of a pod: those in its annotations if there are any for the phase, else those of the backup that match it.</summary>
+internal static class HookSelection
+{
+    private static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(30);
+
+    public static IReadOnlyList<PodHook> Before(JsonObject pod, BackupHooks? hooks) =>
+        FromAnnotations(pod, "pre.hook.backup.velero.io/") ?? FromAnnotations(pod, "hook.backup.velero.io/") ?? FromSpec(pod, hooks, h => h.Pre);
+
+    public static IReadOnlyList<PodHook> After(JsonObject pod, BackupHooks? hooks) =>
+        FromAnnotations(pod, "post.hook.backup.velero.io/") ?? FromSpec(pod, hooks, h => h.Post);
+
+    private static List<PodHook>? FromAnnotations(JsonObject pod, string prefix)
+    {
+        if (pod.Annotation(prefix + "command") is not { Length: > 0 } command) return null;
+        return [new PodHook
+        {
+            Name = prefix.TrimEnd('/'),
+            Container = pod.Annotation(prefix + "container") is { Length: > 0 } container ? container : FirstContainer(pod),
+            Command = Words(command),
+            Timeout = GoDuration.TryParse(pod.Annotation(prefix + "timeout"), out var timeout) && timeout > TimeSpan.Zero ? timeout : DefaultTimeout,
+            FailsPod = pod.Annotation(prefix + "on-error") != "Continue",
+        }];
+    }
+
+    private static List<PodHook> FromSpec(JsonObject pod, BackupHooks? hooks, Func<BackupResourceHookSpec, IReadOnlyList<BackupResourceHook>?> phase)
+    {
+        var found = new List<PodHook>();
+        foreach (var spec in (hooks?.Resources ?? []).Where(s => Applies(s, pod)))
+        {
+            found.AddRange((phase(spec) ?? []).Where(h => h.Exec?.Command is { Count: > 0 }).Select(h => new PodHook
+            {
+                Name = spec.Name ?? "",
+                Container = h.Exec!.Container is { Length: > 0 } container ? container : FirstContainer(pod),
+                Command = h.Exec.Command!,
+                Timeout = h.Exec.Timeout is { } timeout && timeout > TimeSpan.Zero ? timeout : DefaultTimeout,
+                FailsPod = h.Exec.OnError != "Continue",
+            }));
+        }
+
+        return found;
+    }
+
+    private static bool Applies(BackupResourceHookSpec spec, JsonObject pod) =>
+        new IncludesExcludes(spec.IncludedNamespaces, spec.ExcludedNamespaces).ShouldInclude(pod.Namespace())
+        && new IncludesExcludes(Lower(spec.IncludedResources), Lower(spec.ExcludedResources)).ShouldInclude("pods")
+        && new LabelSelectors(spec.LabelSelector, null).Matches(pod);
+
+    private static List<string>? Lower(IReadOnlyList<string>? names) =>
+        names?.Select(n => n.ToLowerInvariant() is "pod" or "po" ? "pods" : n.ToLowerInvariant()).ToList();
+
+    /// <summary>A JSON array of words, or one word as it stands.</summary>
+    private static IReadOnlyList<string> Words(string command)
+    {
+        if (!command.StartsWith('[')) return [command];
+        try
+        {
+            return JsonNode.Parse(command) is JsonArray array ? [.. array.Select(w => w?.ToString() ?? "")] : [command];
+        }
+        catch (JsonException)
+        {
+            return [command];
+        }
+    }
+
+    private static string FirstContainer(JsonObject pod) => pod.Objects("spec", "containers").FirstOrDefault().Text("name") ?? "";
+}

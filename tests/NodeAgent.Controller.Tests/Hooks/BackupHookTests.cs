@@ -1,0 +1,145 @@
+using System.Collections.Concurrent;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging.Abstractions;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Storage;
+using NodeAgent.Controller.Tests.Harness;
+using NodeAgent.Controller.Work;
+using NodeAgent.DevCluster;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller.Tests.Hooks;
+
+public sealed class BackupHookTests
+{
+    private const string PodManifest = """
+        apiVersion: v1
+        kind: Namespace
+        metadata: {name: velero}
+        ---
+        apiVersion: v1
+        kind: Namespace
+        metadata: {name: shop}
+        ---
+        apiVersion: coordination.k8s.io/v1
+        kind: Lease
+        metadata: {name: nodeagent-node-1, namespace: velero}
+        spec: {holderIdentity: node-1}
+        ---
+        apiVersion: v1
+        kind: Pod
+        metadata:
+          name: db
+          namespace: shop
+          annotations:
+            backup.velero.io/backup-volumes: data
+        ANNOTATIONS
+        spec:
+          nodeName: node-1
+          containers:
+            - {name: db, image: postgres, volumeMounts: [{name: data, mountPath: /d}]}
+            - {name: side, image: side}
+          volumes: [{name: data, emptyDir: {}}]
+        """;
+
+    [Fact]
+    public async Task Hooks_in_annotations_run_before_the_volumes_are_requested_and_after_they_ended()
+    {
+        var (backup, events, _) = await RunAsync(
+            """
+                pre.hook.backup.velero.io/command: '["/bin/freeze", "two words"]'
+                pre.hook.backup.velero.io/container: side
+                post.hook.backup.velero.io/command: /bin/thaw
+            """, "{}", _ => new PodExecResult(0, "frozen\n"));
+        Assert.Equal(BackupPhase.Completed, backup.Text("status", "phase"));
+        Assert.Equal(["side: /bin/freeze|two words", "volume completed", "db: /bin/thaw"], events);
+        Assert.Equal(2, backup.Number("status", "hookStatus", "hooksAttempted"));
+        Assert.Equal(0, backup.Number("status", "hookStatus", "hooksFailed"));
+    }
+
+    [Fact]
+    public async Task A_hook_that_fails_keeps_its_pod_out_and_says_what_it_printed()
+    {
+        var (backup, events, results) = await RunAsync(
+            """
+                pre.hook.backup.velero.io/command: /bin/freeze
+                post.hook.backup.velero.io/command: /bin/thaw
+            """, "{}", _ => new PodExecResult(3, "", "no such disk\n"));
+        Assert.Equal(BackupPhase.PartiallyFailed, backup.Text("status", "phase"));
+        Assert.Equal(["db: /bin/freeze"], events);
+        Assert.Contains("no such disk", results, StringComparison.Ordinal);
+        Assert.Equal(1, backup.Number("status", "hookStatus", "hooksFailed"));
+    }
+
+    [Fact]
+    public async Task Hooks_of_the_backup_run_for_pods_that_match_and_Continue_lets_them_fail()
+    {
+        var (backup, events, _) = await RunAsync("", """
+            {"resources":[
+              {"name":"mine","includedNamespaces":["shop"],"includedResources":["pods"],
+               "pre":[{"exec":{"command":["a"],"onError":"Continue"}},{"exec":{"command":["b"]}}]},
+              {"name":"other","includedNamespaces":["elsewhere"],"pre":[{"exec":{"command":["c"]}}]}]}
+            """, request => new PodExecResult(request.Command[0] == "a" ? 1 : 0));
+        Assert.Equal(BackupPhase.Completed, backup.Text("status", "phase"));
+        Assert.Equal(["db: a", "db: b", "volume completed"], events);
+        Assert.Equal(1, backup.Number("status", "warnings"));
+    }
+
+    private static async Task<(JsonObject Backup, IReadOnlyList<string> Events, string Results)> RunAsync(string annotations, string hooks, Func<PodExecRequest, PodExecResult> answer)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(TimeSpan.FromSeconds(30));
+        var events = new ConcurrentQueue<string>();
+        var directory = Directory.CreateTempSubdirectory("controller-hooks-");
+        try
+        {
+            var location = directory.CreateSubdirectory("location").FullName;
+            await using var embedded = await EmbeddedCluster.StartAsync(new EmbeddedClusterOptions
+            {
+                Directory = Path.Combine(directory.FullName, "cluster"),
+                RunNodes = false,
+                ExecHandler = (request, _) =>
+                {
+                    events.Enqueue($"{request.Container}: {string.Join("|", request.Command)}");
+                    return Task.FromResult(answer(request));
+                },
+            }, limit.Token);
+            embedded.Create(PodManifest.Replace("ANNOTATIONS", annotations, StringComparison.Ordinal));
+            using var http = new HttpClient { BaseAddress = embedded.Address, Timeout = Timeout.InfiniteTimeSpan };
+            var cluster = new ClusterClient(http);
+            await cluster.PatchAsync(WellKnown.Pods, "shop", "db", Parse("""{"status":{"phase":"Running"}}"""), "status", limit.Token);
+            await cluster.CreateAsync(VeleroResources.BackupStorageLocations, "velero", Parse($$"""
+                {"apiVersion":"velero.io/v1","kind":"BackupStorageLocation","metadata":{"name":"default"},"spec":{"provider":"filesystem","default":true,"config":{"path":"{{location}}"} } }
+                """), limit.Token);
+            await cluster.CreateAsync(VeleroResources.Backups, "velero", Parse($$"""
+                {"apiVersion":"velero.io/v1","kind":"Backup","metadata":{"name":"b"},"spec":{"includedNamespaces":["shop"],"hooks":{{hooks}} } }
+                """), limit.Token);
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(limit.Token);
+            var options = new ControllerOptions { LeaderElection = false, PollInterval = TimeSpan.FromMilliseconds(20) };
+            var controller = new ControllerHost(options, new HttpClient { BaseAddress = embedded.Address }, NullLoggerFactory.Instance, TimeProvider.System).RunAsync(stop.Token);
+            JsonObject? backup;
+            do
+            {
+                await Task.Delay(20, limit.Token);
+                await foreach (var work in cluster.ListAsync(VeleroResources.PodVolumeBackups, "velero", null, limit.Token))
+                {
+                    if (PodVolumeWork.IsFinal(work)) continue;
+                    events.Enqueue("volume completed");
+                    await cluster.PatchStatusAsync(VeleroResources.PodVolumeBackups, "velero", work.Name(), Parse("""{"phase":"Completed","snapshotID":"s"}"""), limit.Token);
+                }
+
+                backup = await cluster.GetAsync(VeleroResources.Backups, "velero", "b", limit.Token);
+            }
+            while (backup.Text("status", "completionTimestamp") is null && backup.Text("status", "phase") is not BackupPhase.FailedValidation);
+            await stop.CancelAsync();
+            await controller;
+            return (backup!, [.. events], BackupContents.ReadGzip(new LocationBucket(location), "backups/b/b-results.gz"));
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
+    private static JsonObject Parse(string json) => (JsonObject)JsonNode.Parse(json)!;
+}
