@@ -9,4 +9,7 @@ internal sealed class ApiException(string message, HttpStatusCode status, string
 
     /// <summary>The machine-readable reason, such as AlreadyExists or Conflict; empty when there was none.</summary>
     public string Reason { get; } = reason;
+
+    /// <summary>How long the server asks to wait before the next try; null when it does not.</summary>
+    public TimeSpan? RetryAfter { get; init; }
 }

@@ -16,6 +16,12 @@ internal sealed class ClusterClient(HttpClient http)
 {
     private const int PageSize = 500;
 
+    // 0.2 s doubled four times: about three seconds in which a server may be restarted or a connection replaced.
+    private const int MaxAttempts = 5;
+
+    private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(10);
+
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(60);
 
     public async Task<JsonObject?> GetAsync(ResourceKind kind, string? ns, string name, CancellationToken cancellation)
@@ -186,7 +192,10 @@ internal sealed class ClusterClient(HttpClient http)
         }
 
         var message = status.Text("message") ?? response.ReasonPhrase ?? "";
-        return new ApiException($"{request.Method} {request.RequestUri}: {(int)response.StatusCode} {message}", response.StatusCode, status.Text("reason") ?? "");
+        return new ApiException($"{request.Method} {request.RequestUri}: {(int)response.StatusCode} {message}", response.StatusCode, status.Text("reason") ?? "")
+        {
+            RetryAfter = response.Headers.RetryAfter?.Delta,
+        };
     }
 
     private async Task<IReadOnlyList<ServedResource>> DiscoverVersionAsync(string path, string group, string version, CancellationToken cancellation)
@@ -201,7 +210,42 @@ internal sealed class ClusterClient(HttpClient http)
                 [.. (r["shortNames"] as JsonArray ?? []).Select(v => v?.ToString() ?? "")]))];
     }
 
+    /// <summary>
+    /// Sends a request, and again when the server was busy or the connection broke: one hiccup must not fail a backup of an
+    /// hour. A create whose answer got lost is not sent again, because it may have happened.
+    /// </summary>
     private async Task<JsonObject> SendAsync(HttpMethod method, string path, JsonObject? body, string? mediaType, CancellationToken cancellation)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await SendOnceAsync(method, path, body, mediaType, cancellation);
+            }
+            catch (Exception e) when (attempt < MaxAttempts && IsWorthRetrying(e, method))
+            {
+                var delay = FirstRetry * (1 << (attempt - 1));
+                if (e is ApiException { RetryAfter: { } asked } && asked > delay) delay = asked < LongestRetry ? asked : LongestRetry;
+                await Task.Delay(delay, cancellation);
+            }
+            catch (IOException e)
+            {
+                // The body of the answer broke off; callers know one exception for a failed connection.
+                throw new HttpRequestException($"{method} {path}: {e.Message}", e);
+            }
+        }
+    }
+
+    private static bool IsWorthRetrying(Exception e, HttpMethod method) => e switch
+    {
+        ApiException { Status: HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable } => true,
+        ApiException { Status: HttpStatusCode.BadGateway or HttpStatusCode.GatewayTimeout } => method != HttpMethod.Post,
+        HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } => true,
+        HttpRequestException or IOException => method != HttpMethod.Post,
+        _ => false,
+    };
+
+    private async Task<JsonObject> SendOnceAsync(HttpMethod method, string path, JsonObject? body, string? mediaType, CancellationToken cancellation)
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         timeout.CancelAfter(RequestTimeout);

@@ -15,6 +15,8 @@ internal sealed class LeaderLease(ClusterClient cluster, string ns, string ident
 
     private static readonly TimeSpan Duration = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan RenewDeadline = TimeSpan.FromSeconds(10);
+    // Less than what is left of the lease at the deadline, so that a server that hangs cannot make two leaders.
+    private static readonly TimeSpan AttemptTimeout = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
 
     private string _seen = "";
@@ -52,8 +54,11 @@ internal sealed class LeaderLease(ClusterClient cluster, string ns, string ident
         }
     }
 
-    private async Task<bool> TryHoldAsync(CancellationToken cancellation)
+    private async Task<bool> TryHoldAsync(CancellationToken stopping)
     {
+        using var limit = new CancellationTokenSource(AttemptTimeout, time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(stopping, limit.Token);
+        var cancellation = both.Token;
         try
         {
             var lease = await cluster.GetAsync(WellKnown.Leases, ns, Name, cancellation);
@@ -80,6 +85,11 @@ internal sealed class LeaderLease(ClusterClient cluster, string ns, string ident
         {
             // A conflict means that another replica was quicker; anything else is tried again all the same.
             if (e is not ApiException { Status: HttpStatusCode.Conflict }) log.LeaseFailed(e.Message);
+            return false;
+        }
+        catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
+        {
+            log.LeaseFailed($"no answer within {AttemptTimeout.TotalSeconds:0} s");
             return false;
         }
     }

@@ -40,7 +40,7 @@ internal sealed class AgentDirectory(ClusterClient cluster, ControllerOptions op
                     if (lease.Name().StartsWith(LeasePrefix, StringComparison.Ordinal)) Note(lease.Name(), Beat(lease));
                 }
             }
-            catch (Exception e) when (e is ApiException or HttpRequestException)
+            catch (Exception e) when (e is ApiException or HttpRequestException or System.Text.Json.JsonException)
             {
                 // The next round sees them again; until then the last observation stands and grows old.
             }

@@ -79,7 +79,7 @@ internal sealed class ReconcileLoop(
             foreach (var name in names) _due[name] = now;
             Listed?.Invoke(names.Count);
         }
-        catch (Exception e) when (e is ApiException or HttpRequestException)
+        catch (Exception e) when (e is ApiException or HttpRequestException or System.Text.Json.JsonException)
         {
             log.ListFailed(kind.Plural, e.Message);
         }

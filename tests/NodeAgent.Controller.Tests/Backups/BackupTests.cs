@@ -152,6 +152,17 @@ public sealed class BackupTests
     }
 
     [Fact]
+    public async Task A_server_that_refuses_every_third_request_does_not_fail_a_backup()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.AddShop();
+        cluster.Api.RefuseEvery = 3;
+        var backup = await cluster.BackUpAsync("bumpy", """{"includedNamespaces":["shop"]}""");
+        Assert.Equal(BackupPhase.Completed, backup.Text("status", "phase"));
+        Assert.Equal(0, backup.Number("status", "errors"));
+    }
+
+    [Fact]
     public async Task A_name_that_the_location_already_holds_is_refused()
     {
         await using var cluster = await ControllerFixture.StartAsync();

@@ -28,6 +28,7 @@ internal sealed class TestApiServer : IAsyncDisposable
     private readonly WebApplication _app;
     private readonly CancellationTokenSource _stop = new();
     private long _version = 1;
+    private int _requests;
 
     private TestApiServer(WebApplication app, IEnumerable<ResourceKind> extra)
     {
@@ -48,6 +49,9 @@ internal sealed class TestApiServer : IAsyncDisposable
 
     /// <summary>Most objects of one page, whatever limit was asked for.</summary>
     public int MaxPage { get; set; } = 3;
+
+    /// <summary>Every how many-th request is refused as if the server were overloaded; 0 for none.</summary>
+    public int RefuseEvery { get; set; }
 
     /// <summary>Everything that was written, as "METHOD path", in order.</summary>
     public ConcurrentQueue<string> Writes { get; } = new();
@@ -166,6 +170,12 @@ internal sealed class TestApiServer : IAsyncDisposable
     private async Task HandleAsync(HttpContext context)
     {
         var path = context.Request.Path.Value!.Trim('/');
+        if (RefuseEvery > 0 && Interlocked.Increment(ref _requests) % RefuseEvery == 0)
+        {
+            await RefuseAsync(context, HttpStatusCode.ServiceUnavailable, "ServiceUnavailable", "try again");
+            return;
+        }
+
         var parts = path.Split('/');
         if (path == "version")
         {

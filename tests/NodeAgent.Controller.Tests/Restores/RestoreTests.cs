@@ -183,6 +183,22 @@ public sealed class RestoreTests
         Assert.Null(cluster.Api.Find(WellKnown.Namespaces, null, "shop"));
     }
 
+    [Theory]
+    [InlineData("{}", "3", null)]
+    [InlineData("""{"includedResources":["deployments"]}""", "3", "9")]
+    [InlineData("""{"includedResources":["*"],"excludedResources":["deployments.apps"]}""", "3", null)]
+    public async Task Status_comes_back_only_where_the_restore_asks_for_it(string restoreStatus, string replicas, string? observed)
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.Api.Add(WellKnownTestKinds.Deployments, """{"metadata":{"name":"d","namespace":"shop"},"spec":{"replicas":"3"},"status":{"observed":"9"}}""");
+        await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
+        cluster.Api.Remove(WellKnownTestKinds.Deployments, "shop", "d");
+        await cluster.RestoreAsync("r", $$"""{"backupName":"b","restoreStatus":{{restoreStatus}} }""");
+        var deployment = cluster.Api.Find(WellKnownTestKinds.Deployments, "shop", "d");
+        Assert.Equal(replicas, deployment.Text("spec", "replicas"));
+        Assert.Equal(observed, deployment.Text("status", "observed"));
+    }
+
     [Fact]
     public async Task A_namespace_that_does_not_end_its_deletion_is_waited_for_once_and_reported()
     {
