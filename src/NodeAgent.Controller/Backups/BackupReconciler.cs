@@ -78,7 +78,7 @@ internal sealed class BackupReconciler(
     {
         var telemetry = services.Telemetry;
         telemetry.Count("velero_backup_attempt_total", backup.Schedule);
-        var run = new BackupRun(cluster, services.Exec, options, agents, services.Time, backup);
+        var run = new BackupRun(cluster, options, agents, services, backup);
         var phase = BackupPhase.Failed;
         try
         {

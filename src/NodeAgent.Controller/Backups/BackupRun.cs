@@ -14,7 +14,7 @@ namespace NodeAgent.Controller.Backups;
 /// A crash before the metadata file of step 4 leaves no backup in the bucket; one after it leaves a backup whose phase there
 /// is Finalizing, which nobody takes for a complete one.
 /// </summary>
-internal sealed class BackupRun(ClusterClient cluster, PodExec exec, ControllerOptions options, AgentDirectory agents, TimeProvider time, PreparedBackup backup)
+internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options, AgentDirectory agents, ControllerServices services, PreparedBackup backup)
 {
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromSeconds(1);
 
@@ -32,13 +32,14 @@ internal sealed class BackupRun(ClusterClient cluster, PodExec exec, ControllerO
     /// <summary>Runs the backup and returns its final phase. Throws when it failed as a whole.</summary>
     public async Task<string> ExecuteAsync(CancellationToken cancellation)
     {
-        var workDirectory = Path.Combine(options.WorkDirectory ?? Path.GetTempPath());
+        var workDirectory = options.WorkDirectory ?? Path.GetTempPath();
         Directory.CreateDirectory(workDirectory);
-        using var log = new RunLog(workDirectory, $"backup={options.Namespace}/{backup.Name}", time);
-        var volumes = new PodVolumeBackups(cluster, options, agents, new PodVolumeWork(cluster, options, time), log, backup);
+        using var log = new RunLog(workDirectory, $"backup={options.Namespace}/{backup.Name}", services.Time);
+        var scope = new BackupScope(cluster, options, services.Time, log, backup);
+        var volumes = new PodVolumeBackups(scope, agents);
         // Ends the wait of hooks for volumes when the run fails; the hooks themselves still run.
         using var abandoned = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var hooks = new BackupHookRunner(exec, backup.Backup.Spec.Hooks, log);
+        var hooks = new BackupHookRunner(services.Exec, backup.Backup.Spec.Hooks, log);
         try
         {
             // 1. From here on the object tells that somebody works on it.
@@ -57,7 +58,7 @@ internal sealed class BackupRun(ClusterClient cluster, PodExec exec, ControllerO
 
             // 2. Objects, and requests for the volumes of the pods among them.
             await using var archive = await BackupArchiveWriter.CreateAsync(workDirectory, backup.Started, cancellation);
-            await new ItemCollector(cluster, backup, archive, volumes, hooks, log, count => ReportAsync(count, false, cancellation)).CollectAsync(abandoned.Token);
+            await new ItemCollector(scope, archive, volumes, hooks, count => ReportAsync(count, false, cancellation)).CollectAsync(abandoned.Token);
             Items = archive.Count;
             await ReportAsync(archive.Count, true, cancellation);
 
@@ -99,7 +100,7 @@ internal sealed class BackupRun(ClusterClient cluster, PodExec exec, ControllerO
     private JsonObject FinalStatus(string phase, int items) => new()
     {
         ["phase"] = phase,
-        ["completionTimestamp"] = ApiTimeConverter.Format(time.GetUtcNow()),
+        ["completionTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow()),
         ["errors"] = Errors,
         ["warnings"] = Warnings,
         ["progress"] = new JsonObject { ["totalItems"] = items, ["itemsBackedUp"] = items },
@@ -145,8 +146,8 @@ internal sealed class BackupRun(ClusterClient cluster, PodExec exec, ControllerO
 
     private async Task ReportAsync(int count, bool always, CancellationToken cancellation)
     {
-        if (!always && _lastProgress != 0 && time.GetElapsedTime(_lastProgress) < ProgressInterval) return;
-        _lastProgress = time.GetTimestamp();
+        if (!always && _lastProgress != 0 && services.Time.GetElapsedTime(_lastProgress) < ProgressInterval) return;
+        _lastProgress = services.Time.GetTimestamp();
         await SetStatusAsync(new JsonObject { ["progress"] = new JsonObject { ["totalItems"] = count, ["itemsBackedUp"] = count } }, cancellation);
     }
 

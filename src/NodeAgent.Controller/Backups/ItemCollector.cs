@@ -2,24 +2,23 @@ using System.Net;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Hooks;
-using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes;
 
 namespace NodeAgent.Controller.Backups;
 
 /// <summary>Walks the cluster and puts what the backup takes into its archive, and with each object those that it needs.</summary>
-internal sealed class ItemCollector(ClusterClient cluster, PreparedBackup backup, BackupArchiveWriter archive, PodVolumeBackups volumes, BackupHookRunner hooks, RunLog log, Func<int, Task> progress)
+internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archive, PodVolumeBackups volumes, BackupHookRunner hooks, Func<int, Task> progress)
 {
     private readonly HashSet<string> _done = new(StringComparer.Ordinal);
     private readonly HashSet<string> _namespacesUsed = new(StringComparer.Ordinal);
     private readonly HashSet<ResourceKind> _typesUsed = [];
-    private readonly Dictionary<string, ServedResource> _served = backup.Resources.ToDictionary(r => r.Kind.GroupResource);
+    private readonly Dictionary<string, ServedResource> _served = scope.Backup.Resources.ToDictionary(r => r.Kind.GroupResource);
     private List<JsonObject>? _clusterRoleBindings;
 
     public async Task CollectAsync(CancellationToken cancellation)
     {
         await ReportMissingNamespacesAsync(cancellation);
-        foreach (var resource in backup.Resources.Where(r => r.Kind.GroupResource != WellKnown.Namespaces.GroupResource && backup.Filter.TakesType(r.Kind)))
+        foreach (var resource in scope.Backup.Resources.Where(r => r.Kind.GroupResource != WellKnown.Namespaces.GroupResource && scope.Backup.Filter.TakesType(r.Kind)))
         {
             try
             {
@@ -27,7 +26,7 @@ internal sealed class ItemCollector(ClusterClient cluster, PreparedBackup backup
             }
             catch (Exception e) when (e is ApiException or HttpRequestException)
             {
-                log.Error(null, $"listing {resource.Kind.GroupResource}: {e.Message}");
+                scope.Log.Error(null, $"listing {resource.Kind.GroupResource}: {e.Message}");
             }
         }
 
@@ -38,13 +37,13 @@ internal sealed class ItemCollector(ClusterClient cluster, PreparedBackup backup
     private async Task CollectTypeAsync(ResourceKind kind, CancellationToken cancellation)
     {
         // Few named namespaces are asked one by one, which spares the server and needs no right to list the whole cluster.
-        var scopes = kind.Namespaced && backup.Filter.Namespaces is { } named ? named.Where(backup.Filter.TakesNamespace).Order(StringComparer.Ordinal) : (IEnumerable<string?>)[null];
+        var scopes = kind.Namespaced && scope.Backup.Filter.Namespaces is { } named ? named.Where(scope.Backup.Filter.TakesNamespace).Order(StringComparer.Ordinal) : (IEnumerable<string?>)[null];
         foreach (var ns in scopes)
         {
-            await foreach (var item in cluster.ListAsync(kind, ns, null, cancellation))
+            await foreach (var item in scope.Cluster.ListAsync(kind, ns, null, cancellation))
             {
-                if (kind.Namespaced && !backup.Filter.TakesNamespace(item.Namespace())) continue;
-                if (backup.Filter.Labels.Matches(item)) await AddAsync(kind, item, cancellation);
+                if (kind.Namespaced && !scope.Backup.Filter.TakesNamespace(item.Namespace())) continue;
+                if (scope.Backup.Filter.Labels.Matches(item)) await AddAsync(kind, item, cancellation);
             }
         }
     }
@@ -75,7 +74,7 @@ internal sealed class ItemCollector(ClusterClient cluster, PreparedBackup backup
         }
         catch (Exception e) when (e is ApiException or HttpRequestException or InvalidDataException)
         {
-            log.Error(item.Namespace(), $"{kind.GroupResource} {item.QualifiedName()}: {e.Message}");
+            scope.Log.Error(item.Namespace(), $"{kind.GroupResource} {item.QualifiedName()}: {e.Message}");
             return;
         }
 
@@ -114,11 +113,11 @@ internal sealed class ItemCollector(ClusterClient cluster, PreparedBackup backup
     /// <summary>A service account is of little use without the cluster roles bound to it.</summary>
     private async Task AddBindingsAsync(JsonObject account, CancellationToken cancellation)
     {
-        if (!_served.TryGetValue("clusterrolebindings.rbac.authorization.k8s.io", out var bindings) || !backup.Filter.AdmitsRelated(bindings.Kind)) return;
+        if (!_served.TryGetValue("clusterrolebindings.rbac.authorization.k8s.io", out var bindings) || !scope.Backup.Filter.AdmitsRelated(bindings.Kind)) return;
         if (_clusterRoleBindings is null)
         {
             _clusterRoleBindings = [];
-            await foreach (var binding in cluster.ListAsync(bindings.Kind, null, null, cancellation)) _clusterRoleBindings.Add(binding);
+            await foreach (var binding in scope.Cluster.ListAsync(bindings.Kind, null, null, cancellation)) _clusterRoleBindings.Add(binding);
         }
 
         foreach (var binding in _clusterRoleBindings.Where(b => b.Objects("subjects").Any(s =>
@@ -136,16 +135,16 @@ internal sealed class ItemCollector(ClusterClient cluster, PreparedBackup backup
 
     private async Task AddByNameAsync(ResourceKind kind, string? ns, string name, CancellationToken cancellation)
     {
-        if (!backup.Filter.AdmitsRelated(kind) || _done.Contains($"{kind.GroupResource}/{ns ?? ""}/{name}")) return;
-        var item = await cluster.GetAsync(kind, ns, name, cancellation);
-        if (item is null) log.Warn(ns ?? "", $"{kind.GroupResource} {KubeObject.Qualify(ns ?? "", name)} is referred to but does not exist");
+        if (!scope.Backup.Filter.AdmitsRelated(kind) || _done.Contains($"{kind.GroupResource}/{ns ?? ""}/{name}")) return;
+        var item = await scope.Cluster.GetAsync(kind, ns, name, cancellation);
+        if (item is null) scope.Log.Warn(ns ?? "", $"{kind.GroupResource} {KubeObject.Qualify(ns ?? "", name)} is referred to but does not exist");
         else await AddAsync(kind, item, cancellation);
     }
 
     private async Task CollectNamespacesAsync(CancellationToken cancellation)
     {
-        var filter = backup.Filter;
-        await foreach (var ns in cluster.ListAsync(WellKnown.Namespaces, null, null, cancellation))
+        var filter = scope.Backup.Filter;
+        await foreach (var ns in scope.Cluster.ListAsync(WellKnown.Namespaces, null, null, cancellation))
         {
             var active = ns.Text("status", "phase") is null or "Active";
             var chosen = !filter.Labels.IsEmpty && filter.TakesAllNamespaces ? filter.Labels.Matches(ns) : filter.TakesNamespace(ns.Name());
@@ -155,27 +154,27 @@ internal sealed class ItemCollector(ClusterClient cluster, PreparedBackup backup
 
     private async Task CollectDefinitionsAsync(CancellationToken cancellation)
     {
-        if (!backup.Filter.AdmitsDefinitions || !_served.TryGetValue(WellKnown.CustomResourceDefinitions.GroupResource, out var definitions)) return;
+        if (!scope.Backup.Filter.AdmitsDefinitions || !_served.TryGetValue(WellKnown.CustomResourceDefinitions.GroupResource, out var definitions)) return;
         // Only groups with a dot can be defined by a custom resource definition.
         foreach (var kind in _typesUsed.Where(k => k.Group.Contains('.')).ToList())
         {
             try
             {
-                var definition = await cluster.GetAsync(definitions.Kind, null, kind.GroupResource, cancellation);
+                var definition = await scope.Cluster.GetAsync(definitions.Kind, null, kind.GroupResource, cancellation);
                 if (definition is not null) await AddAsync(definitions.Kind, definition, cancellation);
             }
             catch (ApiException e) when (e.Status != HttpStatusCode.NotFound)
             {
-                log.Error("", $"definition of {kind.GroupResource}: {e.Message}");
+                scope.Log.Error("", $"definition of {kind.GroupResource}: {e.Message}");
             }
         }
     }
 
     private async Task ReportMissingNamespacesAsync(CancellationToken cancellation)
     {
-        foreach (var ns in (backup.Filter.Namespaces ?? new HashSet<string>()).Order(StringComparer.Ordinal))
+        foreach (var ns in (scope.Backup.Filter.Namespaces ?? new HashSet<string>()).Order(StringComparer.Ordinal))
         {
-            if (await cluster.GetAsync(WellKnown.Namespaces, null, ns, cancellation) is null) log.Error("", $"included namespace {ns} does not exist");
+            if (await scope.Cluster.GetAsync(WellKnown.Namespaces, null, ns, cancellation) is null) scope.Log.Error("", $"included namespace {ns} does not exist");
         }
     }
 }

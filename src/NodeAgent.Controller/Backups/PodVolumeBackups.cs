@@ -11,8 +11,9 @@ namespace NodeAgent.Controller.Backups;
 /// The volumes of one backup: requests them from the agents while pods are walked, so that they run in parallel across the
 /// nodes, and gathers what became of them. Not for concurrent use.
 /// </summary>
-internal sealed class PodVolumeBackups(ClusterClient cluster, ControllerOptions options, AgentDirectory agents, PodVolumeWork work, RunLog log, PreparedBackup backup)
+internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
 {
+    private readonly PodVolumeWork _work = new(scope.Cluster, scope.Options, scope.Time);
     private readonly HashSet<string> _claimsTaken = new(StringComparer.Ordinal);
     private readonly HashSet<string> _requested = new(StringComparer.Ordinal);
     private readonly Dictionary<string, JsonObject> _claims = new(StringComparer.Ordinal);
@@ -22,9 +23,9 @@ internal sealed class PodVolumeBackups(ClusterClient cluster, ControllerOptions 
     private IReadOnlyList<JsonObject> _results = [];
 
     private TimeSpan Timeout =>
-        GoDuration.TryParse(backup.Object.Annotation(VeleroLabels.PodVolumeTimeout), out var own) && own > TimeSpan.Zero ? own : options.FsBackupTimeout;
+        GoDuration.TryParse(scope.Backup.Object.Annotation(VeleroLabels.PodVolumeTimeout), out var own) && own > TimeSpan.Zero ? own : scope.Options.FsBackupTimeout;
 
-    private string Selector => $"{VeleroLabels.BackupUid}={backup.Uid}";
+    private string Selector => $"{VeleroLabels.BackupUid}={scope.Backup.Uid}";
 
     /// <summary>
     /// Requests the backup of the pod's volumes that are to be taken and answers the names of the requests. Volumes left out
@@ -33,35 +34,35 @@ internal sealed class PodVolumeBackups(ClusterClient cluster, ControllerOptions 
     public async Task<IReadOnlyCollection<string>> RequestAsync(JsonObject pod, CancellationToken cancellation)
     {
         var before = _requested.ToHashSet(StringComparer.Ordinal);
-        var optOut = backup.Backup.Spec.DefaultVolumesToFsBackup == true;
-        var decisions = PodVolumeSelection.Select(pod, optOut, backup.Filter.AdmitsRelated(WellKnown.PersistentVolumeClaims));
+        var optOut = scope.Backup.Backup.Spec.DefaultVolumesToFsBackup == true;
+        var decisions = PodVolumeSelection.Select(pod, optOut, scope.Backup.Filter.AdmitsRelated(WellKnown.PersistentVolumeClaims));
         foreach (var decision in decisions) await RequestAsync(pod, decision, cancellation);
         return [.. _requested.Except(before)];
     }
 
     /// <summary>Waits until the named requests have ended, however they did.</summary>
     public async Task WaitForAsync(IReadOnlyCollection<string> names, CancellationToken cancellation) =>
-        await work.WaitAsync(VeleroResources.PodVolumeBackups, Selector, names, Timeout, log, cancellation);
+        await _work.WaitAsync(VeleroResources.PodVolumeBackups, Selector, names, Timeout, scope.Log, cancellation);
 
     /// <summary>Waits until all requested volumes have ended; those that failed are errors of the backup.</summary>
     public async Task WaitAsync(CancellationToken cancellation)
     {
-        var found = await work.WaitAsync(VeleroResources.PodVolumeBackups, Selector, _requested, Timeout, log, cancellation);
-        foreach (var name in _requested.Except(found.Keys)) log.Error(null, $"pod volume backup {name} was deleted before it ended");
+        var found = await _work.WaitAsync(VeleroResources.PodVolumeBackups, Selector, _requested, Timeout, scope.Log, cancellation);
+        foreach (var name in _requested.Except(found.Keys)) scope.Log.Error(null, $"pod volume backup {name} was deleted before it ended");
         _results = [.. found.Values.OrderBy(v => v.Name(), StringComparer.Ordinal)];
         foreach (var result in _results)
         {
             var what = $"volume {result.Text("spec", "volume")} of pod {result.Text("spec", "pod", "namespace")}/{result.Text("spec", "pod", "name")}";
             var ns = result.Text("spec", "pod", "namespace");
             var phase = result.Text("status", "phase");
-            if (phase == PodVolumePhase.Completed) log.Info($"{what}: backed up as {result.Text("status", "snapshotID")}");
-            else if (PodVolumeWork.IsFinal(result)) log.Error(ns, $"{what}: {phase}: {result.Text("status", "message") ?? "no reason given"}");
-            else log.Error(ns, $"{what}: not ended (phase {phase ?? "New"}) after its cancellation; is the agent on node {result.Text("spec", "node")} running?");
+            if (phase == PodVolumePhase.Completed) scope.Log.Info($"{what}: backed up as {result.Text("status", "snapshotID")}");
+            else if (PodVolumeWork.IsFinal(result)) scope.Log.Error(ns, $"{what}: {phase}: {result.Text("status", "message") ?? "no reason given"}");
+            else scope.Log.Error(ns, $"{what}: not ended (phase {phase ?? "New"}) after its cancellation; is the agent on node {result.Text("spec", "node")} running?");
         }
     }
 
     /// <summary>Asks all unfinished volumes of the backup to stop.</summary>
-    public Task TryCancelAsync() => work.TryCancelAllAsync(VeleroResources.PodVolumeBackups, Selector);
+    public Task TryCancelAsync() => _work.TryCancelAllAsync(VeleroResources.PodVolumeBackups, Selector);
 
     /// <summary>The podvolumebackups file: the objects as they ended.</summary>
     public JsonArray ToFile() => new([.. _results.Select(r => (JsonNode)r.DeepClone())]);
@@ -130,10 +131,10 @@ internal sealed class PodVolumeBackups(ClusterClient cluster, ControllerOptions 
         if (decision.Claim is not null)
         {
             if (IsClaimTaken(ns, decision.Claim)) return;
-            claim = await cluster.GetAsync(WellKnown.PersistentVolumeClaims, ns, decision.Claim, cancellation);
+            claim = await scope.Cluster.GetAsync(WellKnown.PersistentVolumeClaims, ns, decision.Claim, cancellation);
             if (claim is null)
             {
-                log.Error(ns, $"{what}: its claim {decision.Claim} does not exist");
+                scope.Log.Error(ns, $"{what}: its claim {decision.Claim} does not exist");
                 return;
             }
 
@@ -149,29 +150,29 @@ internal sealed class PodVolumeBackups(ClusterClient cluster, ControllerOptions 
             // What nobody asked for by name, such as a mounted Secret, is left out without a word in the log.
             var isRoutine = decision.Skipped is not null && !decision.WasAskedFor && decision.Claim is null;
             if (isRoutine) return;
-            log.Warn(ns, $"{what} is not backed up: {skipped}");
+            scope.Log.Warn(ns, $"{what} is not backed up: {skipped}");
             RecordSkipped(ns, decision.Claim, null, skipped);
             return;
         }
 
         if (!await IsServedAsync(node, cancellation))
         {
-            log.Error(ns, $"{what}: no agent runs on node {node}; see that the agent's DaemonSet covers it");
+            scope.Log.Error(ns, $"{what}: no agent runs on node {node}; see that the agent's DaemonSet covers it");
             RecordSkipped(ns, decision.Claim, null, $"no agent runs on node {node}");
             return;
         }
 
-        var made = await cluster.CreateAsync(VeleroResources.PodVolumeBackups, options.Namespace, Build(pod, decision, claim, node), cancellation);
+        var made = await scope.Cluster.CreateAsync(VeleroResources.PodVolumeBackups, scope.Options.Namespace, Build(pod, decision, claim, node), cancellation);
         _requested.Add(made.Name());
         if (decision.Claim is not null) _claimsTaken.Add($"{ns}/{decision.Claim}");
-        log.Info($"{what}: requested as {made.Name()} from node {node}");
+        scope.Log.Info($"{what}: requested as {made.Name()} from node {node}");
     }
 
     private async Task<string?> VolumeProblemAsync(JsonObject? claim, CancellationToken cancellation)
     {
         if (claim is null) return null;
         if (claim.Text("spec", "volumeName") is not { Length: > 0 } name) return "its claim is not bound";
-        var volume = await cluster.GetAsync(WellKnown.PersistentVolumes, null, name, cancellation);
+        var volume = await scope.Cluster.GetAsync(WellKnown.PersistentVolumes, null, name, cancellation);
         return volume.At("spec", "hostPath") is not null ? "its persistent volume is a hostPath" : null;
     }
 
@@ -185,14 +186,14 @@ internal sealed class PodVolumeBackups(ClusterClient cluster, ControllerOptions 
     {
         var labels = new Dictionary<string, string>
         {
-            [VeleroLabels.BackupName] = VeleroLabels.ToLabelValue(backup.Name),
-            [VeleroLabels.BackupUid] = backup.Uid,
+            [VeleroLabels.BackupName] = VeleroLabels.ToLabelValue(scope.Backup.Name),
+            [VeleroLabels.BackupUid] = scope.Backup.Uid,
         };
         var annotations = new Dictionary<string, string> { [VeleroLabels.DataFormat] = VeleroLabels.DataFormatV1 };
         var tags = new Dictionary<string, string>
         {
-            ["backup"] = backup.Name,
-            ["backup-uid"] = backup.Uid,
+            ["backup"] = scope.Backup.Name,
+            ["backup-uid"] = scope.Backup.Uid,
             ["pod"] = pod.Name(),
             ["pod-uid"] = pod.Uid(),
             ["ns"] = pod.Namespace(),
@@ -204,28 +205,28 @@ internal sealed class PodVolumeBackups(ClusterClient cluster, ControllerOptions 
             annotations[VeleroLabels.PvcName] = claim.Name();
         }
 
-        var parallel = backup.Backup.Spec.UploaderConfig?.ParallelFilesUpload;
+        var parallel = scope.Backup.Backup.Spec.UploaderConfig?.ParallelFilesUpload;
         var request = new PodVolumeBackup
         {
             Metadata = new ObjectMeta
             {
-                GenerateName = backup.Name + "-",
-                Namespace = options.Namespace,
+                GenerateName = scope.Backup.Name + "-",
+                Namespace = scope.Options.Namespace,
                 Labels = labels,
                 Annotations = annotations,
-                OwnerReferences = [backup.Object.OwnerReference()],
+                OwnerReferences = [scope.Backup.Object.OwnerReference()],
             },
             Spec = new PodVolumeBackupSpec
             {
                 Node = node,
                 Pod = new ObjectReference { Kind = "Pod", Namespace = pod.Namespace(), Name = pod.Name(), Uid = pod.Uid() },
                 Volume = decision.Volume,
-                BackupStorageLocation = backup.Location.Metadata.Name,
+                BackupStorageLocation = scope.Backup.Location.Metadata.Name,
                 RepoIdentifier = "",
                 UploaderType = "kopia",
                 Tags = tags,
                 UploaderSettings = parallel is > 0 ? new Dictionary<string, string> { ["ParallelFilesUpload"] = $"{parallel}" } : null,
-                ParentSnapshot = backup.Backup.Spec.BackupType == "Full" ? "none" : null,
+                ParentSnapshot = scope.Backup.Backup.Spec.BackupType == "Full" ? "none" : null,
             },
         };
         return (JsonObject)JsonSerializer.SerializeToNode(request, VeleroJsonContext.Default.PodVolumeBackup)!;

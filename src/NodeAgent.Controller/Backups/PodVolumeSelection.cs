@@ -15,7 +15,7 @@ internal static class PodVolumeSelection
     {
         var volumes = pod.Objects("spec", "volumes").Where(v => v.Text("name") is not null).ToDictionary(v => v.Text("name")!);
         var listed = (pod.Annotation(optOut ? VeleroLabels.BackupVolumesExcludes : VeleroLabels.BackupVolumes) ?? "")
-            .Split(',', StringSplitOptions.RemoveEmptyEntries);
+            .Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         var wanted = optOut ? volumes.Keys.Except(listed) : listed.Distinct();
         var mounts = NamesIn(pod, "volumeMounts");
         var devices = NamesIn(pod, "volumeDevices");

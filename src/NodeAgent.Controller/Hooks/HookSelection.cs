@@ -33,7 +33,8 @@ internal static class HookSelection
     private static List<PodHook> FromSpec(JsonObject pod, BackupHooks? hooks, Func<BackupResourceHookSpec, IReadOnlyList<BackupResourceHook>?> phase)
     {
         var found = new List<PodHook>();
-        foreach (var spec in (hooks?.Resources ?? []).Where(s => Applies(s, pod)))
+        foreach (var spec in (hooks?.Resources ?? []).Where(s =>
+            Applies(pod, pod.Namespace(), s.LabelSelector, (s.IncludedNamespaces, s.ExcludedNamespaces), (s.IncludedResources, s.ExcludedResources))))
         {
             found.AddRange((phase(spec) ?? []).Where(h => h.Exec?.Command is { Count: > 0 }).Select(h => new PodHook
             {
@@ -48,16 +49,22 @@ internal static class HookSelection
         return found;
     }
 
-    private static bool Applies(BackupResourceHookSpec spec, JsonObject pod) =>
-        new IncludesExcludes(spec.IncludedNamespaces, spec.ExcludedNamespaces).ShouldInclude(pod.Namespace())
-        && new IncludesExcludes(Lower(spec.IncludedResources), Lower(spec.ExcludedResources)).ShouldInclude("pods")
-        && new LabelSelectors(spec.LabelSelector, null).Matches(pod);
+    /// <summary>Whether a hook with these filters is meant for the pod, taken as being in the given namespace.</summary>
+    public static bool Applies(
+        JsonObject pod,
+        string ns,
+        LabelSelector? labels,
+        (IReadOnlyList<string>? Included, IReadOnlyList<string>? Excluded) namespaces,
+        (IReadOnlyList<string>? Included, IReadOnlyList<string>? Excluded) resources) =>
+        new IncludesExcludes(namespaces.Included, namespaces.Excluded).ShouldInclude(ns)
+        && new IncludesExcludes(Lower(resources.Included), Lower(resources.Excluded)).ShouldInclude("pods")
+        && new LabelSelectors(labels, null).Matches(pod);
 
     private static List<string>? Lower(IReadOnlyList<string>? names) =>
         names?.Select(n => n.ToLowerInvariant() is "pod" or "po" ? "pods" : n.ToLowerInvariant()).ToList();
 
     /// <summary>A JSON array of words, or one word as it stands.</summary>
-    private static IReadOnlyList<string> Words(string command)
+    public static IReadOnlyList<string> Words(string command)
     {
         if (!command.StartsWith('[')) return [command];
         try

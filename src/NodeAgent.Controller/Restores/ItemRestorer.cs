@@ -1,15 +1,14 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
-using NodeAgent.Controller.Work;
+using NodeAgent.Controller.Hooks;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Restores;
 
 /// <summary>Brings objects back one by one, each once, and with each those that it cannot do without. Not for concurrent use.</summary>
-internal sealed class ItemRestorer(
-    ClusterClient cluster, ControllerOptions options, TimeProvider time, RunLog log, PreparedRestore restore, RestoreSources sources, PodVolumeRestores volumes)
+internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, PodVolumeRestores volumes, RestoreHookRunner hooks)
 {
     private readonly HashSet<string> _done = new(StringComparer.Ordinal);
     private readonly HashSet<string> _namespacesReady = new(StringComparer.Ordinal);
@@ -24,7 +23,7 @@ internal sealed class ItemRestorer(
     /// <summary>Learns anew what the cluster serves, as after new resource definitions.</summary>
     public async Task DiscoverAsync(CancellationToken cancellation)
     {
-        var found = await cluster.DiscoverAsync(cancellation);
+        var found = await scope.Cluster.DiscoverAsync(cancellation);
         _served = found.GroupBy(r => r.Kind.GroupResource).ToDictionary(g => g.Key, g => g.First());
         sources.Use(found);
     }
@@ -41,7 +40,7 @@ internal sealed class ItemRestorer(
     public async Task RestoreAsync(ArchivedItem archived, CancellationToken cancellation)
     {
         if (!_done.Add($"{archived.GroupResource}/{archived.Namespace}/{archived.Name}")) return;
-        var ns = archived.Namespace.Length == 0 ? "" : restore.Map(archived.Namespace);
+        var ns = archived.Namespace.Length == 0 ? "" : scope.Restore.Map(archived.Namespace);
         try
         {
             var item = await BackupArchive.ReadAsync(archived, cancellation);
@@ -50,7 +49,7 @@ internal sealed class ItemRestorer(
         }
         catch (Exception e) when (e is ApiException or HttpRequestException or InvalidDataException)
         {
-            log.Error(ns, $"{archived.GroupResource} {KubeObject.Qualify(ns, archived.Name)}: {e.Message}");
+            scope.Log.Error(ns, $"{archived.GroupResource} {KubeObject.Qualify(ns, archived.Name)}: {e.Message}");
             Record([], archived.GroupResource, KubeObject.Qualify(ns, archived.Name), "failed");
         }
     }
@@ -58,14 +57,14 @@ internal sealed class ItemRestorer(
     /// <summary>Makes sure that a target namespace exists, as the backup describes its source.</summary>
     public async Task EnsureNamespaceAsync(string original, CancellationToken cancellation)
     {
-        var name = restore.Map(original);
+        var name = scope.Restore.Map(original);
         if (_namespacesReady.Contains(name)) return;
         // Waited for once: every further object in it would wait as long again.
         if (_namespacesStuck.Contains(name)) throw new InvalidDataException($"namespace {name} is still being deleted");
-        var started = time.GetTimestamp();
+        var started = scope.Time.GetTimestamp();
         while (true)
         {
-            var existing = await cluster.GetAsync(WellKnown.Namespaces, null, name, cancellation);
+            var existing = await scope.Cluster.GetAsync(WellKnown.Namespaces, null, name, cancellation);
             if (existing is null) break;
             if (existing.Text("metadata", "deletionTimestamp") is null)
             {
@@ -73,13 +72,13 @@ internal sealed class ItemRestorer(
                 return;
             }
 
-            if (time.GetElapsedTime(started) > options.ResourceTimeout)
+            if (scope.Time.GetElapsedTime(started) > scope.Options.ResourceTimeout)
             {
                 _namespacesStuck.Add(name);
-                throw new InvalidDataException($"namespace {name} is still being deleted after {GoDuration.Format(options.ResourceTimeout)}");
+                throw new InvalidDataException($"namespace {name} is still being deleted after {GoDuration.Format(scope.Options.ResourceTimeout)}");
             }
 
-            await Task.Delay(options.PollInterval, time, cancellation);
+            await Task.Delay(scope.Options.PollInterval, scope.Time, cancellation);
         }
 
         var archived = sources.Archive.Find(WellKnown.Namespaces.GroupResource, "", original);
@@ -90,8 +89,8 @@ internal sealed class ItemRestorer(
         item.Child("metadata")["name"] = name;
         item.Remove("spec");
         (item.At("metadata", "labels") as JsonObject)?.Remove("kubernetes.io/metadata.name");
-        RestoredObject.AddLabels(item, restore.Name, restore.BackupName);
-        await cluster.CreateAsync(WellKnown.Namespaces, null, item, cancellation);
+        RestoredObject.AddLabels(item, scope.Restore.Name, scope.Restore.BackupName);
+        await scope.Cluster.CreateAsync(WellKnown.Namespaces, null, item, cancellation);
         _namespacesReady.Add(name);
         Record(item, WellKnown.Namespaces.GroupResource, "", "created");
     }
@@ -100,13 +99,13 @@ internal sealed class ItemRestorer(
     {
         if (RestoredObject.ReasonToSkip(archived.GroupResource, item) is { } reason)
         {
-            log.Info($"{archived.GroupResource} {item.QualifiedName()} is left out: {reason}");
+            scope.Log.Info($"{archived.GroupResource} {item.QualifiedName()} is left out: {reason}");
             return "skipped";
         }
 
         if (ServedKind(archived, item) is not { } kind)
         {
-            log.Warn(ns, $"{archived.GroupResource} {item.QualifiedName()}: the cluster does not serve {item.Text("apiVersion")} {item.Text("kind")}");
+            scope.Log.Warn(ns, $"{archived.GroupResource} {item.QualifiedName()}: the cluster does not serve {item.Text("apiVersion")} {item.Text("kind")}");
             return "failed";
         }
 
@@ -115,12 +114,12 @@ internal sealed class ItemRestorer(
         RestoredObject.Reset(item);
         if (!await PrepareAsync(archived, item, cancellation)) return "skipped";
         if (ns.Length > 0) item.Child("metadata")["namespace"] = ns;
-        RestoredObject.AddLabels(item, restore.Name, restore.BackupName);
+        RestoredObject.AddLabels(item, scope.Restore.Name, scope.Restore.BackupName);
 
         JsonObject created;
         try
         {
-            created = await cluster.CreateAsync(kind, ns, item, cancellation);
+            created = await scope.Cluster.CreateAsync(kind, ns, item, cancellation);
         }
         catch (ApiException e) when (e.Status == HttpStatusCode.Conflict)
         {
@@ -129,12 +128,13 @@ internal sealed class ItemRestorer(
         catch (ApiException) when (kind.Plural == "services" && kind.Group.Length == 0)
         {
             // A node port that is taken is refused as invalid; when the service itself is what holds it, that is a conflict.
-            if (await cluster.GetAsync(kind, ns, item.Name(), cancellation) is null) throw;
+            if (await scope.Cluster.GetAsync(kind, ns, item.Name(), cancellation) is null) throw;
             return await ReconcileExistingAsync(kind, item, ns, cancellation);
         }
 
         if (status is not null && WantsStatus(archived, item)) await RestoreStatusAsync(kind, ns, item.Name(), status, cancellation);
         if (kind.GroupResource == "pods" && sources.Filter.TakesVolumeData) await volumes.RequestAsync(created, archived.Namespace, cancellation);
+        if (kind.GroupResource == "pods") hooks.RunAfter(created, cancellation);
         if (kind.GroupResource == WellKnown.CustomResourceDefinitions.GroupResource) await WaitForDefinitionAsync(kind, item.Name(), cancellation);
         return "created";
     }
@@ -146,12 +146,8 @@ internal sealed class ItemRestorer(
         {
             case "pods":
                 RestoredObject.PreparePod(item);
-                if (item.StringMap("metadata", "annotations").Keys.Any(k => k.Contains("hook.restore.velero.io/", StringComparison.Ordinal)))
-                {
-                    log.Warn(restore.Map(archived.Namespace), $"pods {item.QualifiedName()}: the restore hooks in its annotations are not run by this version");
-                }
-
                 if (sources.Filter.TakesVolumeData) volumes.AddWaitContainer(item, archived.Namespace);
+                hooks.AddInitContainers(item, scope.Restore.Map(archived.Namespace));
                 if (item.Text("spec", "priorityClassName") is { Length: > 0 } priority) await RestoreRelatedAsync("priorityclasses.scheduling.k8s.io", priority, cancellation);
                 return true;
             case "persistentvolumes":
@@ -160,7 +156,7 @@ internal sealed class ItemRestorer(
                 await PrepareClaimAsync(archived, item, cancellation);
                 return true;
             case "services":
-                RestoredObject.PrepareService(item, restore.Spec.PreserveNodePorts == true);
+                RestoredObject.PrepareService(item, scope.Restore.Spec.PreserveNodePorts == true);
                 return true;
             case "jobs.batch":
                 RestoredObject.PrepareJob(item);
@@ -174,7 +170,7 @@ internal sealed class ItemRestorer(
                 RestoredObject.PrepareTokenSecret(item);
                 return true;
             case "rolebindings.rbac.authorization.k8s.io" or "clusterrolebindings.rbac.authorization.k8s.io":
-                RestoredObject.MapSubjects(item, restore.NamespaceMapping);
+                RestoredObject.MapSubjects(item, scope.Restore.NamespaceMapping);
                 return true;
             default:
                 return true;
@@ -188,11 +184,11 @@ internal sealed class ItemRestorer(
         if (volumes.ClaimsWithData.Contains(claim) || volume.Text("spec", "persistentVolumeReclaimPolicy") is null or "Delete")
         {
             _provisioned.Add(volume.Name());
-            log.Info($"persistentvolumes {volume.Name()} is left out: its claim gets a new volume");
+            scope.Log.Info($"persistentvolumes {volume.Name()} is left out: its claim gets a new volume");
             return false;
         }
 
-        RestoredObject.PrepareVolume(volume, restore.NamespaceMapping);
+        RestoredObject.PrepareVolume(volume, scope.Restore.NamespaceMapping);
         return true;
     }
 
@@ -204,7 +200,7 @@ internal sealed class ItemRestorer(
         {
             await RestoreRelatedAsync(WellKnown.PersistentVolumes.GroupResource, volume, cancellation);
             // A claim that names a volume which is nowhere would be lost for ever.
-            provision |= _provisioned.Contains(volume) || await cluster.GetAsync(WellKnown.PersistentVolumes, null, volume, cancellation) is null;
+            provision |= _provisioned.Contains(volume) || await scope.Cluster.GetAsync(WellKnown.PersistentVolumes, null, volume, cancellation) is null;
         }
 
         RestoredObject.PrepareClaim(claim, provision);
@@ -218,18 +214,18 @@ internal sealed class ItemRestorer(
 
     private async Task<string> ReconcileExistingAsync(ResourceKind kind, JsonObject desired, string ns, CancellationToken cancellation)
     {
-        var existing = await cluster.GetAsync(kind, ns, desired.Name(), cancellation);
+        var existing = await scope.Cluster.GetAsync(kind, ns, desired.Name(), cancellation);
         if (existing is null) return await CreateAgainAsync(kind, desired, ns, cancellation);
         RestoredObject.Reset(existing);
         var compared = (JsonObject)existing.DeepClone();
-        RestoredObject.AddLabels(compared, restore.Name, restore.BackupName);
-        var update = restore.Spec.ExistingResourcePolicy == "update";
+        RestoredObject.AddLabels(compared, scope.Restore.Name, scope.Restore.BackupName);
+        var update = scope.Restore.Spec.ExistingResourcePolicy == "update";
         var isAccount = kind.GroupResource == WellKnown.ServiceAccounts.GroupResource;
         if (JsonNode.DeepEquals(compared, desired) && !update) return "skipped";
         var target = isAccount ? MergePatch.MergeServiceAccounts(existing, desired) : update ? desired : null;
         if (target is null)
         {
-            log.Warn(ns, $"{kind.Kind} {KubeObject.Qualify(ns, desired.Name())} exists and differs from the backup; it was left as it is (existingResourcePolicy update would change it)");
+            scope.Log.Warn(ns, $"{kind.Kind} {KubeObject.Qualify(ns, desired.Name())} exists and differs from the backup; it was left as it is (existingResourcePolicy update would change it)");
             return "skipped";
         }
 
@@ -237,12 +233,12 @@ internal sealed class ItemRestorer(
         if (patch.Count == 0) return "skipped";
         try
         {
-            await cluster.PatchAsync(kind, ns, desired.Name(), patch, null, cancellation);
+            await scope.Cluster.PatchAsync(kind, ns, desired.Name(), patch, null, cancellation);
             return "updated";
         }
         catch (ApiException e)
         {
-            log.Warn(ns, $"{kind.Kind} {KubeObject.Qualify(ns, desired.Name())} exists and could not be updated: {e.Message}");
+            scope.Log.Warn(ns, $"{kind.Kind} {KubeObject.Qualify(ns, desired.Name())} exists and could not be updated: {e.Message}");
             return "failed";
         }
     }
@@ -250,7 +246,7 @@ internal sealed class ItemRestorer(
     /// <summary>The object was there for the create and gone for the get; once more is enough, as nobody recreates it.</summary>
     private async Task<string> CreateAgainAsync(ResourceKind kind, JsonObject desired, string ns, CancellationToken cancellation)
     {
-        await cluster.CreateAsync(kind, ns, desired, cancellation);
+        await scope.Cluster.CreateAsync(kind, ns, desired, cancellation);
         return "created";
     }
 
@@ -266,25 +262,25 @@ internal sealed class ItemRestorer(
     {
         try
         {
-            await cluster.PatchAsync(kind, ns, name, new JsonObject { ["status"] = status.DeepClone() }, "status", cancellation);
+            await scope.Cluster.PatchAsync(kind, ns, name, new JsonObject { ["status"] = status.DeepClone() }, "status", cancellation);
         }
         catch (ApiException e)
         {
-            log.Warn(ns, $"{kind.Kind} {KubeObject.Qualify(ns, name)}: its status could not be restored: {e.Message}");
+            scope.Log.Warn(ns, $"{kind.Kind} {KubeObject.Qualify(ns, name)}: its status could not be restored: {e.Message}");
         }
     }
 
     private async Task WaitForDefinitionAsync(ResourceKind kind, string name, CancellationToken cancellation)
     {
-        var started = time.GetTimestamp();
-        while (time.GetElapsedTime(started) < options.ResourceTimeout)
+        var started = scope.Time.GetTimestamp();
+        while (scope.Time.GetElapsedTime(started) < scope.Options.ResourceTimeout)
         {
-            var definition = await cluster.GetAsync(kind, null, name, cancellation);
+            var definition = await scope.Cluster.GetAsync(kind, null, name, cancellation);
             if (definition.Objects("status", "conditions").Any(c => c.Text("type") == "Established" && c.Text("status") == "True")) return;
-            await Task.Delay(options.PollInterval, time, cancellation);
+            await Task.Delay(scope.Options.PollInterval, scope.Time, cancellation);
         }
 
-        log.Error("", $"resource definition {name} was not established within {GoDuration.Format(options.ResourceTimeout)}");
+        scope.Log.Error("", $"resource definition {name} was not established within {GoDuration.Format(scope.Options.ResourceTimeout)}");
     }
 
     /// <summary>The type at the version that the object was stored in; null when the cluster has it in another or not at all.</summary>

@@ -10,16 +10,15 @@ namespace NodeAgent.Controller.Restores;
 /// <summary>
 /// The volumes of one restore: pods wait in an init container until agents have filled their volumes. Not for concurrent use.
 /// </summary>
-internal sealed class PodVolumeRestores(
-    ClusterClient cluster, ControllerOptions options, AgentDirectory agents, TimeProvider time, RunLog log, PreparedRestore restore, JsonArray backups)
+internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agents, JsonArray backups)
 {
     private const string LegacyWaitContainer = "restic-wait";
 
-    private readonly PodVolumeWork _work = new(cluster, options, time);
+    private readonly PodVolumeWork _work = new(scope.Cluster, scope.Options, scope.Time);
     private readonly Dictionary<string, List<string>> _byPod = new(StringComparer.Ordinal);
     private readonly List<JsonObject> _made = [];
 
-    private string Selector => $"{VeleroLabels.RestoreUid}={restore.Uid}";
+    private string Selector => $"{VeleroLabels.RestoreUid}={scope.Restore.Uid}";
 
     /// <summary>Claims whose files are in the backup, as namespace/name.</summary>
     public IReadOnlySet<string> ClaimsWithData { get; } = backups.OfType<JsonObject>()
@@ -46,17 +45,17 @@ internal sealed class PodVolumeRestores(
     {
         foreach (var unreadable in InPod(pod, originalNamespace).Where(b => !IsOurs(b)))
         {
-            log.Error(pod.Namespace(), $"volume {unreadable.Text("spec", "volume")} of pod {pod.QualifiedName()}: its data was written by Velero's uploader, which this program does not read; the volume stays empty");
+            scope.Log.Error(pod.Namespace(), $"volume {unreadable.Text("spec", "volume")} of pod {pod.QualifiedName()}: its data was written by Velero's uploader, which this program does not read; the volume stays empty");
         }
 
         foreach (var backup in Matching(pod, originalNamespace))
         {
             var request = await BuildAsync(pod, originalNamespace, backup, cancellation);
-            var made = await cluster.CreateAsync(VeleroResources.PodVolumeRestores, options.Namespace, request, cancellation);
+            var made = await scope.Cluster.CreateAsync(VeleroResources.PodVolumeRestores, scope.Options.Namespace, request, cancellation);
             _made.Add(made);
             if (!_byPod.TryGetValue(pod.QualifiedName(), out var names)) _byPod[pod.QualifiedName()] = names = [];
             names.Add(made.Name());
-            log.Info($"volume {backup.Text("spec", "volume")} of pod {pod.QualifiedName()}: requested as {made.Name()}");
+            scope.Log.Info($"volume {backup.Text("spec", "volume")} of pod {pod.QualifiedName()}: requested as {made.Name()}");
         }
     }
 
@@ -64,16 +63,16 @@ internal sealed class PodVolumeRestores(
     public async Task WaitAsync(CancellationToken cancellation)
     {
         await Task.WhenAll(_byPod.Select(p => CheckNodeAsync(p.Key, p.Value, cancellation)));
-        var timeout = GoDuration.TryParse(restore.Object.Annotation(VeleroLabels.PodVolumeTimeout), out var own) && own > TimeSpan.Zero ? own : options.FsBackupTimeout;
+        var timeout = GoDuration.TryParse(scope.Restore.Object.Annotation(VeleroLabels.PodVolumeTimeout), out var own) && own > TimeSpan.Zero ? own : scope.Options.FsBackupTimeout;
         var names = _made.Select(m => m.Name()).ToHashSet(StringComparer.Ordinal);
-        var found = await _work.WaitAsync(VeleroResources.PodVolumeRestores, Selector, names, timeout, log, cancellation);
+        var found = await _work.WaitAsync(VeleroResources.PodVolumeRestores, Selector, names, timeout, scope.Log, cancellation);
         foreach (var request in _made)
         {
             var ns = request.Text("spec", "pod", "namespace");
             var what = $"volume {request.Text("spec", "volume")} of pod {ns}/{request.Text("spec", "pod", "name")}";
-            if (!found.TryGetValue(request.Name(), out var result)) log.Error(ns, $"{what}: {request.Name()} was deleted before it ended");
-            else if (result.Text("status", "phase") == PodVolumePhase.Completed) log.Info($"{what}: restored");
-            else log.Error(ns, $"{what}: {result.Text("status", "phase") ?? "New"}: {result.Text("status", "message") ?? "no agent took it up; see that the pod is scheduled and its init container runs"}");
+            if (!found.TryGetValue(request.Name(), out var result)) scope.Log.Error(ns, $"{what}: {request.Name()} was deleted before it ended");
+            else if (result.Text("status", "phase") == PodVolumePhase.Completed) scope.Log.Info($"{what}: restored");
+            else scope.Log.Error(ns, $"{what}: {result.Text("status", "phase") ?? "New"}: {result.Text("status", "message") ?? "no agent took it up; see that the pod is scheduled and its init container runs"}");
         }
     }
 
@@ -112,10 +111,10 @@ internal sealed class PodVolumeRestores(
     private async Task CheckNodeAsync(string podName, List<string> requests, CancellationToken cancellation)
     {
         var parts = podName.Split('/');
-        var started = time.GetTimestamp();
-        while (time.GetElapsedTime(started) < options.ResourceTimeout)
+        var started = scope.Time.GetTimestamp();
+        while (scope.Time.GetElapsedTime(started) < scope.Options.ResourceTimeout)
         {
-            var pod = await cluster.GetAsync(WellKnown.Pods, parts[0], parts[1], cancellation);
+            var pod = await scope.Cluster.GetAsync(WellKnown.Pods, parts[0], parts[1], cancellation);
             if (pod is null) return;
             if (pod.Text("spec", "nodeName") is { Length: > 0 } node)
             {
@@ -123,21 +122,21 @@ internal sealed class PodVolumeRestores(
                 return;
             }
 
-            await Task.Delay(options.PollInterval, time, cancellation);
+            await Task.Delay(scope.Options.PollInterval, scope.Time, cancellation);
         }
 
-        log.Info($"pod {podName} was not scheduled within {GoDuration.Format(options.ResourceTimeout)}; its volumes are waited for all the same");
+        scope.Log.Info($"pod {podName} was not scheduled within {GoDuration.Format(scope.Options.ResourceTimeout)}; its volumes are waited for all the same");
     }
 
     private async Task FailAsync(List<string> requests, string reason, CancellationToken cancellation)
     {
         foreach (var name in requests)
         {
-            await cluster.PatchStatusAsync(VeleroResources.PodVolumeRestores, options.Namespace, name, new JsonObject
+            await scope.Cluster.PatchStatusAsync(VeleroResources.PodVolumeRestores, scope.Options.Namespace, name, new JsonObject
             {
                 ["phase"] = PodVolumePhase.Failed,
                 ["message"] = reason,
-                ["completionTimestamp"] = ApiTimeConverter.Format(time.GetUtcNow()),
+                ["completionTimestamp"] = ApiTimeConverter.Format(scope.Time.GetUtcNow()),
             }, cancellation);
         }
     }
@@ -148,9 +147,9 @@ internal sealed class PodVolumeRestores(
         return new JsonObject
         {
             ["name"] = VeleroLabels.RestoreWaitContainer,
-            ["image"] = options.RestoreImage,
-            ["command"] = new JsonArray([.. options.RestoreCommand.Select(c => (JsonNode)c)]),
-            ["args"] = new JsonArray((JsonNode)restore.Uid),
+            ["image"] = scope.Options.RestoreImage,
+            ["command"] = new JsonArray([.. scope.Options.RestoreCommand.Select(c => (JsonNode)c)]),
+            ["args"] = new JsonArray((JsonNode)scope.Restore.Uid),
             ["env"] = new JsonArray(FieldVariable("POD_NAMESPACE", "metadata.namespace"), FieldVariable("POD_NAME", "metadata.name")),
             ["volumeMounts"] = new JsonArray([.. volumes.Select(v => (JsonNode)new JsonObject { ["name"] = v, ["mountPath"] = "/restores/" + v })]),
             ["resources"] = new JsonObject { ["requests"] = limits, ["limits"] = limits.DeepClone() },
@@ -179,36 +178,36 @@ internal sealed class PodVolumeRestores(
         var volume = backup.Text("spec", "volume")!;
         var labels = new Dictionary<string, string>
         {
-            [VeleroLabels.RestoreName] = VeleroLabels.ToLabelValue(restore.Name),
-            [VeleroLabels.RestoreUid] = restore.Uid,
+            [VeleroLabels.RestoreName] = VeleroLabels.ToLabelValue(scope.Restore.Name),
+            [VeleroLabels.RestoreUid] = scope.Restore.Uid,
             [VeleroLabels.PodUid] = pod.Uid(),
         };
         var claimName = pod.Objects("spec", "volumes").FirstOrDefault(v => v.Text("name") == volume).Text("persistentVolumeClaim", "claimName");
-        if (claimName is not null && await cluster.GetAsync(WellKnown.PersistentVolumeClaims, pod.Namespace(), claimName, cancellation) is { } claim)
+        if (claimName is not null && await scope.Cluster.GetAsync(WellKnown.PersistentVolumeClaims, pod.Namespace(), claimName, cancellation) is { } claim)
         {
             labels[VeleroLabels.PvcUid] = claim.Uid();
         }
 
         var settings = new Dictionary<string, string>();
-        if (restore.Spec.UploaderConfig?.WriteSparseFiles is { } sparse) settings["WriteSparseFiles"] = sparse ? "true" : "false";
-        if (restore.Spec.UploaderConfig?.ParallelFilesDownload is > 0 and var parallel) settings["ParallelFilesDownload"] = $"{parallel}";
+        if (scope.Restore.Spec.UploaderConfig?.WriteSparseFiles is { } sparse) settings["WriteSparseFiles"] = sparse ? "true" : "false";
+        if (scope.Restore.Spec.UploaderConfig?.ParallelFilesDownload is > 0 and var parallel) settings["ParallelFilesDownload"] = $"{parallel}";
         var size = backup.Number("status", "progress", "totalBytes");
         var request = new PodVolumeRestore
         {
             Metadata = new ObjectMeta
             {
-                GenerateName = restore.Name + "-",
-                Namespace = options.Namespace,
+                GenerateName = scope.Restore.Name + "-",
+                Namespace = scope.Options.Namespace,
                 Labels = labels,
                 Annotations = new Dictionary<string, string> { [VeleroLabels.DataFormat] = backup.Annotation(VeleroLabels.DataFormat)! },
-                OwnerReferences = [restore.Object.OwnerReference()],
+                OwnerReferences = [scope.Restore.Object.OwnerReference()],
             },
             Spec = new PodVolumeRestoreSpec
             {
                 Pod = new ObjectReference { Kind = "Pod", Namespace = pod.Namespace(), Name = pod.Name(), Uid = pod.Uid() },
                 Volume = volume,
                 // The backup's location as this cluster knows it, which may have another name where the backup was made.
-                BackupStorageLocation = restore.LocationName,
+                BackupStorageLocation = scope.Restore.LocationName,
                 RepoIdentifier = "",
                 UploaderType = backup.Text("spec", "uploaderType") ?? "kopia",
                 SnapshotId = backup.Text("status", "snapshotID"),

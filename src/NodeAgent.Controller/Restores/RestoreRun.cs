@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Hooks;
 using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes.Velero;
@@ -9,7 +10,7 @@ namespace NodeAgent.Controller.Restores;
 /// <summary>
 /// One restore from its start to its final phase:
 /// (1) the object says InProgress; (2) the archive is unpacked; (3) definitions of custom resources come first, then what
-/// they define can be discovered; (4) all other objects follow in order; (5) volumes have ended; (6) the files are uploaded
+/// they define can be discovered; (4) all other objects follow in order; (5) volumes and hooks have ended; (6) the files are uploaded
 /// and the object says how it ended.
 /// </summary>
 internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions options, AgentDirectory agents, ControllerServices services, PreparedRestore restore)
@@ -28,7 +29,6 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
         // 1. From here on the object tells that somebody works on it.
         await SetStatusAsync(new JsonObject { ["phase"] = RestorePhase.InProgress, ["startTimestamp"] = ApiTimeConverter.Format(restore.Started) }, cancellation);
         log.Info($"restore of backup {restore.BackupName} begins");
-        if (restore.Spec.Hooks?.Resources is { Count: > 0 }) log.Warn(null, "spec.hooks: hooks are not run by this version");
 
         // 2. The backup's files.
         var files = new BackupFiles(restore.BackupName);
@@ -36,8 +36,10 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
         using var archive = await BackupArchive.OpenAsync(content, workDirectory, options.MaxBackupExtractionSize, cancellation);
         var backups = await GzipJson.ReadAsync(restore.Bucket, files.PodVolumeBackups, cancellation) as JsonArray ?? [];
         var sources = new RestoreSources(archive, restore.Spec);
-        var volumes = new PodVolumeRestores(cluster, options, agents, services.Time, log, restore, backups);
-        var items = new ItemRestorer(cluster, options, services.Time, log, restore, sources, volumes);
+        var scope = new RestoreScope(cluster, options, services.Time, log, restore);
+        var volumes = new PodVolumeRestores(scope, agents, backups);
+        var hooks = new RestoreHookRunner(scope, services.Exec);
+        var items = new ItemRestorer(scope, sources, volumes, hooks);
         try
         {
             // 3. and 4. The objects.
@@ -46,6 +48,7 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
 
             // 5. The volumes, which agents fill while objects are restored.
             await volumes.WaitAsync(cancellation);
+            await hooks.FinishAsync();
         }
         catch
         {
@@ -64,6 +67,7 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
             ["completionTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow()),
             ["warnings"] = log.Warnings,
             ["errors"] = log.Errors,
+            ["hookStatus"] = hooks.Status,
             ["progress"] = new JsonObject { ["totalItems"] = items.Handled, ["itemsRestored"] = items.Handled },
         }, cancellation);
         return phase;

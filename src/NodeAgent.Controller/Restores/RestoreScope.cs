@@ -1,0 +1,7 @@
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Work;
+
+namespace NodeAgent.Controller.Restores;
+
+/// <summary>What all parts of one restore's run share.</summary>
+internal sealed record RestoreScope(ClusterClient Cluster, ControllerOptions Options, TimeProvider Time, RunLog Log, PreparedRestore Restore);
