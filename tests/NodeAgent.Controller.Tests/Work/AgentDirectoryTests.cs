@@ -1,0 +1,43 @@
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Tests.Harness;
+using NodeAgent.Controller.Work;
+
+namespace NodeAgent.Controller.Tests.Work;
+
+public sealed class AgentDirectoryTests
+{
+    [Fact]
+    public async Task A_heartbeat_counts_while_it_is_seen_to_move_whatever_time_it_names()
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        await using var api = await TestApiServer.StartAsync();
+        api.Add(WellKnown.Namespaces, """{"metadata":{"name":"velero"}}""");
+        api.Add(WellKnown.Leases, """{"metadata":{"name":"nodeagent-n1","namespace":"velero"},"spec":{"holderIdentity":"n1","renewTime":"1999-01-01T00:00:00Z"}}""");
+        using var http = api.NewClient();
+        var time = new ManualTime();
+        var options = new ControllerOptions();
+        var agents = new AgentDirectory(new ClusterClient(http), options, time);
+        Assert.True(await agents.IsServedAsync("n1", cancellation));
+        time.Advance(options.HeartbeatTimeout + TimeSpan.FromSeconds(1));
+        Assert.False(await agents.IsServedAsync("n1", cancellation));
+        api.Patch(WellKnown.Leases, "velero", "nodeagent-n1", """{"spec":{"renewTime":"1999-01-01T00:00:10Z"}}""");
+        Assert.True(await agents.IsServedAsync("n1", cancellation));
+        api.Patch(WellKnown.Leases, "velero", "nodeagent-n1", """{"spec":{"holderIdentity":"","renewTime":"1999-01-01T00:00:20Z"}}""");
+        Assert.False(await agents.IsServedAsync("n1", cancellation));
+        Assert.False(await agents.IsServedAsync("n2", cancellation));
+        Assert.False(await agents.IsServedAsync("", cancellation));
+    }
+
+    [Theory]
+    [InlineData("role", "Running", true)]
+    [InlineData("name", "Running", true)]
+    [InlineData("name", "Pending", false)]
+    public async Task A_running_agent_pod_on_the_node_counts(string label, string phase, bool served)
+    {
+        await using var api = await TestApiServer.StartAsync();
+        api.Add(WellKnown.Pods, $$$"""{"metadata":{"name":"a","namespace":"velero","labels":{"{{{label}}}":"node-agent"}},"spec":{"nodeName":"n1"},"status":{"phase":"{{{phase}}}"} }""");
+        using var http = api.NewClient();
+        var agents = new AgentDirectory(new ClusterClient(http), new ControllerOptions(), TimeProvider.System);
+        Assert.Equal(served, await agents.IsServedAsync("n1", TestContext.Current.CancellationToken));
+    }
+}
