@@ -1,0 +1,384 @@
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
+using NodeAgent.Kubernetes.Connection;
+
+namespace NodeAgent.Kubernetes.Api;
+
+/// <summary>
+/// Requests to one API server. Each verb comes in two forms: for objects that stay JSON, and for types with their
+/// <see cref="JsonTypeInfo{T}"/>. Safe for concurrent use.
+/// </summary>
+/// <remarks>
+/// All methods throw <see cref="ApiException"/> when the server answers with an error, <see cref="HttpRequestException"/> when it
+/// does not answer or its answer breaks off, and <see cref="ClusterConfigException"/> when credentials cannot be obtained. A busy
+/// server and broken connections are tried again as <see cref="ApiClientOptions"/> says; creates and JSON patches whose answer
+/// got lost are not, because they may have happened.
+/// </remarks>
+public sealed class ApiClient : IDisposable
+{
+    private const string MergePatch = "application/merge-patch+json";
+    private const string JsonPatch = "application/json-patch+json";
+    private const string ApplyPatch = "application/apply-patch+yaml";
+
+    // A list is begun anew this often when its snapshot expires between two pages; the last time it is asked for in one piece.
+    private const int MaxListRestarts = 2;
+
+    private readonly RequestSender _sender;
+    private readonly ApiClientOptions _options;
+
+    /// <param name="config">Where the server is and how to log in; the client does not keep it beyond the call.</param>
+    public ApiClient(ClusterConfig config, ApiClientOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        _options = options ?? new ApiClientOptions();
+        _sender = new RequestSender(config, _options);
+        Discovery = new ApiDiscovery(_sender);
+        DefaultNamespace = config.Namespace;
+    }
+
+    /// <summary>What the server serves.</summary>
+    public ApiDiscovery Discovery { get; }
+
+    /// <summary>Namespace of the context or of the pod; null when neither names one.</summary>
+    public string? DefaultNamespace { get; }
+
+    public TimeProvider Time => _options.Time;
+
+    private static JsonTypeInfo<KubernetesObject> Untyped => KubernetesJsonContext.Default.KubernetesObject;
+
+    public Task<KubernetesObject> GetAsync(ResourceKind kind, string? ns, string name, CancellationToken cancellation) =>
+        GetAsync(kind, ns, name, Untyped, cancellation);
+
+    public Task<T> GetAsync<T>(ResourceKind kind, string? ns, string name, JsonTypeInfo<T> type, CancellationToken cancellation)
+        where T : class =>
+        SendAsync(ApiRequest.Get(kind.ObjectPath(ns, name), ""), type, cancellation);
+
+    /// <summary>The object, or null when there is none.</summary>
+    public Task<KubernetesObject?> FindAsync(ResourceKind kind, string? ns, string name, CancellationToken cancellation) =>
+        FindAsync(kind, ns, name, Untyped, cancellation);
+
+    /// <inheritdoc cref="FindAsync(ResourceKind, string?, string, CancellationToken)"/>
+    public async Task<T?> FindAsync<T>(ResourceKind kind, string? ns, string name, JsonTypeInfo<T> type, CancellationToken cancellation)
+        where T : class
+    {
+        try
+        {
+            return await GetAsync(kind, ns, name, type, cancellation);
+        }
+        catch (ApiException e) when (e.IsNotFound)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>
+    /// One consistent list, page by page. Throws an <see cref="ApiException"/> that <see cref="ApiException.IsGone"/> when the
+    /// snapshot expires before the last page was asked for.
+    /// </summary>
+    public async IAsyncEnumerable<ObjectPage<T>> ListPagesAsync<T>(
+        ResourceKind kind, string? ns, ListOptions options, JsonTypeInfo<T> type, [EnumeratorCancellation] CancellationToken cancellation)
+        where T : class
+    {
+        var next = "";
+        do
+        {
+            var page = await PageAsync(kind, ns, options, next, type, cancellation);
+            next = page.Continue;
+            yield return page;
+        }
+        while (next.Length > 0);
+    }
+
+    /// <summary>
+    /// All objects as they come, a page in memory at a time. When the snapshot expires midway, the list goes on with the newest
+    /// state: no object is seen twice, but one created or deleted meanwhile may or may not be seen.
+    /// </summary>
+    public IAsyncEnumerable<KubernetesObject> ListAsync(ResourceKind kind, string? ns, ListOptions options, CancellationToken cancellation) =>
+        ListAsync(kind, ns, options, Untyped, cancellation);
+
+    /// <inheritdoc cref="ListAsync(ResourceKind, string?, ListOptions, CancellationToken)"/>
+    /// <remarks>An object that does not fit the type throws a <see cref="JsonException"/> that names it; <see cref="ListPagesAsync"/> hands it over instead.</remarks>
+    public async IAsyncEnumerable<T> ListAsync<T>(
+        ResourceKind kind, string? ns, ListOptions options, JsonTypeInfo<T> type, [EnumeratorCancellation] CancellationToken cancellation)
+        where T : class
+    {
+        var next = "";
+        do
+        {
+            ObjectPage<T> page;
+            try
+            {
+                page = await PageAsync(kind, ns, options, next, type, cancellation);
+            }
+            catch (ApiException e) when (e.IsGone && next.Length > 0 && e.ContinueToken is { } newest && newest != next)
+            {
+                next = newest;
+                continue;
+            }
+
+            foreach (var item in page.Items) yield return item;
+            if (page.Malformed is [var bad, ..]) throw new JsonException($"{kind.GroupResource} {bad.Item.Key}: {bad.Problem}");
+            next = page.Continue;
+        }
+        while (next.Length > 0);
+    }
+
+    /// <summary>All objects of one consistent list, and the version that it shows. Begun anew when it expires midway.</summary>
+    public async Task<ObjectPage<T>> ListAllAsync<T>(ResourceKind kind, string? ns, ListOptions options, JsonTypeInfo<T> type, CancellationToken cancellation)
+        where T : class
+    {
+        for (var restarts = 0; ; restarts++)
+        {
+            var items = new List<T>();
+            var malformed = new List<MalformedObject>();
+            var version = "";
+            try
+            {
+                // A list that outlives its snapshot again and again is asked for in one piece at last, whatever it costs.
+                var asked = restarts < MaxListRestarts ? options : options with { PageSize = 0 };
+                await foreach (var page in ListPagesAsync(kind, ns, asked, type, cancellation))
+                {
+                    items.AddRange(page.Items);
+                    malformed.AddRange(page.Malformed);
+                    version = page.ResourceVersion;
+                }
+
+                return new ObjectPage<T>(items, malformed, version, "", 0);
+            }
+            catch (ApiException e) when (e.IsGone && restarts < MaxListRestarts)
+            {
+                // Begun anew: what was read so far belongs to no one state together with what follows.
+            }
+        }
+    }
+
+    public Task<KubernetesObject> CreateAsync(ResourceKind kind, string? ns, KubernetesObject obj, CancellationToken cancellation) =>
+        CreateAsync(kind, ns, obj, Untyped, cancellation);
+
+    public Task<T> CreateAsync<T>(ResourceKind kind, string? ns, T obj, JsonTypeInfo<T> type, CancellationToken cancellation)
+        where T : class =>
+        SendAsync(new ApiRequest(HttpMethod.Post, kind.CollectionPath(ns), WriteQuery().ToString(), Body(obj, type), ApiRequest.Json, IsRepeatable: false), type, cancellation);
+
+    /// <summary>Writes the whole object. Fields that the type does not know are lost: patch what others write too.</summary>
+    public Task<KubernetesObject> ReplaceAsync(ResourceKind kind, string? ns, string name, KubernetesObject obj, CancellationToken cancellation) =>
+        ReplaceAsync(kind, ns, name, obj, Untyped, null, cancellation);
+
+    /// <inheritdoc cref="ReplaceAsync(ResourceKind, string?, string, KubernetesObject, CancellationToken)"/>
+    public Task<T> ReplaceAsync<T>(ResourceKind kind, string? ns, string name, T obj, JsonTypeInfo<T> type, CancellationToken cancellation)
+        where T : class =>
+        ReplaceAsync(kind, ns, name, obj, type, null, cancellation);
+
+    public Task<KubernetesObject> ReplaceStatusAsync(ResourceKind kind, string? ns, string name, KubernetesObject obj, CancellationToken cancellation) =>
+        ReplaceAsync(kind, ns, name, obj, Untyped, "status", cancellation);
+
+    public Task<T> ReplaceStatusAsync<T>(ResourceKind kind, string? ns, string name, T obj, JsonTypeInfo<T> type, CancellationToken cancellation)
+        where T : class =>
+        ReplaceAsync(kind, ns, name, obj, type, "status", cancellation);
+
+    /// <summary>
+    /// Merges (RFC 7396): what the patch has is set, what it has as null is removed, lists are replaced as a whole. With
+    /// metadata.resourceVersion in the patch, it fails with a conflict when somebody else wrote since.
+    /// </summary>
+    public Task<KubernetesObject> PatchAsync(ResourceKind kind, string? ns, string name, JsonObject patch, CancellationToken cancellation) =>
+        PatchAsync(kind, ns, name, patch, Untyped, null, cancellation);
+
+    /// <inheritdoc cref="PatchAsync(ResourceKind, string?, string, JsonObject, CancellationToken)"/>
+    /// <param name="subresource">The part of the object that is addressed, such as "scale"; null for the object itself.</param>
+    public Task<T> PatchAsync<T>(
+        ResourceKind kind, string? ns, string name, JsonObject patch, JsonTypeInfo<T> type, string? subresource, CancellationToken cancellation)
+        where T : class =>
+        SendPatchAsync(kind.ObjectPath(ns, name, subresource), patch, MergePatch, WriteQuery(), isRepeatable: true, type, cancellation);
+
+    /// <summary>Applies the operations (RFC 6902) in their order, all or none.</summary>
+    public Task<KubernetesObject> JsonPatchAsync(
+        ResourceKind kind, string? ns, string name, JsonArray operations, string? subresource, CancellationToken cancellation) =>
+        SendPatchAsync(kind.ObjectPath(ns, name, subresource), operations, JsonPatch, WriteQuery(), isRepeatable: false, Untyped, cancellation);
+
+    /// <summary>
+    /// Server-side apply: the object shall have these fields, and fields that this manager applied before and leaves out now are
+    /// removed. Creates the object when there is none.
+    /// </summary>
+    /// <param name="force">Takes fields over from other managers instead of failing with a conflict.</param>
+    public Task<KubernetesObject> ApplyAsync(
+        ResourceKind kind, string? ns, string name, KubernetesObject obj, string fieldManager, bool force, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(obj);
+        var query = new Query().Add("fieldManager", fieldManager).AddIf(force, "force");
+        return SendPatchAsync(kind.ObjectPath(ns, name), obj.Json, ApplyPatch, query, isRepeatable: true, Untyped, cancellation);
+    }
+
+    /// <summary>
+    /// Merges into the status. A definition without a status subresource, as Velero's own are, gets the same patch on the object
+    /// itself.
+    /// </summary>
+    /// <param name="status">Content of the status field; null values remove fields.</param>
+    /// <param name="resourceVersion">Fails with a conflict when the object is not this version any more; null writes in any case.</param>
+    public Task<KubernetesObject> PatchStatusAsync(
+        ResourceKind kind, string? ns, string name, JsonObject status, string? resourceVersion, CancellationToken cancellation) =>
+        PatchStatusAsync(kind, ns, name, status, resourceVersion, Untyped, cancellation);
+
+    /// <inheritdoc cref="PatchStatusAsync(ResourceKind, string?, string, JsonObject, string?, CancellationToken)"/>
+    public async Task<T> PatchStatusAsync<T>(
+        ResourceKind kind, string? ns, string name, JsonObject status, string? resourceVersion, JsonTypeInfo<T> type, CancellationToken cancellation)
+        where T : class
+    {
+        ArgumentNullException.ThrowIfNull(status);
+        var patch = new JsonObject { ["status"] = status.DeepClone() };
+        if (resourceVersion is not null) patch["metadata"] = new JsonObject { ["resourceVersion"] = resourceVersion };
+        try
+        {
+            return await PatchAsync(kind, ns, name, patch, type, "status", cancellation);
+        }
+        catch (ApiException e) when (e.IsNotFound)
+        {
+            // Either the object or only its subresource is missing: the object itself tells.
+            return await PatchAsync(kind, ns, name, patch, type, null, cancellation);
+        }
+    }
+
+    /// <summary>Deletes the object, or marks it as waiting for its finalizers. False when there was none.</summary>
+    public async Task<bool> DeleteAsync(ResourceKind kind, string? ns, string name, DeleteOptions options, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        try
+        {
+            await _sender.SendAsync(DeleteRequest(kind.ObjectPath(ns, name), options, ""), cancellation);
+            return true;
+        }
+        catch (ApiException e) when (e.IsNotFound)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Deletes all objects that the selectors choose.</summary>
+    public Task DeleteCollectionAsync(ResourceKind kind, string? ns, ListOptions which, DeleteOptions options, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(which);
+        ArgumentNullException.ThrowIfNull(options);
+        var query = new Query().Add("labelSelector", which.LabelSelector).Add("fieldSelector", which.FieldSelector);
+        return _sender.SendAsync(DeleteRequest(kind.CollectionPath(ns), options, query.ToString()), cancellation);
+    }
+
+    /// <summary>
+    /// Changes as they happen, until the server ends the watch, which it does after <see cref="WatchOptions.Timeout"/>. An error
+    /// that the server sends, such as an expired version, is thrown as <see cref="ApiException"/>.
+    /// </summary>
+    public async IAsyncEnumerable<WatchEvent<T>> WatchAsync<T>(
+        ResourceKind kind, string? ns, WatchOptions options, JsonTypeInfo<T> type, [EnumeratorCancellation] CancellationToken cancellation)
+        where T : class
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var query = new Query().Add("watch", "true").Add("allowWatchBookmarks", "true")
+            .Add("labelSelector", options.LabelSelector).Add("fieldSelector", options.FieldSelector)
+            .Add("resourceVersion", options.ResourceVersion).Add("timeoutSeconds", (long)Math.Ceiling(options.Timeout.TotalSeconds));
+        var request = ApiRequest.Get(kind.CollectionPath(ns), query.ToString());
+        using var response = await _sender.OpenAsync(request, cancellation);
+        await using var stream = await response.Content.ReadAsStreamAsync(cancellation);
+        await foreach (var change in WatchReader.ReadAsync(request, stream, new ObjectReader<T>(kind, type), cancellation)) yield return change;
+    }
+
+    public async Task<ServerVersion> GetServerVersionAsync(CancellationToken cancellation)
+    {
+        var request = ApiRequest.Get("version", "");
+        var version = ParseObject(request, await _sender.SendAsync(request, cancellation));
+        string Text(string name) => version[name] is JsonValue value && value.TryGetValue<string>(out var text) ? text : "";
+        return new ServerVersion(Text("gitVersion"), Text("major"), Text("minor"), Text("platform"));
+    }
+
+    /// <summary>
+    /// Runs a command in a container to its end and returns its exit code. Both streams are written as output arrives, belong to
+    /// the caller and may be <see cref="Stream.Null"/>.
+    /// </summary>
+    /// <param name="container">Null for the pod's only container.</param>
+    /// <exception cref="ApiException">The server refused, or the command could not be started.</exception>
+    /// <exception cref="HttpRequestException">The connection ended before the command did; whether it goes on is not known.</exception>
+    public Task<int> ExecAsync(
+        string ns, string pod, string? container, IReadOnlyList<string> command, Stream stdout, Stream stderr, CancellationToken cancellation) =>
+        new PodExec(_sender).RunAsync(ns, pod, container, command, stdout, stderr, cancellation);
+
+    /// <summary>What a container printed. The caller disposes the stream, which ends a log that is followed.</summary>
+    public async Task<Stream> OpenLogAsync(string ns, string pod, LogOptions options, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var query = new Query().Add("container", options.Container).AddIf(options.Follow, "follow").AddIf(options.Previous, "previous")
+            .AddIf(options.Timestamps, "timestamps").Add("tailLines", options.TailLines).Add("sinceSeconds", (long?)options.Since?.TotalSeconds);
+        var response = await _sender.OpenAsync(ApiRequest.Get(KubernetesResources.Pods.ObjectPath(ns, pod, "log"), query.ToString()), cancellation);
+        // The content's stream holds the connection; disposing the response beyond it releases nothing more.
+        return await response.Content.ReadAsStreamAsync(cancellation);
+    }
+
+    public void Dispose() => _sender.Dispose();
+
+    internal static JsonObject ParseObject(ApiRequest request, ReadOnlySpan<byte> body)
+    {
+        try
+        {
+            return JsonNode.Parse(body) as JsonObject ?? throw new JsonException("it is no object");
+        }
+        catch (JsonException e)
+        {
+            throw Invalid(request, e);
+        }
+    }
+
+    private static HttpRequestException Invalid(ApiRequest request, JsonException cause) =>
+        new(HttpRequestError.InvalidResponse, $"{request}: the answer cannot be read: {OneLine.Of(cause.Message)}", cause);
+
+    private static byte[] Body<T>(T obj, JsonTypeInfo<T> type) => JsonSerializer.SerializeToUtf8Bytes(obj, type);
+
+    private static ApiRequest DeleteRequest(string path, DeleteOptions options, string query) =>
+        new(HttpMethod.Delete, path, query, Body(options.ToJson(), KubernetesJsonContext.Default.JsonObject), ApiRequest.Json, IsRepeatable: true);
+
+    private Query WriteQuery() => new Query().Add("fieldManager", _options.FieldManager);
+
+    private Task<T> ReplaceAsync<T>(ResourceKind kind, string? ns, string name, T obj, JsonTypeInfo<T> type, string? subresource, CancellationToken cancellation)
+        where T : class =>
+        SendAsync(
+            new ApiRequest(HttpMethod.Put, kind.ObjectPath(ns, name, subresource), WriteQuery().ToString(), Body(obj, type), ApiRequest.Json, IsRepeatable: true),
+            type, cancellation);
+
+    private Task<T> SendPatchAsync<T>(
+        string path, JsonNode patch, string mediaType, Query query, bool isRepeatable, JsonTypeInfo<T> type, CancellationToken cancellation)
+        where T : class
+    {
+        var body = Body(patch, KubernetesJsonContext.Default.JsonNode);
+        return SendAsync(new ApiRequest(HttpMethod.Patch, path, query.ToString(), body, mediaType, isRepeatable), type, cancellation);
+    }
+
+    private async Task<T> SendAsync<T>(ApiRequest request, JsonTypeInfo<T> type, CancellationToken cancellation)
+        where T : class
+    {
+        var body = await _sender.SendAsync(request, cancellation);
+        try
+        {
+            return JsonSerializer.Deserialize(body, type) ?? throw new JsonException("it is null");
+        }
+        catch (JsonException e)
+        {
+            throw Invalid(request, e);
+        }
+    }
+
+    private async Task<ObjectPage<T>> PageAsync<T>(
+        ResourceKind kind, string? ns, ListOptions options, string next, JsonTypeInfo<T> type, CancellationToken cancellation)
+        where T : class
+    {
+        ArgumentNullException.ThrowIfNull(kind);
+        ArgumentNullException.ThrowIfNull(options);
+        var query = new Query().Add("limit", options.PageSize > 0 ? options.PageSize : null).Add("continue", next)
+            .Add("labelSelector", options.LabelSelector).Add("fieldSelector", options.FieldSelector);
+        var request = ApiRequest.Get(kind.CollectionPath(ns), query.ToString());
+        var body = await _sender.SendAsync(request, cancellation);
+        try
+        {
+            return PageReader.Read(body, new ObjectReader<T>(kind, type));
+        }
+        catch (JsonException e)
+        {
+            throw Invalid(request, e);
+        }
+    }
+}

@@ -1,0 +1,44 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
+
+namespace NodeAgent.Kubernetes.Api;
+
+/// <summary>Reads single objects out of lists and watch events. One that does not fit its type does not spoil its neighbours.</summary>
+internal sealed class ObjectReader<T>(ResourceKind kind, JsonTypeInfo<T> type)
+    where T : class
+{
+    /// <summary>Reads the value that the reader stands at and leaves the reader at its end.</summary>
+    /// <exception cref="JsonException">What follows is no JSON.</exception>
+    public (T? Object, MalformedObject? Malformed) Read(ref Utf8JsonReader reader)
+    {
+        var start = reader;
+        try
+        {
+            if (JsonSerializer.Deserialize(ref reader, type) is { } item)
+            {
+                Complete(item);
+                return (item, null);
+            }
+
+            throw new JsonException("an object was expected, not null");
+        }
+        catch (JsonException e)
+        {
+            // Read once more as mere JSON: broken syntax throws here, a wrong type does not.
+            reader = start;
+            var json = JsonNode.Parse(ref reader) as JsonObject ?? [];
+            Complete(json);
+            return (null, new MalformedObject(new KubernetesObject(json), OneLine.Of(e.Message)));
+        }
+    }
+
+    /// <summary>Lists of built-in types leave apiVersion and kind out of their items.</summary>
+    private void Complete(object item)
+    {
+        var json = item as JsonObject ?? (item as KubernetesObject)?.Json;
+        if (json is null) return;
+        if (!json.ContainsKey("kind")) json.Insert(0, "kind", kind.Kind);
+        if (!json.ContainsKey("apiVersion")) json.Insert(0, "apiVersion", kind.ApiVersion);
+    }
+}
