@@ -1,0 +1,33 @@
+# Two build arguments name the images of .NET 10, since where they come from is the builder's choice:
+#   docker build --build-arg SDK_IMAGE=<...>/dotnet/sdk:10.0 --build-arg RUNTIME_IMAGE=<...>/dotnet/aspnet:10.0 -t nodeagent .
+ARG SDK_IMAGE
+ARG RUNTIME_IMAGE
+
+FROM ${SDK_IMAGE} AS build
+WORKDIR /build
+# The restore layer changes only with the project files and their locks.
+COPY global.json Directory.Build.props Directory.Packages.props ./
+COPY src/Directory.Build.props src/
+COPY src/NodeAgent.Repository/*.csproj src/NodeAgent.Repository/packages.lock.json src/NodeAgent.Repository/
+COPY src/NodeAgent.Stores/*.csproj src/NodeAgent.Stores/packages.lock.json src/NodeAgent.Stores/
+COPY src/NodeAgent.Filesystem/*.csproj src/NodeAgent.Filesystem/packages.lock.json src/NodeAgent.Filesystem/
+COPY src/NodeAgent.Kubernetes/*.csproj src/NodeAgent.Kubernetes/packages.lock.json src/NodeAgent.Kubernetes/
+COPY src/NodeAgent.Hosting/*.csproj src/NodeAgent.Hosting/packages.lock.json src/NodeAgent.Hosting/
+COPY src/NodeAgent.Agent/*.csproj src/NodeAgent.Agent/packages.lock.json src/NodeAgent.Agent/
+COPY src/NodeAgent.Controller/*.csproj src/NodeAgent.Controller/packages.lock.json src/NodeAgent.Controller/
+COPY src/NodeAgent.Cli/*.csproj src/NodeAgent.Cli/packages.lock.json src/NodeAgent.Cli/
+RUN dotnet restore --locked-mode src/NodeAgent.Cli
+COPY .editorconfig ./
+COPY src/ src/
+COPY daemonset/crds/ daemonset/crds/
+# Portable, so that one build serves amd64 and arm64.
+RUN dotnet publish src/NodeAgent.Cli -c Release --no-restore -o /app
+
+FROM ${RUNTIME_IMAGE}
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends libzstd1 libargon2-1 \
+ && rm -rf /var/lib/apt/lists/*
+COPY --from=build /app /app
+# The controller runs as this user; the agent's DaemonSet asks for root with the few capabilities that it needs.
+USER 1654
+ENTRYPOINT ["dotnet", "/app/nodeagent.dll"]
