@@ -1,0 +1,20 @@
+namespace NodeAgent.Stores.Locations;
+
+/// <summary>What a BackupStorageLocation says about where its data lies, free of Kubernetes types.</summary>
+public sealed record LocationDescription
+{
+    /// <summary>The location's name, for error messages.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The provider's name; a prefix such as <c>velero.io/</c> is ignored.</summary>
+    public required string Provider { get; init; }
+
+    /// <summary>Bucket; optional for provider <c>filesystem</c>, where it is a directory below the path.</summary>
+    public string Bucket { get; init; } = "";
+
+    /// <summary>Prefix within the bucket; slashes at either end do not matter.</summary>
+    public string Prefix { get; init; } = "";
+
+    /// <summary>The provider's settings.</summary>
+    public IReadOnlyDictionary<string, string> Config { get; init; } = new Dictionary<string, string>();
+}

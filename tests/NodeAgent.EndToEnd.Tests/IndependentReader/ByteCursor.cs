@@ -1,0 +1,47 @@
+using System.Buffers.Binary;
+
+namespace NodeAgent.EndToEnd.Tests.IndependentReader;
+
+/// <summary>Reads the format's integers one after another.</summary>
+internal sealed class ByteCursor(byte[] data, int position = 0)
+{
+    public int Position { get; private set; } = position;
+
+    public bool AtEnd => Position == data.Length;
+
+    public byte U8() => data[Position++];
+
+    public ushort U16() => BinaryPrimitives.ReadUInt16LittleEndian(Take(2));
+
+    public uint U32() => BinaryPrimitives.ReadUInt32LittleEndian(Take(4));
+
+    public ulong U64() => BinaryPrimitives.ReadUInt64LittleEndian(Take(8));
+
+    public byte[] Take(int count)
+    {
+        var taken = data[Position..(Position + count)];
+        Position += count;
+        return taken;
+    }
+
+    /// <summary>Unsigned LEB128.</summary>
+    public ulong Varint()
+    {
+        ulong value = 0;
+        for (var shift = 0; ; shift += 7)
+        {
+            var b = U8();
+            value |= (ulong)(b & 0x7f) << shift;
+            if (b < 0x80) return value;
+        }
+    }
+
+    /// <summary>Zigzag varint.</summary>
+    public long Signed()
+    {
+        var value = Varint();
+        return (long)(value >> 1) ^ -(long)(value & 1);
+    }
+
+    public byte[] Counted() => Take((int)Varint());
+}
