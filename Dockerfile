@@ -6,7 +6,7 @@ ARG RUNTIME_IMAGE
 FROM ${SDK_IMAGE} AS build
 WORKDIR /build
 # The restore layer changes only with the project files and their locks.
-COPY global.json Directory.Build.props Directory.Packages.props ./
+COPY global.json Directory.Build.props Directory.Build.targets Directory.Packages.props ./
 COPY src/Directory.Build.props src/
 COPY src/NodeAgent.Repository/*.csproj src/NodeAgent.Repository/packages.lock.json src/NodeAgent.Repository/
 COPY src/NodeAgent.Stores/*.csproj src/NodeAgent.Stores/packages.lock.json src/NodeAgent.Stores/

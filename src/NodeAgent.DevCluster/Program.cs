@@ -1,7 +1,8 @@
 using System.CommandLine;
 using NodeAgent.DevCluster;
+using NodeAgent.DevCluster.Demo;
 
 var root = new RootCommand("An embedded Kubernetes API server with stand-in kubelets, for demonstrations and tests.");
 root.Subcommands.Add(ServeCommand.Create());
-// Further verbs (demo) are added here, one line each.
+root.Subcommands.Add(DemoCommand.Create());
 return await root.Parse(args).InvokeAsync();

@@ -30,9 +30,9 @@ internal sealed class DemoRun(DemoOptions options, string directory)
     {
         // 1. a cluster, the controller and the agent start
         Say("Starting the embedded cluster, the controller and the agent");
-        await using var cluster = await DevCluster.StartAsync(new DevClusterOptions { Directory = Path.Combine(directory, "cluster"), Nodes = ["node-1"] });
+        await using var cluster = await EmbeddedCluster.StartAsync(new EmbeddedClusterOptions { Directory = Path.Combine(directory, "cluster"), Nodes = ["node-1"] }, cancellationToken);
         using var api = new DemoApi(cluster.Address);
-        await api.CreateAsync("/api/v1/namespaces", $$"""{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"{{System}}"}}""", cancellationToken);
+        await api.CreateAsync("/api/v1/namespaces", $$$"""{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"{{{System}}}"}}""", cancellationToken);
         var location = Directory.CreateDirectory(Path.Combine(directory, "location")).FullName;
         await using var controller = NodeAgentProcess.Start(_executable, Path.Combine(directory, "controller.log"),
             "controller", "--kubeconfig", cluster.KubeconfigPath, "--namespace", System, "--metrics-address", "127.0.0.1:0");
@@ -49,7 +49,7 @@ internal sealed class DemoRun(DemoOptions options, string directory)
         }
     }
 
-    private async Task<int> TellAsync(DevCluster cluster, DemoApi api, string location, CancellationToken cancellationToken)
+    private async Task<int> TellAsync(EmbeddedCluster cluster, DemoApi api, string location, CancellationToken cancellationToken)
     {
         var kubeconfig = cluster.KubeconfigPath;
         await NodeAgentProcess.RunAsync(_executable, kubeconfig, cancellationToken,
@@ -59,11 +59,11 @@ internal sealed class DemoRun(DemoOptions options, string directory)
 
         // 2. a pod gets a volume with a real tree in it
         Say($"Namespace {Shop}: a pod whose volume \"{Volume}\" is annotated for backup and holds a copy of {options.Source}");
-        await api.CreateAsync("/api/v1/namespaces", $$"""{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"{{Shop}}"}}""", cancellationToken);
-        await api.CreateAsync($"/api/v1/namespaces/{Shop}/pods", $$"""
-            {"apiVersion":"v1","kind":"Pod","metadata":{"name":"web","labels":{"app":"web"},"annotations":{"backup.velero.io/backup-volumes":"{{Volume}}"}},
-             "spec":{"containers":[{"name":"web","image":"example.com/web:1","volumeMounts":[{"name":"{{Volume}}","mountPath":"/data"}]}],
-                     "volumes":[{"name":"{{Volume}}","emptyDir":{}}]}}
+        await api.CreateAsync("/api/v1/namespaces", $$$"""{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"{{{Shop}}}"}}""", cancellationToken);
+        await api.CreateAsync($"/api/v1/namespaces/{Shop}/pods", $$$"""
+            {"apiVersion":"v1","kind":"Pod","metadata":{"name":"web","labels":{"app":"web"},"annotations":{"backup.velero.io/backup-volumes":"{{{Volume}}}"}},
+             "spec":{"containers":[{"name":"web","image":"example.com/web:1","volumeMounts":[{"name":"{{{Volume}}}","mountPath":"/data"}]}],
+                     "volumes":[{"name":"{{{Volume}}}","emptyDir":{}}]}}
             """, cancellationToken);
         var volume = await VolumeDirectoryAsync(cluster, api, cancellationToken);
         await DemoSource.CopyAsync(options.Source, volume, cancellationToken);
@@ -130,7 +130,7 @@ internal sealed class DemoRun(DemoOptions options, string directory)
             throw new DemoException($"{kind[..^1]} {name} did not end as Completed: {item?["status"]?.ToJsonString()}");
     }
 
-    private static async Task<string> VolumeDirectoryAsync(DevCluster cluster, DemoApi api, CancellationToken cancellationToken)
+    private static async Task<string> VolumeDirectoryAsync(EmbeddedCluster cluster, DemoApi api, CancellationToken cancellationToken)
     {
         var pod = await api.WaitAsync($"/api/v1/namespaces/{Shop}/pods/web", "pod web Running", StartLimit,
             p => (string?)p?["status"]?["phase"] == "Running", cancellationToken);

@@ -32,6 +32,13 @@ public static class KeyWrap
     private const int FixedLength = TextOffset + AeadInstance.TagLength;
     private const int MaxLength = FixedLength + RootKeys.MaxSerializedLength;
 
+    /// <summary>How many bytes <see cref="Wrap"/> returns.</summary>
+    public static int LengthOf(RootKeys keys)
+    {
+        ArgumentNullException.ThrowIfNull(keys);
+        return FixedLength + keys.SerializedLength;
+    }
+
     /// <summary>Wraps the keys. A passphrase costs what <paramref name="parameters"/> says; a raw key ignores them.</summary>
     /// <exception cref="DllNotFoundException">The secret is a passphrase and libargon2 is not installed.</exception>
     public static byte[] Wrap(RootKeys keys, RepositorySecret secret, ReadOnlySpan<byte> associatedData, Argon2Parameters? parameters = null)

@@ -1,0 +1,125 @@
+using System.Buffers;
+using NodeAgent.Repository.Compression;
+using NodeAgent.Repository.Crypto;
+using NodeAgent.Repository.Index;
+using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Stores;
+using NodeAgent.Repository.Trees;
+
+namespace NodeAgent.Repository;
+
+/// <summary>Reads chunks, verified. Thread-safe.</summary>
+public sealed class ChunkReader : IDisposable
+{
+    private readonly ChunkRepository _repository;
+    private readonly InstancePool<ZstdCodec> _codecs = new(() => new ZstdCodec());
+    private readonly ChunkCache _cache;
+
+    internal ChunkReader(ChunkRepository repository, int cacheBytes)
+    {
+        _repository = repository;
+        _cache = new ChunkCache(cacheBytes);
+    }
+
+    /// <summary>As the trees read chunks: whole, shared and cached.</summary>
+    public ChunkSource Source => ReadSharedAsync;
+
+    /// <summary>Where a chunk is.</summary>
+    public bool TryLocate(ChunkId id, out ChunkLocation location) => _repository.Index.TryFind(id, out location);
+
+    /// <summary>Reads a chunk into a buffer and returns its length. The content is what the id names, or it throws.</summary>
+    /// <exception cref="ChunkNotFoundException">No index segment names it.</exception>
+    /// <exception cref="RepositoryFormatException">It is damaged; names the pack and the offset.</exception>
+    /// <exception cref="StoreException">The pack could not be read.</exception>
+    public async ValueTask<int> ReadAsync(ChunkId id, ChunkKind kind, Memory<byte> destination, CancellationToken cancellationToken)
+    {
+        var location = await LocateAsync(id, cancellationToken);
+        if (location.PlainLength > destination.Length)
+            throw new RepositoryFormatException($"{kind} chunk {id}", 0, $"it has {location.PlainLength} bytes, more than the {destination.Length} that are expected");
+        var envelope = ArrayPool<byte>.Shared.Rent(location.StoredLength);
+        try
+        {
+            await _repository.Store.ReadAsync(location.Pack.Key, location.Offset, envelope.AsMemory(0, location.StoredLength), cancellationToken);
+            Open(id, kind, location, envelope.AsSpan(0, location.StoredLength), destination.Span[..location.PlainLength]);
+            return location.PlainLength;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(envelope);
+        }
+    }
+
+    /// <summary>Reads a whole chunk that several may want, such as a tree page or a bundle. The result never changes.</summary>
+    /// <inheritdoc cref="ReadAsync" path="/exception"/>
+    public async ValueTask<ReadOnlyMemory<byte>> ReadSharedAsync(ChunkKind kind, ChunkId id, int maxLength, CancellationToken cancellationToken)
+    {
+        if (_cache.TryGet(kind, id, out var cached)) return cached;
+        var location = await LocateAsync(id, cancellationToken);
+        if (location.PlainLength > maxLength)
+            throw new RepositoryFormatException($"{kind} chunk {id}", 0, $"it has {location.PlainLength} bytes, more than the {maxLength} that are allowed");
+        var content = new byte[location.PlainLength];
+        await ReadAsync(id, kind, content, cancellationToken);
+        _cache.Add(kind, id, content);
+        return content;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _codecs.Dispose();
+
+    /// <summary>Opens and verifies one envelope.</summary>
+    internal void Open(ChunkId id, ChunkKind kind, in ChunkLocation location, ReadOnlySpan<byte> envelope, Span<byte> plain)
+    {
+        Span<byte> associated = stackalloc byte[ChunkEnvelope.AssociatedLength];
+        ChunkEnvelope.Associate(kind, id, associated);
+        var opened = ArrayPool<byte>.Shared.Rent(envelope.Length);
+        try
+        {
+            OpenedEnvelope result;
+            try
+            {
+                result = _repository.Keyring.Open(envelope, associated, opened);
+            }
+            catch (EnvelopeException exception)
+            {
+                throw Damaged(location, $"{exception.Message}: {kind} chunk {id}");
+            }
+
+            if (result.Type != ChunkEnvelope.TypeOf(kind) || result.PlainLength != plain.Length)
+                throw Damaged(location, $"{kind} chunk {id} is sealed as {result.Type} of {result.PlainLength} bytes, the index says {plain.Length}");
+            var payload = result.Payload(opened);
+            if (result.Compressed)
+            {
+                var codec = _codecs.Rent();
+                try
+                {
+                    if (!codec.TryDecompress(payload, plain)) throw Damaged(location, $"{kind} chunk {id} does not decompress to {plain.Length} bytes");
+                }
+                finally
+                {
+                    _codecs.Return(codec);
+                }
+            }
+            else
+            {
+                payload.CopyTo(plain);
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(opened);
+        }
+
+        if (_repository.ComputeId(kind, plain) != id) throw Damaged(location, $"the content of {kind} chunk {id} is not what its id names");
+    }
+
+    private async ValueTask<ChunkLocation> LocateAsync(ChunkId id, CancellationToken cancellationToken)
+    {
+        if (_repository.Index.TryFind(id, out var location)) return location;
+        // Another writer may have indexed it since this index was loaded.
+        await _repository.RefreshIndexAsync(cancellationToken);
+        return _repository.Index.TryFind(id, out location) ? location : throw new ChunkNotFoundException(id);
+    }
+
+    private static RepositoryFormatException Damaged(in ChunkLocation location, string why) =>
+        new(location.Pack.Key, location.Offset, $"{why}; run \"nodeagent repo check --read-data\" to see what is affected");
+}

@@ -1,0 +1,313 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using NodeAgent.Repository.Chunking;
+using NodeAgent.Repository.Compression;
+using NodeAgent.Repository.Crypto;
+using NodeAgent.Repository.Hashing;
+using NodeAgent.Repository.Index;
+using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Sessions;
+using NodeAgent.Repository.Stores;
+
+namespace NodeAgent.Repository;
+
+/// <summary>
+/// An open repository: its parameters, its keys and its index. Any number of processes may have it open and write to it
+/// at once; none needs a lock, since nothing is ever overwritten. Thread-safe.
+/// </summary>
+public sealed class ChunkRepository : IAsyncDisposable
+{
+    /// <summary>The longest chunk that any repository may hold.</summary>
+    public const int MaxChunkLength = 16 << 20;
+
+    private const int MaxSmallObjectLength = 1 << 20;
+
+    private readonly RootKeys _keys;
+    private readonly ConcurrentDictionary<string, bool> _segments = new();
+    private readonly InstancePool<Blake3Hasher>[] _hashers;
+    private readonly SemaphoreSlim _refresh = new(1);
+    private readonly int _cacheBytes;
+    private bool _loaded;
+
+    private ChunkRepository(IObjectStore store, RepositoryConfig config, RootKeys keys, TimeProvider time, int cacheBytes)
+    {
+        Store = store;
+        Config = config;
+        Time = time;
+        RepositoryId = config.RepositoryId;
+        _keys = keys;
+        _cacheBytes = cacheBytes;
+        Gear = GearTable.Derive(keys.ChunkerKey);
+        Keyring = new SessionKeyring(keys, RepositoryId);
+        // Indexed by ChunkKind - 1.
+        _hashers =
+        [
+            new(() => Blake3Hasher.CreateKeyed(keys.DataChunkIdKey)),
+            new(() => Blake3Hasher.CreateKeyed(keys.TreeChunkIdKey)),
+            new(() => Blake3Hasher.CreateKeyed(keys.ListChunkIdKey)),
+        ];
+    }
+
+    /// <summary>Where it is. Disposed with the repository.</summary>
+    public IObjectStore Store { get; }
+
+    /// <summary>Its identity and parameters.</summary>
+    public RepositoryConfig Config { get; }
+
+    /// <summary>The chunker's secret table.</summary>
+    public GearTable Gear { get; }
+
+    internal byte[] RepositoryId { get; }
+
+    internal TimeProvider Time { get; }
+
+    internal SessionKeyring Keyring { get; }
+
+    internal ChunkIndex Index { get; } = new();
+
+    /// <summary>Makes a repository and opens it. The config is written last: only then the repository exists.</summary>
+    /// <exception cref="RepositoryExistsException">There is one already.</exception>
+    /// <exception cref="StoreException">Something could not be written.</exception>
+    public static async Task<ChunkRepository> InitializeAsync(IObjectStore store, RepositorySecret secret, RepositoryParameters parameters, TimeProvider time, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(store);
+        ArgumentNullException.ThrowIfNull(parameters);
+        ArgumentNullException.ThrowIfNull(time);
+        if (parameters.Validate() is { Count: > 0 } errors) throw new ArgumentException(string.Join("; ", errors), nameof(parameters));
+        if (await store.StatAsync(RepositoryConfig.Key, cancellationToken) is not null) throw new RepositoryExistsException(store.Location);
+        var keys = RootKeys.Create();
+        try
+        {
+            var config = new RepositoryConfig { Id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(EnvelopeCipher.RepositoryIdLength)), Created = time.GetUtcNow(), Parameters = parameters };
+            // 1. the key object: without a config it is nobody's, and its repository id is in no other object
+            var (key, content) = KeyObject.Encode(config.RepositoryId, keys, secret, "initial", time.GetUtcNow());
+            await store.PutAsync(key, content, cancellationToken);
+            // 2. the config; of two that race here, one wins and the other's key stays behind, unused
+            if (await store.PutAsync(RepositoryConfig.Key, config.Encode(keys), cancellationToken) == PutOutcome.AlreadyExists)
+                throw new RepositoryExistsException(store.Location);
+            return new ChunkRepository(store, config, keys, time, new RepositoryOpenOptions().ReadCacheBytes) { _loaded = true };
+        }
+        catch
+        {
+            keys.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Opens a repository. The index is loaded when it is first needed.</summary>
+    /// <exception cref="RepositoryNotFoundException">There is none.</exception>
+    /// <exception cref="WrongKeyException">The secret opens none of its keys.</exception>
+    /// <exception cref="RepositoryFormatException">The config is damaged or of a newer version.</exception>
+    public static async Task<ChunkRepository> OpenAsync(IObjectStore store, RepositorySecret secret, RepositoryOpenOptions options, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(store);
+        ArgumentNullException.ThrowIfNull(options);
+        byte[] content;
+        try
+        {
+            content = await store.ReadAllAsync(RepositoryConfig.Key, RepositoryConfig.MaxLength, cancellationToken);
+        }
+        catch (StoreException exception) when (exception.Failure == StoreFailure.NotFound)
+        {
+            throw new RepositoryNotFoundException(store.Location);
+        }
+
+        var config = RepositoryConfig.Parse(content);
+        var keys = await UnlockAsync(store, config, secret, cancellationToken);
+        if (!RepositoryConfig.IsAuthentic(content, keys))
+        {
+            keys.Dispose();
+            throw new RepositoryFormatException(RepositoryConfig.Key, content.Length - Blake3.HashLength, "the config was altered: its MAC is wrong; restore the object from a copy");
+        }
+
+        if (store is DirectoryStore directory) directory.RemoveStaleTemporaryFiles(options.Time);
+        return new ChunkRepository(store, config, keys, options.Time, options.ReadCacheBytes);
+    }
+
+    /// <summary>The id of a chunk: BLAKE3 of its plaintext under the kind's key.</summary>
+    public ChunkId ComputeId(ChunkKind kind, ReadOnlySpan<byte> plaintext)
+    {
+        var pool = _hashers[(int)kind - 1];
+        var hasher = pool.Rent();
+        try
+        {
+            Span<byte> hash = stackalloc byte[ChunkId.Length];
+            hasher.Reset();
+            hasher.Update(plaintext);
+            hasher.Finalize(hash);
+            return new ChunkId(hash);
+        }
+        finally
+        {
+            pool.Return(hasher);
+        }
+    }
+
+    /// <summary>Loads the index once; later calls do nothing.</summary>
+    public async Task LoadIndexAsync(CancellationToken cancellationToken)
+    {
+        if (!_loaded) await RefreshIndexAsync(cancellationToken);
+    }
+
+    /// <summary>Reads the index segments that have appeared since the last time.</summary>
+    /// <exception cref="RepositoryFormatException">A segment is damaged: what it names cannot be found until the index is rebuilt.</exception>
+    public async Task RefreshIndexAsync(CancellationToken cancellationToken)
+    {
+        await _refresh.WaitAsync(cancellationToken);
+        try
+        {
+            await foreach (var entry in Store.ListAsync(IndexSegment.Prefix, cancellationToken))
+            {
+                if (_segments.ContainsKey(entry.Key)) continue;
+                var segment = await ReadSegmentAsync(entry.Key, cancellationToken);
+                foreach (var pack in segment.Packs) Learn(pack);
+                _segments.TryAdd(entry.Key, true);
+            }
+
+            _loaded = true;
+        }
+        finally
+        {
+            _refresh.Release();
+        }
+    }
+
+    /// <summary>Begins to write. The index is loaded first, so that what is there is not stored again.</summary>
+    public async Task<WriteSession> BeginSessionAsync(WriteSessionOptions options, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        await LoadIndexAsync(cancellationToken);
+        return await WriteSession.BeginAsync(this, options, cancellationToken);
+    }
+
+    /// <summary>A reader of chunks; the caller disposes it.</summary>
+    public ChunkReader CreateReader() => new(this, _cacheBytes);
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var pool in _hashers) pool.Dispose();
+        Keyring.Dispose();
+        _keys.Dispose();
+        _refresh.Dispose();
+        await Store.DisposeAsync();
+    }
+
+    internal static string SegmentKey(string session, ReadOnlySpan<byte> content)
+    {
+        Span<byte> hash = stackalloc byte[Blake3.HashLength];
+        Blake3.Hash(content, hash);
+        return $"{IndexSegment.Prefix}{session}-{Convert.ToHexStringLower(hash)}";
+    }
+
+    internal EnvelopeCipher CreateCipher(CipherSuite suite, byte[]? salt)
+    {
+        var cipher = salt is null
+            ? EnvelopeCipher.CreateSession(_keys, RepositoryId, suite)
+            : new EnvelopeCipher(_keys, new SessionIdentity(_keys.CurrentGeneration, suite, salt), RepositoryId, canSeal: true);
+        // What this process writes, it can read.
+        Keyring.Add(cipher.Identity);
+        return cipher;
+    }
+
+    internal void AddToIndex(ReadOnlySpan<byte> segment, IEnumerable<PackContents> packs)
+    {
+        var contents = packs.ToList();
+        foreach (var pack in contents) Index.Add(pack);
+        if (contents.Count > 0)
+            _segments.TryAdd(SegmentKey(contents[0].Pack.Session.ToString("x16", System.Globalization.CultureInfo.InvariantCulture), segment), true);
+    }
+
+    internal async Task<IndexSegment> ReadSegmentAsync(string key, CancellationToken cancellationToken)
+    {
+        var plain = await ReadSealedAsync(key, ObjectKind.Index, EnvelopeType.IndexSegment, IndexSegment.MaxPlainLength, cancellationToken);
+        return IndexSegment.Decode(plain, key);
+    }
+
+    internal void Learn(PackContents pack)
+    {
+        foreach (var session in pack.Chunks.Select(c => c.Session).DistinctBy(s => Convert.ToHexString(s.Salt.Span))) Keyring.Add(session);
+        Index.Add(pack);
+    }
+
+    /// <summary>One small object: header and one envelope, compressed when that helps.</summary>
+    internal byte[] SealObject(EnvelopeCipher cipher, ObjectKind kind, EnvelopeType type, ReadOnlySpan<byte> plain)
+    {
+        byte[]? packed = null;
+        if (ZstdCodec.IsAvailable)
+        {
+            using var codec = new ZstdCodec();
+            var buffer = new byte[ZstdCodec.CompressBound(plain.Length)];
+            var length = codec.Compress(plain, buffer, 3);
+            if (length > 0) packed = buffer[..length];
+        }
+
+        var payload = packed ?? plain;
+        var content = new byte[ObjectHeader.Length + payload.Length + EnvelopeCipher.Overhead];
+        new ObjectHeader(kind, cipher.Identity, (uint)(payload.Length + EnvelopeCipher.Overhead)).Write(RepositoryId, content);
+        cipher.Seal(type, packed is not null, (uint)plain.Length, payload, content.AsSpan(0, ObjectHeader.Length), content.AsSpan(ObjectHeader.Length));
+        return content;
+    }
+
+    internal async Task PutSealedAsync(EnvelopeCipher cipher, ObjectKind kind, EnvelopeType type, byte[] plain, string key, CancellationToken cancellationToken) =>
+        await Store.PutAsync(key, SealObject(cipher, kind, type, plain), cancellationToken);
+
+    /// <summary>Reads and opens one small object.</summary>
+    internal async Task<byte[]> ReadSealedAsync(string key, ObjectKind kind, EnvelopeType type, int maxPlainLength, CancellationToken cancellationToken)
+    {
+        var content = await Store.ReadAllAsync(key, (long)maxPlainLength + MaxSmallObjectLength, cancellationToken);
+        return OpenObject(content, key, kind, type, maxPlainLength);
+    }
+
+    internal byte[] OpenObject(byte[] content, string key, ObjectKind kind, EnvelopeType type, int maxPlainLength)
+    {
+        var header = ObjectHeader.Read(content, kind, RepositoryId, content.Length, key);
+        if (!Keyring.Add(header.Session))
+            throw new RepositoryFormatException(key, 24, $"the object was sealed under key generation {header.Session.Generation}, which this key object does not hold");
+        var opened = new byte[content.Length];
+        OpenedEnvelope result;
+        try
+        {
+            result = Keyring.Open(content.AsSpan(ObjectHeader.Length), content.AsSpan(0, ObjectHeader.Length), opened);
+        }
+        catch (EnvelopeException exception)
+        {
+            throw new RepositoryFormatException(key, ObjectHeader.Length, exception.Message);
+        }
+
+        if (result.Type != type || result.PlainLength > maxPlainLength)
+            throw new RepositoryFormatException(key, ObjectHeader.Length, $"the object holds {result.Type} of {result.PlainLength} bytes, not {type} of at most {maxPlainLength}");
+        if (!result.Compressed) return result.Payload(opened).ToArray();
+        var plain = new byte[result.PlainLength];
+        using var codec = new ZstdCodec();
+        return codec.TryDecompress(result.Payload(opened), plain)
+            ? plain
+            : throw new RepositoryFormatException(key, ObjectHeader.Length, $"the content does not decompress to {plain.Length} bytes");
+    }
+
+    private static async Task<RootKeys> UnlockAsync(IObjectStore store, RepositoryConfig config, RepositorySecret secret, CancellationToken cancellationToken)
+    {
+        var refused = new List<string>();
+        await foreach (var entry in store.ListAsync(KeyObject.Prefix, cancellationToken))
+        {
+            var content = await store.ReadAllAsync(entry.Key, KeyObject.MaxLength, cancellationToken);
+            try
+            {
+                return KeyObject.Open(entry.Key, content, config.RepositoryId, secret);
+            }
+            catch (KeyUnwrapException exception)
+            {
+                refused.Add($"{entry.Key}: {exception.Message}");
+            }
+            catch (RepositoryFormatException exception)
+            {
+                refused.Add(exception.Message);
+            }
+        }
+
+        throw new WrongKeyException(refused.Count == 0
+            ? $"the repository at {store.Location} has no key objects: restore keys/ from a copy"
+            : $"the key does not open the repository at {store.Location}: {string.Join("; ", refused)}");
+    }
+}

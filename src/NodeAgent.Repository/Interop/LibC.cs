@@ -1,0 +1,27 @@
+using System.Runtime.InteropServices;
+
+namespace NodeAgent.Repository.Interop;
+
+/// <summary>The calls of libc that the directory store needs beyond what the framework offers.</summary>
+internal static partial class LibC
+{
+    public const int AtFdCwd = -100;
+
+    /// <summary>O_RDONLY | O_CLOEXEC; the value is the same on x64 and arm64. O_DIRECTORY is not, and is not needed.</summary>
+    public const int OpenReadOnly = 0x80000;
+
+    /// <summary>ENOENT and the like, as the kernel numbers them on every architecture that .NET runs on.</summary>
+    public const int NotFound = 2, AccessDenied = 13, Exists = 17, IsDirectory = 21, NoSpace = 28, ReadOnlyFileSystem = 30, NotPermitted = 1, QuotaExceeded = 122;
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    public static partial int Synchronize(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    public static partial int Close(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Link(string existing, string added);
+}

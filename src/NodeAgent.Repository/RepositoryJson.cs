@@ -1,0 +1,10 @@
+using System.Text.Json.Serialization;
+using NodeAgent.Repository.Sessions;
+
+namespace NodeAgent.Repository;
+
+/// <summary>The JSON of the repository's small objects.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(ConfigJson))]
+[JsonSerializable(typeof(SessionRecord))]
+internal sealed partial class RepositoryJson : JsonSerializerContext;

@@ -1,0 +1,326 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Threading.Channels;
+using NodeAgent.Repository.Crypto;
+using NodeAgent.Repository.Hashing;
+using NodeAgent.Repository.Index;
+using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Packs;
+
+namespace NodeAgent.Repository.Sessions;
+
+/// <summary>
+/// One writer. Chunks go in from any number of threads, packs go out in the background, a snapshot ends it.
+/// </summary>
+/// <remarks>
+/// The order of writes is what makes a crash harmless: a pack is durable before an index segment names it, and every
+/// segment is durable before a snapshot refers to its chunks. So every prefix of a session's writes is a valid repository:
+/// packs without an index entry are only unused space, and chunks that are indexed are reused by the next run.
+/// The first failure of a put fails every later call with the same exception.
+/// </remarks>
+public sealed class WriteSession : IAsyncDisposable
+{
+    /// <summary>Packs after which an index segment is written.</summary>
+    private const int PacksPerSegment = 64;
+
+    /// <summary>Chunks after which an index segment is written: 2 MiB of segment.</summary>
+    private const int ChunksPerSegment = 64 << 10;
+
+    /// <summary>Tree pages and lists are small and few: their packs are complete at a quarter of a data pack.</summary>
+    private const int MetadataShare = 4;
+
+    private readonly ChunkRepository _repository;
+    private readonly EnvelopeCipher _cipher;
+    private readonly int _level;
+    private readonly ulong _name;
+    private readonly Lock _gate = new();
+    private readonly HashSet<ChunkId> _pending = [];
+    private readonly ConcurrentBag<ChunkSealer> _sealers = [];
+    private readonly ConcurrentBag<byte[]> _buffers = [];
+    private readonly PackBuilder?[] _data = new PackBuilder?[2];
+    private readonly Channel<SealedPack> _sealed;
+    private readonly Task[] _uploads;
+    private readonly List<PackContents> _unindexed = [];
+    private readonly Func<ChunkKind, ReadOnlySpan<byte>, ChunkId> _computeId;
+    private PackBuilder? _metadata;
+    private int _outstanding;
+    private TaskCompletionSource? _drained;
+    private Exception? _failure;
+    private SessionStatistics _statistics;
+    private bool _disposed;
+
+    private WriteSession(ChunkRepository repository, WriteSessionOptions options)
+    {
+        _repository = repository;
+        _level = options.CompressionLevel;
+        _cipher = repository.CreateCipher(options.Suite ?? CipherSuiteSelection.Preferred, options.Salt);
+        _name = System.Buffers.Binary.BinaryPrimitives.ReadUInt64BigEndian(_cipher.Salt);
+        _computeId = repository.ComputeId;
+        // One pack waits while the others are sent: 16 MiB each.
+        _sealed = Channel.CreateBounded<SealedPack>(1);
+        _uploads = [.. Enumerable.Range(0, Math.Max(1, options.Uploads)).Select(_ => Task.Run(UploadAsync))];
+    }
+
+    /// <summary>The session's name in the store.</summary>
+    public string Name => _name.ToString("x16", System.Globalization.CultureInfo.InvariantCulture);
+
+    /// <summary>What has been stored so far.</summary>
+    public SessionStatistics Statistics
+    {
+        get
+        {
+            lock (_gate) return _statistics;
+        }
+    }
+
+    internal static async Task<WriteSession> BeginAsync(ChunkRepository repository, WriteSessionOptions options, CancellationToken cancellationToken)
+    {
+        var session = new WriteSession(repository, options);
+        try
+        {
+            var record = JsonSerializer.SerializeToUtf8Bytes(new SessionRecord(repository.Time.GetUtcNow(), options.Program, options.Hostname), RepositoryJson.Default.SessionRecord);
+            await repository.PutSealedAsync(session._cipher, ObjectKind.Session, EnvelopeType.SessionRecord, record, $"sess/{session.Name}/0", cancellationToken);
+            return session;
+        }
+        catch
+        {
+            await session.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>The id that a chunk has or would have.</summary>
+    public ChunkId ComputeId(ChunkKind kind, ReadOnlySpan<byte> plaintext) => _repository.ComputeId(kind, plaintext);
+
+    /// <summary>Whether the chunk is in the index or was stored by this session: an exact answer, never a guess.</summary>
+    public bool Contains(ChunkId id)
+    {
+        if (_repository.Index.Contains(id)) return true;
+        lock (_gate) return _pending.Contains(id);
+    }
+
+    /// <summary>
+    /// Stores a chunk unless it is there. Hashing, compression and encryption run on the caller's thread; it waits only
+    /// when packs are complete faster than they can be sent. Does not keep <paramref name="plaintext"/>.
+    /// </summary>
+    /// <exception cref="RepositoryException">An earlier put failed, or the chunk did not survive its check.</exception>
+    public async ValueTask<StoredChunk> StoreAsync(ChunkKind kind, ReadOnlyMemory<byte> plaintext, CancellationToken cancellationToken)
+    {
+        if (plaintext.Length is 0 or > ChunkRepository.MaxChunkLength)
+            throw new ArgumentException($"a chunk has 1 to {ChunkRepository.MaxChunkLength} bytes, not {plaintext.Length}", nameof(plaintext));
+        cancellationToken.ThrowIfCancellationRequested();
+        ThrowIfFailed();
+        var id = _repository.ComputeId(kind, plaintext.Span);
+        if (!TryClaim(id, plaintext.Length)) return new StoredChunk(id, false, 0);
+        SealedPack? complete;
+        int stored;
+        try
+        {
+            (stored, complete) = SealInto(kind, id, plaintext.Span);
+        }
+        catch (Exception exception)
+        {
+            // The id is claimed: another caller may rely on it, so the session cannot go on without it.
+            Fail(exception);
+            throw;
+        }
+
+        if (complete is not null) await SendAsync(complete, cancellationToken);
+        return new StoredChunk(id, true, stored);
+    }
+
+    /// <summary>Sends all packs and the index segment that names them. Not to be called while chunks are being stored.</summary>
+    public async Task FlushAsync(CancellationToken cancellationToken)
+    {
+        List<SealedPack> open;
+        lock (_gate)
+        {
+            open = [.. new[] { _data[0], _data[1], _metadata }.Where(b => b is { IsEmpty: false }).Select(b => b!.Complete(_cipher, _repository.RepositoryId, _name))];
+            _data[0] = _data[1] = _metadata = null;
+        }
+
+        foreach (var pack in open) await SendAsync(pack, cancellationToken);
+        await DrainAsync(cancellationToken);
+        await WriteSegmentAsync(everything: true, cancellationToken);
+        ThrowIfFailed();
+    }
+
+    /// <summary>Flushes, then writes the snapshot object: the commit point. What the manifest refers to must be stored.</summary>
+    public async Task<SnapshotId> PublishAsync(ReadOnlyMemory<byte> manifestJson, CancellationToken cancellationToken)
+    {
+        await FlushAsync(cancellationToken);
+        var content = _repository.SealObject(_cipher, ObjectKind.Snapshot, EnvelopeType.Snapshot, manifestJson.Span);
+        Span<byte> hash = stackalloc byte[Blake3.HashLength];
+        Blake3.Hash(content, hash);
+        var id = new SnapshotId(new ChunkId(hash));
+        var time = _repository.Time.GetUtcNow().ToString("yyyyMMdd'T'HHmmss'Z'", System.Globalization.CultureInfo.InvariantCulture);
+        await _repository.Store.PutAsync($"snap/{time}-{id}", content, cancellationToken);
+        return id;
+    }
+
+    /// <summary>Stops the session. What was not flushed is lost, and nothing refers to it.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_disposed) return;
+        _disposed = true;
+        _sealed.Writer.TryComplete();
+        await Task.WhenAll(_uploads);
+        while (_sealers.TryTake(out var sealer)) sealer.Dispose();
+        _cipher.Dispose();
+    }
+
+    private bool TryClaim(ChunkId id, int length)
+    {
+        var known = _repository.Index.Contains(id);
+        lock (_gate)
+        {
+            if (known || !_pending.Add(id))
+            {
+                _statistics = _statistics with { ReusedChunks = _statistics.ReusedChunks + 1, ReusedBytes = _statistics.ReusedBytes + length };
+                return false;
+            }
+
+            return true;
+        }
+    }
+
+    private (int Stored, SealedPack? Complete) SealInto(ChunkKind kind, ChunkId id, ReadOnlySpan<byte> plaintext)
+    {
+        if (!_sealers.TryTake(out var sealer)) sealer = new ChunkSealer(_cipher, _level);
+        try
+        {
+            var envelope = sealer.Seal(kind, id, plaintext, _computeId);
+            var chunk = new PackedChunk(id, kind, _cipher.Identity, envelope.Length, plaintext.Length);
+            PackBuilder? full = null;
+            lock (_gate)
+            {
+                // Data chunks go to either of two packs at random, so that a pack's size is no sum of consecutive chunks.
+                ref var place = ref kind == ChunkKind.Data ? ref _data[RandomNumberGenerator.GetInt32(2)] : ref _metadata;
+                if (place is not null && !place.Takes(envelope.Length))
+                {
+                    full = place;
+                    place = null;
+                }
+
+                place ??= NewBuilder(kind, envelope.Length);
+                place.Add(envelope, chunk);
+                _statistics = _statistics with
+                {
+                    NewChunks = _statistics.NewChunks + 1,
+                    NewBytes = _statistics.NewBytes + plaintext.Length,
+                    NewDataBytes = _statistics.NewDataBytes + (kind == ChunkKind.Data ? plaintext.Length : 0),
+                    StoredBytes = _statistics.StoredBytes + envelope.Length,
+                };
+            }
+
+            return (envelope.Length, full?.Complete(_cipher, _repository.RepositoryId, _name));
+        }
+        finally
+        {
+            _sealers.Add(sealer);
+        }
+    }
+
+    private PackBuilder NewBuilder(ChunkKind kind, int firstEnvelope)
+    {
+        var target = _repository.Config.Parameters.PackTarget / (kind == ChunkKind.Data ? 1 : MetadataShare);
+        // Room for padding (12 % of a pack of few chunks) and for a first chunk that is larger than the target.
+        var size = Math.Max(target, firstEnvelope + (4 << 10)) / 8 * 9;
+        byte[]? buffer = null;
+        if (kind == ChunkKind.Data) _buffers.TryTake(out buffer);
+        return new PackBuilder(buffer?.Length >= size ? buffer : GC.AllocateUninitializedArray<byte>(size), target);
+    }
+
+    private async Task SendAsync(SealedPack pack, CancellationToken cancellationToken)
+    {
+        Interlocked.Increment(ref _outstanding);
+        try
+        {
+            await _sealed.Writer.WriteAsync(pack, cancellationToken);
+        }
+        catch (Exception exception)
+        {
+            Complete();
+            // Its chunks are claimed and will never be stored.
+            Fail(exception);
+            throw;
+        }
+    }
+
+    private async Task UploadAsync()
+    {
+        await foreach (var pack in _sealed.Reader.ReadAllAsync())
+        {
+            try
+            {
+                if (_failure is null)
+                {
+                    await _repository.Store.PutAsync(pack.Contents.Pack.Key, pack.Buffer.AsMemory(0, pack.Length), CancellationToken.None);
+                    _buffers.Add(pack.Buffer);
+                    lock (_gate) _unindexed.Add(pack.Contents);
+                    await WriteSegmentAsync(everything: false, CancellationToken.None);
+                }
+            }
+            catch (Exception exception)
+            {
+                Fail(exception);
+            }
+            finally
+            {
+                Complete();
+            }
+        }
+    }
+
+    private async Task WriteSegmentAsync(bool everything, CancellationToken cancellationToken)
+    {
+        List<PackContents> packs;
+        lock (_gate)
+        {
+            var due = _unindexed.Count >= PacksPerSegment || _unindexed.Sum(p => p.Chunks.Count) >= ChunksPerSegment;
+            if (_unindexed.Count == 0 || !(due || everything)) return;
+            packs = [.. _unindexed];
+            _unindexed.Clear();
+        }
+
+        var plain = new IndexSegment(packs, []).Encode();
+        var content = _repository.SealObject(_cipher, ObjectKind.Index, EnvelopeType.IndexSegment, plain);
+        await _repository.Store.PutAsync(ChunkRepository.SegmentKey(Name, content), content, cancellationToken);
+        _repository.AddToIndex(content, packs);
+        lock (_gate)
+        {
+            foreach (var chunk in packs.SelectMany(p => p.Chunks)) _pending.Remove(chunk.Id);
+        }
+    }
+
+    private async Task DrainAsync(CancellationToken cancellationToken)
+    {
+        Task wait;
+        lock (_gate)
+        {
+            if (_outstanding == 0) return;
+            _drained ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            wait = _drained.Task;
+        }
+
+        await wait.WaitAsync(cancellationToken);
+    }
+
+    private void Complete()
+    {
+        lock (_gate)
+        {
+            if (Interlocked.Decrement(ref _outstanding) != 0) return;
+            _drained?.TrySetResult();
+            _drained = null;
+        }
+    }
+
+    private void Fail(Exception exception) => Interlocked.CompareExchange(ref _failure, exception, null);
+
+    private void ThrowIfFailed()
+    {
+        if (_failure is { } failure) throw failure is RepositoryException ? failure : new RepositoryException($"the session cannot go on: {failure.Message}", failure);
+    }
+}

@@ -1,0 +1,112 @@
+using System.Text.Json;
+using NodeAgent.Repository.Crypto;
+using NodeAgent.Repository.Hashing;
+using NodeAgent.Repository.Objects;
+
+namespace NodeAgent.Repository.Snapshots;
+
+/// <summary>The snapshots of a repository: found, read, hidden.</summary>
+public sealed class SnapshotCatalog(ChunkRepository repository)
+{
+    internal const string Prefix = "snap/";
+    private const string ForgetPrefix = "forget/";
+
+    /// <summary>Every snapshot that is not forgotten, oldest first.</summary>
+    /// <param name="damaged">Called for a snapshot object that cannot be read; null lets the exception through.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public async Task<List<Snapshot>> ListAsync(Action<RepositoryException>? damaged, CancellationToken cancellationToken)
+    {
+        var forgotten = await ForgottenAsync(cancellationToken);
+        var found = new List<Snapshot>();
+        await foreach (var (id, key) in KeysAsync(cancellationToken))
+        {
+            if (forgotten.Contains(id)) continue;
+            try
+            {
+                found.Add(await ReadAsync(id, key, cancellationToken));
+            }
+            catch (RepositoryException exception) when (damaged is not null)
+            {
+                damaged(exception);
+            }
+        }
+
+        found.Sort((a, b) => a.Manifest.Time != b.Manifest.Time ? a.Manifest.Time.CompareTo(b.Manifest.Time) : a.Id.Hash.CompareTo(b.Id.Hash));
+        return found;
+    }
+
+    /// <summary>One snapshot by its full id, forgotten or not.</summary>
+    /// <exception cref="SnapshotNotFoundException">There is none.</exception>
+    public async Task<Snapshot> GetAsync(SnapshotId id, CancellationToken cancellationToken)
+    {
+        var count = 0;
+        await foreach (var (other, key) in KeysAsync(cancellationToken))
+        {
+            if (other == id) return await ReadAsync(id, key, cancellationToken);
+            count++;
+        }
+
+        throw new SnapshotNotFoundException($"snapshot {id} is not found: the repository has {count} snapshots", []);
+    }
+
+    /// <summary>"latest", or a unique prefix of an id, among those that match a filter.</summary>
+    /// <exception cref="SnapshotNotFoundException">None or several fit.</exception>
+    public async Task<Snapshot> ResolveAsync(string reference, SnapshotFilter? filter, CancellationToken cancellationToken)
+    {
+        if (SnapshotId.TryParse(reference, out var id) && filter is null) return await GetAsync(id, cancellationToken);
+        return SnapshotSelection.Resolve(await ListAsync(_ => { }, cancellationToken), reference, filter);
+    }
+
+    /// <summary>The snapshot that a backup of a source continues; null for none.</summary>
+    public async Task<Snapshot?> LatestForAsync(SnapshotSource source, string? hostname, CancellationToken cancellationToken) =>
+        // A damaged snapshot cannot be a parent; the backup is then a full one, and a check names the damage.
+        SnapshotSelection.LatestFor(await ListAsync(_ => { }, cancellationToken), source, hostname);
+
+    /// <summary>Hides a snapshot. Its data stays until maintenance removes what nothing refers to.</summary>
+    public async Task ForgetAsync(SnapshotId id, string? reason, CancellationToken cancellationToken)
+    {
+        using var cipher = repository.CreateCipher(CipherSuiteSelection.Preferred, null);
+        var json = JsonSerializer.SerializeToUtf8Bytes(new ForgetRecord(repository.Time.GetUtcNow(), reason), SnapshotJson.Default.ForgetRecord);
+        var session = Convert.ToHexStringLower(cipher.Salt[..8]);
+        await repository.PutSealedAsync(cipher, ObjectKind.Forget, EnvelopeType.Forget, json, $"{ForgetPrefix}{id}/{session}", cancellationToken);
+    }
+
+    internal async IAsyncEnumerable<(SnapshotId Id, string Key)> KeysAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var entry in repository.Store.ListAsync(Prefix, cancellationToken))
+        {
+            var dash = entry.Key.LastIndexOf('-');
+            if (dash > 0 && SnapshotId.TryParse(entry.Key[(dash + 1)..], out var id)) yield return (id, entry.Key);
+        }
+    }
+
+    internal async Task<Snapshot> ReadAsync(SnapshotId id, string key, CancellationToken cancellationToken)
+    {
+        var content = await repository.Store.ReadAllAsync(key, SnapshotManifest.MaxLength + (1 << 20), cancellationToken);
+        if (HashOf(content) != id.Hash)
+            throw new RepositoryFormatException(key, 0, "the object's content is not what its name says: it is damaged; restore the object from a copy");
+        var json = repository.OpenObject(content, key, ObjectKind.Snapshot, EnvelopeType.Snapshot, SnapshotManifest.MaxLength);
+        return new Snapshot(id, SnapshotManifest.Parse(json, key));
+    }
+
+    private static ChunkId HashOf(ReadOnlySpan<byte> content)
+    {
+        Span<byte> hash = stackalloc byte[Blake3.HashLength];
+        Blake3.Hash(content, hash);
+        return new ChunkId(hash);
+    }
+
+    private async Task<HashSet<SnapshotId>> ForgottenAsync(CancellationToken cancellationToken)
+    {
+        var forgotten = new HashSet<SnapshotId>();
+        await foreach (var entry in repository.Store.ListAsync(ForgetPrefix, cancellationToken))
+        {
+            if (entry.Key.Split('/') is not [_, var name, _] || !SnapshotId.TryParse(name, out var id)) continue;
+            // A mark counts only when the store could not have made it up.
+            await repository.ReadSealedAsync(entry.Key, ObjectKind.Forget, EnvelopeType.Forget, 64 << 10, cancellationToken);
+            forgotten.Add(id);
+        }
+
+        return forgotten;
+    }
+}

@@ -1,0 +1,112 @@
+using System.Text;
+using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Sessions;
+using NodeAgent.Repository.Tests.Support;
+
+namespace NodeAgent.Repository.Tests.Sessions;
+
+public sealed class WriteSessionTests : IDisposable
+{
+    private readonly TestRepository _test = new();
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task What_is_stored_is_read_back_by_another_process()
+    {
+        var random = SeededRandom.Create();
+        var chunks = Enumerable.Range(0, 40).Select(_ => Bytes(random, random.Next(1, 30_000))).ToList();
+        var ids = new List<ChunkId>();
+        await using (var repository = await _test.InitializeAsync())
+        {
+            await using var session = await repository.BeginSessionAsync(new WriteSessionOptions(), Cancellation);
+            foreach (var chunk in chunks) ids.Add((await session.StoreAsync(ChunkKind.Data, chunk, Cancellation)).Id);
+            await session.PublishAsync(Encoding.UTF8.GetBytes("{}"), Cancellation);
+            Assert.Equal(chunks.Count, session.Statistics.NewChunks);
+            Assert.Equal(chunks.Sum(c => (long)c.Length), session.Statistics.NewDataBytes);
+        }
+
+        await using var opened = await _test.OpenAsync();
+        using var reader = opened.CreateReader();
+        for (var i = 0; i < chunks.Count; i++)
+        {
+            var read = await reader.ReadSharedAsync(ChunkKind.Data, ids[i], 1 << 20, Cancellation);
+            Assert.True(read.Span.SequenceEqual(chunks[i]));
+        }
+    }
+
+    [Fact]
+    public async Task A_chunk_is_stored_once_whoever_stores_it_again()
+    {
+        var content = Encoding.UTF8.GetBytes("the same content");
+        await using (var repository = await _test.InitializeAsync())
+        {
+            await using var session = await repository.BeginSessionAsync(new WriteSessionOptions(), Cancellation);
+            Assert.True((await session.StoreAsync(ChunkKind.Data, content, Cancellation)).IsNew);
+            Assert.False((await session.StoreAsync(ChunkKind.Data, content, Cancellation)).IsNew);
+            Assert.True((await session.StoreAsync(ChunkKind.Tree, content, Cancellation)).IsNew);
+            await session.FlushAsync(Cancellation);
+            Assert.False((await session.StoreAsync(ChunkKind.Data, content, Cancellation)).IsNew);
+        }
+
+        await using var opened = await _test.OpenAsync();
+        await using var second = await opened.BeginSessionAsync(new WriteSessionOptions(), Cancellation);
+        Assert.True(second.Contains(second.ComputeId(ChunkKind.Data, content)));
+        Assert.False((await second.StoreAsync(ChunkKind.Data, content, Cancellation)).IsNew);
+        Assert.False(second.Contains(second.ComputeId(ChunkKind.List, content)));
+    }
+
+    [Fact]
+    public async Task Many_threads_store_the_same_chunks_and_each_is_stored_once()
+    {
+        var random = SeededRandom.Create();
+        var chunks = Enumerable.Range(0, 200).Select(_ => Bytes(random, random.Next(1, 5_000))).ToList();
+        await using var repository = await _test.InitializeAsync();
+        await using var session = await repository.BeginSessionAsync(new WriteSessionOptions(), Cancellation);
+        var news = 0;
+        await Parallel.ForEachAsync(Enumerable.Range(0, 800), Cancellation, async (i, token) =>
+        {
+            if ((await session.StoreAsync(ChunkKind.Data, chunks[i % chunks.Count], token)).IsNew) Interlocked.Increment(ref news);
+        });
+        await session.FlushAsync(Cancellation);
+        Assert.Equal(chunks.Count, news);
+        using var reader = repository.CreateReader();
+        foreach (var chunk in chunks)
+        {
+            var read = await reader.ReadSharedAsync(ChunkKind.Data, session.ComputeId(ChunkKind.Data, chunk), 1 << 20, Cancellation);
+            Assert.True(read.Span.SequenceEqual(chunk));
+        }
+    }
+
+    [Fact]
+    public async Task Sessions_that_write_at_once_do_not_disturb_each_other()
+    {
+        await (await _test.InitializeAsync()).DisposeAsync();
+        var writers = Enumerable.Range(0, 4).Select(async w =>
+        {
+            await using var repository = await _test.OpenAsync();
+            await using var session = await repository.BeginSessionAsync(new WriteSessionOptions(), Cancellation);
+            var ids = new List<ChunkId>();
+            for (var i = 0; i < 50; i++) ids.Add((await session.StoreAsync(ChunkKind.Data, Encoding.UTF8.GetBytes($"content {w % 2} {i}"), Cancellation)).Id);
+            await session.PublishAsync(Encoding.UTF8.GetBytes($$"""{"writer":{{w}}}"""), Cancellation);
+            return ids;
+        });
+        var all = await Task.WhenAll(writers);
+        await using var opened = await _test.OpenAsync();
+        using var reader = opened.CreateReader();
+        foreach (var (ids, w) in all.Select((ids, w) => (ids, w)))
+        {
+            for (var i = 0; i < ids.Count; i++)
+                Assert.Equal($"content {w % 2} {i}", Encoding.UTF8.GetString((await reader.ReadSharedAsync(ChunkKind.Data, ids[i], 1000, Cancellation)).Span));
+        }
+    }
+
+    public void Dispose() => _test.Dispose();
+
+    private static byte[] Bytes(Random random, int length)
+    {
+        var bytes = new byte[length];
+        random.NextBytes(bytes);
+        return bytes;
+    }
+}
