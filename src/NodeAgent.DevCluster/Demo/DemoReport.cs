@@ -19,14 +19,16 @@ internal sealed class DemoReport
             table.AddColumn(new TableColumn(column).RightAligned());
         foreach (var row in _rows)
         {
-            table.AddRow(row.What, Text($"{row.Files:N0}"), Text($"{row.Bytes:N0}"), Text(row.NewBytes is { } n ? $"{n:N0}" : "-"),
-                Text(row.StoredBytes is { } s ? $"{s:N0}" : "-"), Text($"{row.Seconds:F1}"), Text($"{row.Bytes / 1e6 / row.Seconds:F0}"));
+            table.AddRow(row.What, Text($"{row.Files:N0}"), Text($"{row.Bytes:N0}"), OrDash(row.NewBytes),
+                OrDash(row.StoredBytes), Text($"{row.Seconds:F1}"), Text($"{row.Bytes / 1e6 / row.Seconds:F0}"));
         }
 
         // Fixed width off a terminal: a log must not wrap the table at 80 columns.
         if (Console.IsOutputRedirected) AnsiConsole.Profile.Width = 120;
         AnsiConsole.Write(table);
     }
+
+    private static string OrDash(long? value) => value is { } number ? Text($"{number:N0}") : "-";
 
     private static string Text(FormattableString value) => FormattableString.Invariant(value);
 }

@@ -59,7 +59,7 @@ internal sealed class TreeFingerprint
         // A hard-link group is named by its first path in byte order, so that it means the same in both trees.
         var groups = found.Where(f => f.Stat.Links > 1 && (f.Stat.Mode & TypeMask) != Directory)
             .GroupBy(f => (f.Stat.DevMajor, f.Stat.DevMinor, f.Stat.Inode))
-            .ToDictionary(g => g.Key, g => g.Min(f => f.Path, StringComparer.Ordinal)!);
+            .ToDictionary(g => g.Key, g => g.Select(f => f.Path).Min(StringComparer.Ordinal)!);
         var lines = new string[found.Count];
         Parallel.For(0, found.Count, i => lines[i] = Describe(found[i].Name, found[i].Stat, groups));
         var entries = new Dictionary<string, string>(found.Count);

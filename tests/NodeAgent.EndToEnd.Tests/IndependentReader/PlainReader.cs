@@ -54,7 +54,7 @@ internal sealed class PlainReader
     }
 
     /// <summary>The snapshot's root entry: the source directory itself, with an empty name.</summary>
-    public PlainEntry Root(JsonNode manifest) =>
+    public static PlainEntry Root(JsonNode manifest) =>
         PlainEntry.ReadList(Convert.FromBase64String((string)manifest["root"]!), 1, PlainEntry.Zero, out _).Single();
 
     /// <summary>The entries of a directory, in name order.</summary>
@@ -231,23 +231,22 @@ internal sealed class PlainReader
         return inner[1] == 1 ? PlainZstd.Decompress(inner[8..], length) : inner[8..];
     }
 
-    /// <summary>A key object for a raw key: after the header 16 bytes of KDF parameters, creation time, label, nonce, sealed root keys.</summary>
+    /// <summary>After the header: creation time, label, then the wrap: version, kind, costs, salt, nonce, sealed root keys.</summary>
     private void TryUnwrap(byte[] content, byte[] rawKey)
     {
         var cursor = new ByteCursor(content, HeaderLength);
-        if (cursor.U8() != 1) return; // not a raw key's object
-        _ = cursor.Take(15 + 8);
+        _ = cursor.U64();
         _ = cursor.Take(cursor.U16());
-        var length = cursor.U16();
-        var associated = content[..cursor.Position];
-        var nonce = cursor.Take(12);
-        var sealedKeys = cursor.Take(length);
-        var kek = PlainBlake3.Derive(Contexts + "raw key wrap", [.. rawKey, .. content[32..64]]);
-        var plain = new byte[length - 16];
+        var start = content[..cursor.Position];
+        var wrap = content[cursor.Position..];
+        const int raw = 1;
+        if (wrap[0] != 1 || wrap[1] != raw) return; // another kind of recipient
+        var kek = PlainBlake3.Derive(Contexts + "raw key wrap", [.. rawKey, .. wrap[16..48]]);
+        var plain = new byte[wrap.Length - 60 - 16];
         using var gcm = new AesGcm(kek, 16);
         try
         {
-            gcm.Decrypt(nonce, sealedKeys.AsSpan(0, plain.Length), sealedKeys.AsSpan(plain.Length), plain, associated);
+            gcm.Decrypt(wrap.AsSpan(48, 12), wrap.AsSpan(60, plain.Length), wrap.AsSpan(60 + plain.Length), plain, [.. wrap[..48], .. start]);
         }
         catch (AuthenticationTagMismatchException)
         {
