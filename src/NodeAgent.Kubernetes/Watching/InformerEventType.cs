@@ -1,0 +1,8 @@
+namespace NodeAgent.Kubernetes.Watching;
+
+public enum InformerEventType
+{
+    Added,
+    Modified,
+    Deleted,
+}
