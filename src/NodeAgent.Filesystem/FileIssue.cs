@@ -1,7 +1,11 @@
 namespace NodeAgent.Filesystem;
 
-/// <summary>Something about one file that did not work; the run went on.</summary>
-/// <param name="Path">The path below the source or target.</param>
-/// <param name="Operation">What was tried.</param>
-/// <param name="Error">Why it failed.</param>
-public sealed record FileIssue(FileName Path, string Operation, string Error);
+/// <summary>Something that went wrong with one file.</summary>
+/// <param name="Path">Relative to the source or target, as bytes.</param>
+/// <param name="Operation">What was being done.</param>
+/// <param name="Reason">Why it failed.</param>
+public sealed record FileIssue(byte[] Path, string Operation, string Reason)
+{
+    /// <summary>One line for people.</summary>
+    public override string ToString() => $"{FileName.ToText(Path)}: {Operation}: {Reason}";
+}

@@ -1,12 +1,11 @@
 namespace NodeAgent.Filesystem;
 
-/// <summary>How far a run is.</summary>
-/// <param name="FilesDone">Entries done.</param>
-/// <param name="FilesTotal">Entries known so far.</param>
-/// <param name="BytesDone">Bytes of content done.</param>
-/// <param name="BytesTotal">Bytes of content known so far.</param>
-/// <param name="TotalIsFinal">Whether the totals grow no more.</param>
-/// <param name="NewBytes">Bytes that were new to the repository.</param>
-/// <param name="CurrentPath">The file at hand, printable.</param>
-public sealed record RunProgress(
-    long FilesDone, long FilesTotal, long BytesDone, long BytesTotal, bool TotalIsFinal, long NewBytes, string? CurrentPath);
+/// <summary>How far a backup or a restore is.</summary>
+/// <param name="FilesDone">Files finished.</param>
+/// <param name="FilesTotal">Files known so far.</param>
+/// <param name="BytesDone">Bytes finished.</param>
+/// <param name="BytesTotal">Bytes known so far.</param>
+/// <param name="TotalIsFinal">Whether the totals will not grow any more.</param>
+/// <param name="NewBytes">Bytes that the repository did not have.</param>
+/// <param name="CurrentPath">What is being worked on, as printable text.</param>
+public readonly record struct RunProgress(long FilesDone, long FilesTotal, long BytesDone, long BytesTotal, bool TotalIsFinal, long NewBytes, string? CurrentPath);

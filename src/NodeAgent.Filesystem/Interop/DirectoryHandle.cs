@@ -2,20 +2,13 @@ using Microsoft.Win32.SafeHandles;
 
 namespace NodeAgent.Filesystem.Interop;
 
-/// <summary>An open directory.</summary>
-internal sealed class DirectoryHandle : SafeHandleMinusOneIsInvalid
+/// <summary>An open descriptor of anything, mostly of a directory: what every other call is relative to.</summary>
+internal sealed class DirectoryHandle() : SafeHandleMinusOneIsInvalid(ownsHandle: true)
 {
-    public DirectoryHandle()
-        : base(ownsHandle: true)
-    {
-    }
+    public DirectoryHandle(int descriptor)
+        : this() => SetHandle(descriptor);
 
-    internal DirectoryHandle(nint descriptor)
-        : base(ownsHandle: true) => SetHandle(descriptor);
+    public int Descriptor => (int)handle;
 
-    /// <summary>The descriptor's number; valid while this is open.</summary>
-    internal int Descriptor => (int)handle;
-
-    /// <inheritdoc/>
-    protected override bool ReleaseHandle() => LibC.Close(handle) == 0;
+    protected override bool ReleaseHandle() => LibC.Close((int)handle) == 0;
 }

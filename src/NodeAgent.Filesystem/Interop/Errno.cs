@@ -2,30 +2,39 @@ using System.Runtime.InteropServices;
 
 namespace NodeAgent.Filesystem.Interop;
 
-/// <summary>Error numbers, equal on x64 and arm64, and their names.</summary>
+/// <summary>Error numbers of Linux, the same on every architecture that .NET runs on, and their names.</summary>
 internal static class Errno
 {
-    internal const int NotPermitted = 1;
-    internal const int NoEntry = 2;
-    internal const int NoDeviceOrAddress = 6;
-    internal const int Access = 13;
-    internal const int Exists = 17;
-    internal const int NotDirectory = 20;
-    internal const int Invalid = 22;
-    internal const int NotTerminal = 25;
-    internal const int Range = 34;
-    internal const int NotImplemented = 38;
-    internal const int Loop = 40;
-    internal const int NoData = 61;
-    internal const int NotSupported = 95;
+    public const int NotPermitted = 1, NoEntry = 2, NoDeviceOrAddress = 6, AccessDenied = 13, Exists = 17, CrossDevice = 18, NotDirectory = 20,
+        IsDirectory = 21, Invalid = 22, NotTty = 25, NoSpace = 28, ReadOnly = 30, Range = 34, NotImplemented = 38, TooManyLinks = 40, NoData = 61,
+        NotSupported = 95, QuotaExceeded = 122;
 
-    internal static string Name(int error) => error switch
+    /// <summary>For example "permission denied (EACCES)".</summary>
+    public static string Describe(int error)
     {
-        1 => "EPERM", 2 => "ENOENT", 5 => "EIO", 6 => "ENXIO", 13 => "EACCES", 16 => "EBUSY", 17 => "EEXIST", 18 => "EXDEV",
-        20 => "ENOTDIR", 21 => "EISDIR", 22 => "EINVAL", 24 => "EMFILE", 25 => "ENOTTY", 28 => "ENOSPC", 30 => "EROFS",
-        34 => "ERANGE", 36 => "ENAMETOOLONG", 38 => "ENOSYS", 39 => "ENOTEMPTY", 40 => "ELOOP", 61 => "ENODATA",
-        95 => "EOPNOTSUPP", 116 => "ESTALE", 122 => "EDQUOT", _ => $"errno {error}",
-    };
-
-    internal static string Describe(int error) => $"{Marshal.GetPInvokeErrorMessage(error)} ({Name(error)})";
+        var text = Marshal.GetPInvokeErrorMessage(error);
+        var name = error switch
+        {
+            NotPermitted => "EPERM",
+            NoEntry => "ENOENT",
+            5 => "EIO",
+            NoDeviceOrAddress => "ENXIO",
+            AccessDenied => "EACCES",
+            Exists => "EEXIST",
+            CrossDevice => "EXDEV",
+            NotDirectory => "ENOTDIR",
+            IsDirectory => "EISDIR",
+            Invalid => "EINVAL",
+            24 => "EMFILE",
+            NoSpace => "ENOSPC",
+            ReadOnly => "EROFS",
+            NotImplemented => "ENOSYS",
+            TooManyLinks => "ELOOP",
+            NotSupported => "EOPNOTSUPP",
+            116 => "ESTALE",
+            QuotaExceeded => "EDQUOT",
+            _ => $"errno {error}",
+        };
+        return $"{text.ToLowerInvariant()} ({name})";
+    }
 }

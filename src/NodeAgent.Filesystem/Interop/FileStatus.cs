@@ -1,36 +1,30 @@
-using System.Runtime.InteropServices;
+using NodeAgent.Repository.Trees;
 
 namespace NodeAgent.Filesystem.Interop;
 
-/// <summary>The kernel's struct statx, the same on every architecture.</summary>
-[StructLayout(LayoutKind.Explicit, Size = 256)]
-internal struct FileStatus
+/// <summary>What statx says of one file.</summary>
+internal readonly record struct FileStatus(
+    uint Mode, uint Links, uint UserId, uint GroupId, ulong Inode, ulong Device, ulong MountId, long Size, long Blocks,
+    FileTimestamp Modified, FileTimestamp Changed, FileTimestamp? Birth, uint RdevMajor, uint RdevMinor)
 {
-    internal const uint HasBirthTime = 0x800;
+    private const uint TypeMask = 0xf000;
 
-    [FieldOffset(0)] internal uint Mask;
-    [FieldOffset(16)] internal uint Links;
-    [FieldOffset(20)] internal uint UserId;
-    [FieldOffset(24)] internal uint GroupId;
-    [FieldOffset(28)] internal ushort Mode;
-    [FieldOffset(32)] internal ulong Inode;
-    [FieldOffset(40)] internal long Size;
-    [FieldOffset(80)] internal long BirthSeconds;
-    [FieldOffset(88)] internal uint BirthNanoseconds;
-    [FieldOffset(96)] internal long ChangedSeconds;
-    [FieldOffset(104)] internal uint ChangedNanoseconds;
-    [FieldOffset(112)] internal long ModifiedSeconds;
-    [FieldOffset(120)] internal uint ModifiedNanoseconds;
-    [FieldOffset(128)] internal uint SpecialMajor;
-    [FieldOffset(132)] internal uint SpecialMinor;
-    [FieldOffset(136)] internal uint DeviceMajor;
-    [FieldOffset(140)] internal uint DeviceMinor;
+    /// <summary>The type, or null for one that cannot be stored.</summary>
+    public TreeEntryType? Type => (Mode & TypeMask) switch
+    {
+        0x8000 => TreeEntryType.RegularFile,
+        0x4000 => TreeEntryType.Directory,
+        0xa000 => TreeEntryType.SymbolicLink,
+        0x2000 => TreeEntryType.CharacterDevice,
+        0x6000 => TreeEntryType.BlockDevice,
+        0x1000 => TreeEntryType.Fifo,
+        0xc000 => TreeEntryType.Socket,
+        _ => null,
+    };
 
-    /// <summary>The file type bits of the mode.</summary>
-    internal readonly int Type => Mode & 0xF000;
+    /// <summary>Permission, set-id and sticky bits.</summary>
+    public uint Permissions => Mode & 0xfff;
 
-    /// <summary>The 12 permission bits.</summary>
-    internal readonly uint Permissions => Mode & 0xFFFu;
-
-    internal readonly ulong Device => ((ulong)DeviceMajor << 32) | DeviceMinor;
+    /// <summary>Whether blocks are missing, so that the file may have holes.</summary>
+    public bool MayHaveHoles => Blocks * 512 < Size;
 }

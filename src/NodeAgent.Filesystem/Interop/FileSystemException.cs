@@ -1,18 +1,15 @@
 namespace NodeAgent.Filesystem.Interop;
 
-/// <summary>A system call on a file failed.</summary>
-public sealed class FileSystemException : IOException
+/// <summary>A call on a file failed: which call, and why.</summary>
+public sealed class FileSystemException(string operation, int error)
+    : IOException($"{operation}: {Errno.Describe(error)}")
 {
-    internal FileSystemException(string operation, FileName name, int error)
-        : base($"{operation} '{name}': {Errno.Describe(error)}")
-    {
-        Operation = operation;
-        Error = error;
-    }
+    /// <summary>The call, such as "open".</summary>
+    public string Operation { get; } = operation;
 
-    /// <summary>The call.</summary>
-    public string Operation { get; }
+    /// <summary>The errno.</summary>
+    public int Error { get; } = error;
 
-    /// <summary>The error number.</summary>
-    public int Error { get; }
+    /// <summary>The reason alone.</summary>
+    public string Reason => Errno.Describe(Error);
 }

@@ -1,83 +1,106 @@
 using System.Runtime.InteropServices;
-using Microsoft.Win32.SafeHandles;
 
 namespace NodeAgent.Filesystem.Interop;
 
-/// <summary>The C library's calls, one to one. Names are NUL-terminated bytes, never strings: a file's name has no encoding.</summary>
+/// <summary>libc as it is. Paths are bytes that end in NUL; results below zero leave the reason in errno.</summary>
 internal static unsafe partial class LibC
 {
-    private const string Library = "libc";
+    public const int CurrentDirectory = -100;
+    public const int NoFollowLinks = 0x100;
+    public const int EmptyPath = 0x1000;
+    public const int RemoveDirectory = 0x200;
 
-    [LibraryImport(Library, EntryPoint = "openat", SetLastError = true)]
-    internal static partial int OpenAt(int directory, byte* path, int flags, uint mode);
+    [LibraryImport("libc", EntryPoint = "openat", SetLastError = true)]
+    public static partial int OpenAt(int directory, byte* path, int flags, uint mode);
 
-    [LibraryImport(Library, EntryPoint = "close", SetLastError = true)]
-    internal static partial int Close(nint descriptor);
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    public static partial int Close(int descriptor);
 
-    [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
-    internal static partial nint Syscall(nint number, nint a, nint b, nint c, nint d, nint e);
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true)]
+    public static partial int Statx(int directory, byte* path, int flags, uint mask, byte* result);
 
-    [LibraryImport(Library, EntryPoint = "readlinkat", SetLastError = true)]
-    internal static partial nint ReadLinkAt(DirectoryHandle directory, byte* path, byte* buffer, nint length);
+    /// <summary>getdents64 has a wrapper only since glibc 2.30 and none in musl under this name; the raw call is everywhere.</summary>
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    public static partial nint SystemCall(nint number, nint a, byte* b, nint c);
 
-    [LibraryImport(Library, EntryPoint = "llistxattr", SetLastError = true)]
-    internal static partial nint LListXattr(byte* path, byte* list, nint length);
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    public static partial nint SystemCall(nint number, nint directory, byte* path, void* how, nint size);
 
-    [LibraryImport(Library, EntryPoint = "lgetxattr", SetLastError = true)]
-    internal static partial nint LGetXattr(byte* path, byte* name, byte* value, nint length);
+    [LibraryImport("libc", EntryPoint = "readlinkat", SetLastError = true)]
+    public static partial nint ReadLinkAt(int directory, byte* path, byte* buffer, nuint size);
 
-    [LibraryImport(Library, EntryPoint = "lsetxattr", SetLastError = true)]
-    internal static partial int LSetXattr(byte* path, byte* name, byte* value, nint length, int flags);
+    [LibraryImport("libc", EntryPoint = "flistxattr", SetLastError = true)]
+    public static partial nint ListAttributes(int descriptor, byte* list, nuint size);
 
-    [LibraryImport(Library, EntryPoint = "lremovexattr", SetLastError = true)]
-    internal static partial int LRemoveXattr(byte* path, byte* name);
+    [LibraryImport("libc", EntryPoint = "fgetxattr", SetLastError = true)]
+    public static partial nint GetAttribute(int descriptor, byte* name, byte* value, nuint size);
 
-    [LibraryImport(Library, EntryPoint = "lseek", SetLastError = true)]
-    internal static partial long LSeek(SafeFileHandle file, long offset, int whence);
+    [LibraryImport("libc", EntryPoint = "fsetxattr", SetLastError = true)]
+    public static partial int SetAttribute(int descriptor, byte* name, byte* value, nuint size, int flags);
 
-    [LibraryImport(Library, EntryPoint = "mknodat", SetLastError = true)]
-    internal static partial int MkNodAt(DirectoryHandle directory, byte* path, uint mode, ulong device);
+    [LibraryImport("libc", EntryPoint = "llistxattr", SetLastError = true)]
+    public static partial nint ListAttributesOfPath(byte* path, byte* list, nuint size);
 
-    [LibraryImport(Library, EntryPoint = "mkdirat", SetLastError = true)]
-    internal static partial int MkDirAt(DirectoryHandle directory, byte* path, uint mode);
+    [LibraryImport("libc", EntryPoint = "lgetxattr", SetLastError = true)]
+    public static partial nint GetAttributeOfPath(byte* path, byte* name, byte* value, nuint size);
 
-    [LibraryImport(Library, EntryPoint = "symlinkat", SetLastError = true)]
-    internal static partial int SymlinkAt(byte* target, DirectoryHandle directory, byte* path);
+    [LibraryImport("libc", EntryPoint = "lsetxattr", SetLastError = true)]
+    public static partial int SetAttributeOfPath(byte* path, byte* name, byte* value, nuint size, int flags);
 
-    [LibraryImport(Library, EntryPoint = "linkat", SetLastError = true)]
-    internal static partial int LinkAt(DirectoryHandle from, byte* fromPath, DirectoryHandle to, byte* toPath, int flags);
+    [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
+    public static partial long Seek(int descriptor, long offset, int whence);
 
-    [LibraryImport(Library, EntryPoint = "unlinkat", SetLastError = true)]
-    internal static partial int UnlinkAt(DirectoryHandle directory, byte* path, int flags);
+    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
+    public static partial nint Read(int descriptor, byte* buffer, nuint count);
 
-    [LibraryImport(Library, EntryPoint = "fchownat", SetLastError = true)]
-    internal static partial int FChOwnAt(DirectoryHandle directory, byte* path, uint user, uint group, int flags);
+    [LibraryImport("libc", EntryPoint = "pread", SetLastError = true)]
+    public static partial nint ReadAt(int descriptor, byte* buffer, nuint count, long offset);
 
-    [LibraryImport(Library, EntryPoint = "fchmodat", SetLastError = true)]
-    internal static partial int FChModAt(DirectoryHandle directory, byte* path, uint mode, int flags);
+    [LibraryImport("libc", EntryPoint = "pwrite", SetLastError = true)]
+    public static partial nint WriteAt(int descriptor, byte* buffer, nuint count, long offset);
 
-    [LibraryImport(Library, EntryPoint = "fchown", SetLastError = true)]
-    internal static partial int FChOwn(SafeHandle file, uint user, uint group);
+    [LibraryImport("libc", EntryPoint = "ftruncate", SetLastError = true)]
+    public static partial int Truncate(int descriptor, long length);
 
-    [LibraryImport(Library, EntryPoint = "fchmod", SetLastError = true)]
-    internal static partial int FChMod(SafeHandle file, uint mode);
+    [LibraryImport("libc", EntryPoint = "posix_fadvise")]
+    public static partial int Advise(int descriptor, long offset, long length, int advice);
 
-    /// <summary>Sets two pairs of seconds and nanoseconds: access, modification.</summary>
-    [LibraryImport(Library, EntryPoint = "utimensat", SetLastError = true)]
-    internal static partial int UTimeNsAt(DirectoryHandle directory, byte* path, long* times, int flags);
+    [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
+    public static partial int Control(int descriptor, nuint request, uint* value);
 
-    [LibraryImport(Library, EntryPoint = "ioctl", SetLastError = true)]
-    internal static partial int IoCtl(SafeHandle file, nuint request, uint* flags);
+    [LibraryImport("libc", EntryPoint = "mkdirat", SetLastError = true)]
+    public static partial int MakeDirectoryAt(int directory, byte* path, uint mode);
 
-    [LibraryImport(Library, EntryPoint = "posix_fadvise")]
-    internal static partial int FAdvise(SafeFileHandle file, long offset, long length, int advice);
+    [LibraryImport("libc", EntryPoint = "mknodat", SetLastError = true)]
+    public static partial int MakeNodeAt(int directory, byte* path, uint mode, ulong device);
 
-    [LibraryImport(Library, EntryPoint = "syncfs", SetLastError = true)]
-    internal static partial int SyncFs(SafeHandle file);
+    [LibraryImport("libc", EntryPoint = "symlinkat", SetLastError = true)]
+    public static partial int SymlinkAt(byte* target, int directory, byte* path);
 
-    [LibraryImport(Library, EntryPoint = "ftruncate", SetLastError = true)]
-    internal static partial int FTruncate(SafeFileHandle file, long length);
+    [LibraryImport("libc", EntryPoint = "linkat", SetLastError = true)]
+    public static partial int LinkAt(int oldDirectory, byte* oldPath, int newDirectory, byte* newPath, int flags);
 
-    [LibraryImport(Library, EntryPoint = "fallocate", SetLastError = true)]
-    internal static partial int FAllocate(SafeFileHandle file, int mode, long offset, long length);
+    [LibraryImport("libc", EntryPoint = "unlinkat", SetLastError = true)]
+    public static partial int UnlinkAt(int directory, byte* path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "renameat", SetLastError = true)]
+    public static partial int RenameAt(int oldDirectory, byte* oldPath, int newDirectory, byte* newPath);
+
+    [LibraryImport("libc", EntryPoint = "fchownat", SetLastError = true)]
+    public static partial int ChangeOwnerAt(int directory, byte* path, uint user, uint group, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fchmod", SetLastError = true)]
+    public static partial int ChangeMode(int descriptor, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "fchmodat", SetLastError = true)]
+    public static partial int ChangeModeAt(int directory, byte* path, uint mode, int flags);
+
+    [LibraryImport("libc", EntryPoint = "utimensat", SetLastError = true)]
+    public static partial int SetTimesAt(int directory, byte* path, long* times, int flags);
+
+    [LibraryImport("libc", EntryPoint = "syncfs", SetLastError = true)]
+    public static partial int SynchronizeFileSystem(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "geteuid")]
+    public static partial uint EffectiveUser();
 }

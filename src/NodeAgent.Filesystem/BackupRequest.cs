@@ -1,0 +1,49 @@
+using NodeAgent.Repository.Snapshots;
+
+namespace NodeAgent.Filesystem;
+
+/// <summary>What is to be backed up, and how.</summary>
+public sealed record BackupRequest
+{
+    /// <summary>A directory, absolute.</summary>
+    public required string SourcePath { get; init; }
+
+    /// <summary>What the snapshot says of its source; also finds the parent.</summary>
+    public required SnapshotSource Source { get; init; }
+
+    /// <summary>Labels for selection.</summary>
+    public IReadOnlyDictionary<string, string> Tags { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The machine.</summary>
+    public string? Hostname { get; init; }
+
+    /// <summary>The user.</summary>
+    public string? Username { get; init; }
+
+    /// <summary>The program with its version.</summary>
+    public string? Program { get; init; }
+
+    /// <summary>The snapshot to take unchanged files from: "auto" for the newest of the same source, "none", or an id.</summary>
+    public string Parent { get; init; } = "auto";
+
+    /// <summary>Patterns of paths to leave out: a name, or a path with slashes; * and ? within a component, ** across.</summary>
+    public IReadOnlyList<string> Excludes { get; init; } = [];
+
+    /// <summary>Leave out directories that carry a valid CACHEDIR.TAG.</summary>
+    public bool ExcludeCaches { get; init; }
+
+    /// <summary>Do not go into other mounts.</summary>
+    public bool OneFileSystem { get; init; }
+
+    /// <summary>Read every file, whatever the parent says.</summary>
+    public bool ForceReread { get; init; }
+
+    /// <summary>zstd level.</summary>
+    public int CompressionLevel { get; init; } = 3;
+
+    /// <summary>Files that are read and compressed at once; the number of processors when 0.</summary>
+    public int Workers { get; init; }
+
+    /// <summary>The clock.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+}

@@ -1,0 +1,13 @@
+using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Snapshots;
+
+namespace NodeAgent.Filesystem;
+
+/// <summary>How a backup ended.</summary>
+/// <param name="Id">The snapshot.</param>
+/// <param name="Manifest">What it says: outcome, statistics, issues.</param>
+public sealed record BackupResult(SnapshotId Id, SnapshotManifest Manifest)
+{
+    /// <summary>Whether every file was read.</summary>
+    public bool IsComplete => Manifest.Outcome == SnapshotOutcome.Completed;
+}

@@ -1,0 +1,73 @@
+using NodeAgent.Repository;
+using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Sessions;
+using NodeAgent.Repository.Trees;
+
+namespace NodeAgent.Filesystem.Capture;
+
+/// <summary>
+/// Puts small files together into chunks, in the order of the walk, across directories. Where a bundle ends depends on the
+/// content of its last file alone, so that an edit changes one bundle and the next ones are as they were.
+/// </summary>
+internal sealed class BundleWriter(WriteSession session, BundleParameters parameters, Func<Func<Task>, Task> run)
+{
+    /// <summary>
+    /// Steps of the walk after which an open bundle is closed. The assembler waits for a bundle's files and the walk waits
+    /// for the assembler, so a bundle must end before the queue between them is full.
+    /// </summary>
+    public const int MaxSteps = 2048;
+
+    private byte[]? _buffer;
+    private int _length;
+    private int _steps;
+    private TaskCompletionSource<ChunkId> _chunk = New();
+
+    /// <summary>Adds a whole file. The slice is known when the bundle is complete.</summary>
+    public Task<CapturedContent> Add(ReadOnlySpan<byte> content)
+    {
+        if (_length + content.Length > parameters.MaxSize) Close();
+        _buffer ??= GC.AllocateUninitializedArray<byte>(parameters.MaxSize);
+        var offset = _length;
+        content.CopyTo(_buffer.AsSpan(offset));
+        _length += content.Length;
+        var slice = SliceAsync(_chunk.Task, offset, content.Length);
+        if (_length >= parameters.MinSize && EndsBundle(content)) Close();
+        return slice;
+    }
+
+    /// <summary>Tells that the walk took a step.</summary>
+    public void Step()
+    {
+        if (_length > 0 && ++_steps >= MaxSteps) Close();
+    }
+
+    /// <summary>Stores the open bundle.</summary>
+    public void Close()
+    {
+        if (_length == 0) return;
+        var (buffer, length, chunk) = (_buffer!, _length, _chunk);
+        (_buffer, _length, _steps, _chunk) = (null, 0, 0, New());
+        _ = StoreAsync(buffer, length, chunk);
+    }
+
+    private static TaskCompletionSource<ChunkId> New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private static async Task<CapturedContent> SliceAsync(Task<ChunkId> chunk, int offset, int length) =>
+        new(new BundleSlice(await chunk, offset, length), length, false);
+
+    private bool EndsBundle(ReadOnlySpan<byte> content) =>
+        (session.ComputeId(ChunkKind.Data, content).Prefix & ((1UL << parameters.CutBits) - 1)) == 0;
+
+    private async Task StoreAsync(byte[] buffer, int length, TaskCompletionSource<ChunkId> chunk)
+    {
+        try
+        {
+            await run(async () => chunk.TrySetResult((await session.StoreAsync(ChunkKind.Data, buffer.AsMemory(0, length), CancellationToken.None)).Id));
+        }
+        catch (Exception exception)
+        {
+            // Whoever waits for a slice of this bundle gets the reason.
+            chunk.TrySetException(exception);
+        }
+    }
+}

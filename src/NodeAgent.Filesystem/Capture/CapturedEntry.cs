@@ -1,0 +1,18 @@
+using NodeAgent.Repository.Trees;
+
+namespace NodeAgent.Filesystem.Capture;
+
+/// <summary>One step of the walk, in order: an entry whose content may still be on its way, or the end of a directory.</summary>
+/// <param name="Entry">The entry without content; null for the end of a directory.</param>
+/// <param name="Content">The content of a regular file, when it is known.</param>
+/// <param name="Path">The path, for issues.</param>
+internal sealed record CapturedEntry(TreeEntry? Entry, Task<CapturedContent>? Content, byte[] Path)
+{
+    public static CapturedEntry EndOfDirectory { get; } = new(null, null, []);
+}
+
+/// <summary>What was read of a regular file.</summary>
+/// <param name="Content">Where its bytes are; null when it could not be read.</param>
+/// <param name="Size">Bytes read.</param>
+/// <param name="Changed">Whether it changed while it was read, twice.</param>
+internal sealed record CapturedContent(FileContent? Content, long Size, bool Changed);

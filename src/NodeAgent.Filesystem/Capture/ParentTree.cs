@@ -1,0 +1,74 @@
+using NodeAgent.Filesystem.Interop;
+using NodeAgent.Repository;
+using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Sessions;
+using NodeAgent.Repository.Snapshots;
+using NodeAgent.Repository.Trees;
+
+namespace NodeAgent.Filesystem.Capture;
+
+/// <summary>
+/// The snapshot that unchanged files are taken from. A file is unchanged when size, both times and inode are equal, it
+/// was not written so shortly before the parent began that a later write could carry the same time, and all its chunks
+/// are in the repository.
+/// </summary>
+internal sealed class ParentTree : IDisposable
+{
+    /// <summary>How coarse a file system's times may be: FAT has 2 s, the worst that is mounted anywhere.</summary>
+    private const long RacySeconds = 2;
+
+    private readonly ChunkReader _reader;
+    private readonly FileTimestamp _racyFrom;
+
+    public ParentTree(ChunkRepository repository, Snapshot parent)
+    {
+        _reader = repository.CreateReader();
+        Tree = new TreeReader(_reader.Source, repository.Config.Parameters.Trees);
+        Root = parent.Manifest.ReadRoot();
+        Id = parent.Id;
+        var start = FileTimestamp.From(parent.Manifest.Time);
+        _racyFrom = new FileTimestamp(start.Seconds - RacySeconds, start.Nanoseconds);
+    }
+
+    public SnapshotId Id { get; }
+
+    public TreeEntry Root { get; }
+
+    public TreeReader Tree { get; }
+
+    public bool IsUnchanged(TreeCursor before, in FileStatus now) =>
+        before.Type == now.Type && before.Size == now.Size && before.Modified == now.Modified && before.Changed == now.Changed
+        && before.Inode == now.Inode && !before.ChangedWhileRead && !before.UnreadableContent
+        && before.Modified < _racyFrom && before.Changed < _racyFrom;
+
+    /// <summary>Whether every chunk of a content is there: a chunk that was lost is then stored again.</summary>
+    public async ValueTask<bool> IsLiveAsync(FileContent content, WriteSession session, CancellationToken cancellationToken)
+    {
+        switch (content)
+        {
+            case BundleSlice slice:
+                return session.Contains(slice.Chunk);
+            case ChunkList list:
+                return list.Items.All(item => item.IsHole || session.Contains(item.Id));
+            case IndirectList:
+                try
+                {
+                    await foreach (var item in Tree.ReadContentAsync(content, cancellationToken))
+                    {
+                        if (!item.IsHole && !session.Contains(item.Id)) return false;
+                    }
+
+                    return true;
+                }
+                catch (RepositoryException)
+                {
+                    return false; // the list itself is lost: read the file again
+                }
+
+            default:
+                return true;
+        }
+    }
+
+    public void Dispose() => _reader.Dispose();
+}

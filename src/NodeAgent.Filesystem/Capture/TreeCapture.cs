@@ -1,0 +1,356 @@
+using System.Threading.Channels;
+using NodeAgent.Filesystem.Interop;
+using NodeAgent.Repository;
+using NodeAgent.Repository.Chunking;
+using NodeAgent.Repository.Sessions;
+using NodeAgent.Repository.Trees;
+
+namespace NodeAgent.Filesystem.Capture;
+
+/// <summary>
+/// The walk: every entry below the source in a fixed order (names by their bytes, a directory's content where its name
+/// is), relative to open directory handles. What a regular file holds is read here when it is small, by workers when not.
+/// </summary>
+internal sealed class TreeCapture(
+    BackupRequest request, ChunkRepository repository, WriteSession session, ParentTree? parent, WorkerPool workers,
+    CaptureCounters counters, IssueList issues)
+{
+    private static readonly byte[] CacheTagName = "CACHEDIR.TAG"u8.ToArray();
+
+    private readonly RepositoryParameters _parameters = repository.Config.Parameters;
+    private readonly BundleWriter _bundles = new(session, repository.Config.Parameters.Bundles, workers.Run);
+    private readonly FileReader _files = new(session, new FastCdc(repository.Gear, repository.Config.Parameters.Chunker), counters.AddBytesDone);
+    private readonly ExcludeRules _excludes = new(request.Excludes);
+    private readonly Dictionary<(ulong Device, ulong Inode), Task<CapturedContent>> _linked = [];
+    private readonly Dictionary<ulong, ulong> _deviceOrdinals = [];
+    private readonly byte[] _small = new byte[repository.Config.Parameters.Bundles.FileLimit + 1];
+
+    private sealed record Frame(DirectoryHandle Handle, List<byte[]> Names, byte[] Path, ulong MountId, TreeCursor? Before) : IDisposable
+    {
+        public int Next { get; set; }
+
+        public void Dispose() => Handle.Dispose();
+    }
+
+    /// <summary>Walks the tree into a channel. The first entry is the source itself, with an empty name.</summary>
+    public async Task WalkAsync(DirectoryHandle root, ChannelWriter<CapturedEntry> output, CancellationToken cancellationToken)
+    {
+        var status = Files.Status(root, []);
+        _deviceOrdinals.Add(status.Device, 0);
+        var stack = new Stack<Frame>();
+        try
+        {
+            await output.WriteAsync(new CapturedEntry(Describe(root, [], [], status, root), null, []), cancellationToken);
+            counters.Directories++;
+            stack.Push(new Frame(root, Files.Names(root), [], status.MountId, parent?.Tree.OpenCursor(parent.Root)));
+            while (stack.TryPeek(out var frame))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                if (frame.Next == frame.Names.Count)
+                {
+                    stack.Pop();
+                    if (stack.Count > 0) frame.Dispose(); // the root's handle is the caller's
+                    await output.WriteAsync(CapturedEntry.EndOfDirectory, cancellationToken);
+                    continue;
+                }
+
+                var name = frame.Names[frame.Next++];
+                await VisitAsync(frame, name, stack, output, cancellationToken);
+                _bundles.Step();
+                await workers.ThrottleAsync();
+            }
+
+            _bundles.Close();
+            counters.WalkDone = true;
+        }
+        finally
+        {
+            while (stack.TryPop(out var open))
+            {
+                if (stack.Count > 0) open.Dispose();
+            }
+        }
+    }
+
+    private async ValueTask VisitAsync(Frame frame, byte[] name, Stack<Frame> stack, ChannelWriter<CapturedEntry> output, CancellationToken cancellationToken)
+    {
+        byte[] path = frame.Path.Length == 0 ? name : [.. frame.Path, (byte)'/', .. name];
+        if (_excludes.Matches(path, name)) return;
+        FileStatus status;
+        try
+        {
+            status = Files.Status(frame.Handle, name);
+        }
+        catch (FileSystemException failure)
+        {
+            issues.Add(path, failure.Operation, failure.Error == Errno.NoEntry ? "it vanished before it could be read" : failure.Reason);
+            return;
+        }
+
+        if (status.Type is not { } type)
+        {
+            issues.Add(path, "statx", $"unknown type of file (mode {Convert.ToString(status.Mode, 8)})");
+            return;
+        }
+
+        if (request.OneFileSystem && status.MountId != frame.MountId) return;
+        var before = frame.Before is not null && await frame.Before.SeekAsync(name, cancellationToken) ? frame.Before : null;
+        if (type == TreeEntryType.Directory) await EnterAsync(frame, name, path, status, before, stack, output, cancellationToken);
+        else if (type == TreeEntryType.RegularFile) await ReadFileAsync(frame, name, path, status, before, output, cancellationToken);
+        else await OtherAsync(frame, name, path, status, output, cancellationToken);
+    }
+
+    private async ValueTask EnterAsync(Frame frame, byte[] name, byte[] path, FileStatus status, TreeCursor? before, Stack<Frame> stack, ChannelWriter<CapturedEntry> output, CancellationToken cancellationToken)
+    {
+        DirectoryHandle? handle = null;
+        try
+        {
+            handle = Files.OpenToRead(frame.Handle, name);
+            // The name may have been given to something else since it was looked at.
+            status = Files.Status(handle, []);
+            if (status.Type != TreeEntryType.Directory) throw new FileSystemException("open", Errno.NotDirectory);
+            var names = Files.Names(handle);
+            if (request.ExcludeCaches && IsCache(handle, names)) names = [CacheTagName];
+            var entry = Describe(frame.Handle, name, path, status, handle);
+            await output.WriteAsync(new CapturedEntry(entry, null, path), cancellationToken);
+            counters.Directories++;
+            var cursor = before is { Type: TreeEntryType.Directory } ? parent!.Tree.OpenCursor(before.ToEntry()) : null;
+            stack.Push(new Frame(handle, names, path, status.MountId, cursor));
+            handle = null;
+        }
+        catch (FileSystemException failure)
+        {
+            issues.Add(path, failure.Operation, failure.Reason);
+            if (failure.Error == Errno.NoEntry) return;
+            // It is there but cannot be read: keep what is known of it.
+            await output.WriteAsync(new CapturedEntry(Describe(frame.Handle, name, path, status, null, unreadable: true), null, path), cancellationToken);
+            await output.WriteAsync(CapturedEntry.EndOfDirectory, cancellationToken);
+        }
+        finally
+        {
+            handle?.Dispose();
+        }
+    }
+
+    private async ValueTask ReadFileAsync(Frame frame, byte[] name, byte[] path, FileStatus status, TreeCursor? before, ChannelWriter<CapturedEntry> output, CancellationToken cancellationToken)
+    {
+        counters.Files++;
+        counters.BytesSeen += status.Size;
+        if (before is not null && !request.ForceReread && parent!.IsUnchanged(before, status))
+        {
+            var old = before.ToEntry();
+            if (old.Content is not null && await parent.IsLiveAsync(old.Content, session, cancellationToken))
+            {
+                counters.Unchanged++;
+                counters.AddBytesDone(status.Size);
+                // An equal change time means equal attributes too: they need not be read again.
+                var kept = Describe(frame.Handle, name, path, status, null, attributesOf: old);
+                var known = Task.FromResult(new CapturedContent(old.Content, old.Size, false));
+                if (status.Links > 1) _linked.TryAdd((status.Device, status.Inode), known);
+                await output.WriteAsync(new CapturedEntry(kept, known, path), cancellationToken);
+                return;
+            }
+        }
+
+        if (before is { Type: TreeEntryType.RegularFile }) counters.ChangedFiles++;
+        else counters.NewFiles++;
+        TreeEntry entry;
+        Task<CapturedContent> content;
+        DirectoryHandle? handle = null;
+        try
+        {
+            handle = Files.OpenToRead(frame.Handle, name);
+            status = Files.Status(handle, []);
+            if (status.Type != TreeEntryType.RegularFile) throw new FileSystemException("open", Errno.TooManyLinks);
+            entry = Describe(frame.Handle, name, path, status, handle);
+            if (status.Links > 1 && _linked.TryGetValue((status.Device, status.Inode), out var read))
+            {
+                content = read;
+                counters.AddBytesDone(status.Size);
+            }
+            else if (status.Size <= _parameters.Bundles.FileLimit && !status.MayHaveHoles)
+            {
+                content = ReadSmall(handle, status, path);
+            }
+            else
+            {
+                content = ReadLarge(handle, status, path, cancellationToken);
+                handle = null; // the worker's now
+            }
+
+            if (status.Links > 1) _linked.TryAdd((status.Device, status.Inode), content);
+        }
+        catch (FileSystemException failure)
+        {
+            if (failure.Error == Errno.NoEntry)
+            {
+                issues.Add(path, failure.Operation, "it vanished before it could be read");
+                return;
+            }
+
+            issues.Add(path, failure.Operation, failure.Reason);
+            entry = Describe(frame.Handle, name, path, status, null, unreadable: true);
+            content = Task.FromResult(new CapturedContent(null, status.Size, false));
+        }
+        finally
+        {
+            handle?.Dispose();
+        }
+
+        await output.WriteAsync(new CapturedEntry(entry, content, path), cancellationToken);
+    }
+
+    private Task<CapturedContent> ReadSmall(DirectoryHandle handle, FileStatus status, byte[] path)
+    {
+        const int tries = 2;
+        for (var attempt = 1; ; attempt++)
+        {
+            // One byte more than it should have shows that it grew.
+            var length = Files.ReadAt(handle, _small, 0);
+            var after = Files.Status(handle, []);
+            var changed = length != status.Size || after.Size != status.Size || after.Modified != status.Modified || after.Changed != status.Changed;
+            if (changed && attempt < tries)
+            {
+                status = after;
+                continue;
+            }
+
+            if (changed)
+            {
+                issues.Add(path, "read", "it changed while it was read");
+                length = Math.Min(length, _parameters.Bundles.FileLimit);
+            }
+
+            counters.AddBytesDone(length);
+            var bytes = _small.AsSpan(0, length);
+            if (length == 0) return Task.FromResult(new CapturedContent(EmptyContent.Instance, 0, changed));
+            if (length <= _parameters.InlineFileLimit) return Task.FromResult(new CapturedContent(new InlineContent(bytes.ToArray()), length, changed));
+            var slice = _bundles.Add(bytes);
+            return changed ? MarkAsync(slice) : slice;
+        }
+
+        static async Task<CapturedContent> MarkAsync(Task<CapturedContent> content) => await content with { Changed = true };
+    }
+
+    private Task<CapturedContent> ReadLarge(DirectoryHandle handle, FileStatus status, byte[] path, CancellationToken cancellationToken)
+    {
+        var result = new TaskCompletionSource<CapturedContent>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _ = workers.Run(async () =>
+        {
+            using (handle)
+            {
+                try
+                {
+                    var content = await _files.ReadAsync(handle, status, cancellationToken);
+                    var after = Files.Status(handle, []);
+                    if (HasChanged(status, after, content))
+                    {
+                        status = after;
+                        content = await _files.ReadAsync(handle, after, cancellationToken);
+                        if (HasChanged(after, Files.Status(handle, []), content))
+                        {
+                            issues.Add(path, "read", "it changed while it was read");
+                            content = content with { Changed = true };
+                        }
+                    }
+
+                    result.TrySetResult(content);
+                }
+                catch (FileSystemException failure)
+                {
+                    issues.Add(path, failure.Operation, failure.Reason);
+                    result.TrySetResult(new CapturedContent(null, status.Size, false));
+                }
+                catch (Exception exception)
+                {
+                    // The assembler waits for this content and ends the run with the reason.
+                    result.TrySetException(exception);
+                }
+            }
+        });
+        return result.Task;
+
+        static bool HasChanged(in FileStatus before, in FileStatus after, CapturedContent content) =>
+            before.Size != after.Size || before.Modified != after.Modified || before.Changed != after.Changed || content.Size != after.Size;
+    }
+
+    private async ValueTask OtherAsync(Frame frame, byte[] name, byte[] path, FileStatus status, ChannelWriter<CapturedEntry> output, CancellationToken cancellationToken)
+    {
+        TreeEntry entry;
+        try
+        {
+            entry = Describe(frame.Handle, name, path, status, null);
+        }
+        catch (FileSystemException failure)
+        {
+            issues.Add(path, failure.Operation, failure.Reason);
+            return;
+        }
+
+        if (status.Type == TreeEntryType.SymbolicLink) counters.Symlinks++;
+        else counters.Others++;
+        await output.WriteAsync(new CapturedEntry(entry, null, path), cancellationToken);
+    }
+
+    /// <summary>The entry without content. Attributes come from the handle, from an older entry, or by name.</summary>
+    private TreeEntry Describe(DirectoryHandle directory, byte[] name, byte[] path, in FileStatus status, DirectoryHandle? handle, TreeEntry? attributesOf = null, bool unreadable = false)
+    {
+        var type = status.Type!.Value;
+        var attributes = attributesOf?.ExtendedAttributes ?? [];
+        uint inodeFlags = attributesOf?.InodeFlags ?? 0;
+        if (attributesOf is null && !unreadable)
+        {
+            try
+            {
+                attributes = handle is not null ? Files.Attributes(handle) : Files.Attributes(directory, name);
+                // Only flags that a user sets: the others say how the file system stores the file.
+                const uint settable = 0x8 | 0x10 | 0x20 | 0x40 | 0x80 | 0x00800000 | 0x10000 | 0x20000 | 0x4000;
+                if (handle is not null) inodeFlags = (Files.InodeFlags(handle) ?? 0) & settable;
+            }
+            catch (FileSystemException failure)
+            {
+                issues.Add(path, failure.Operation, failure.Reason);
+            }
+        }
+
+        return new TreeEntry
+        {
+            Type = type,
+            Name = name,
+            Mode = status.Permissions,
+            UserId = status.UserId,
+            GroupId = status.GroupId,
+            Modified = status.Modified,
+            Changed = status.Changed,
+            Birth = status.Birth,
+            Inode = status.Inode,
+            HardLinkDevice = status.Links > 1 && type != TreeEntryType.Directory ? Ordinal(status.Device) : null,
+            InodeFlags = inodeFlags,
+            ExtendedAttributes = attributes,
+            UnreadableContent = unreadable,
+            Size = type == TreeEntryType.RegularFile ? status.Size : 0,
+            Content = type == TreeEntryType.RegularFile ? EmptyContent.Instance : null,
+            Directory = type == TreeEntryType.Directory ? EmptyDirectory.Instance : null,
+            LinkTarget = type == TreeEntryType.SymbolicLink ? Files.LinkTarget(directory, name) : default,
+            DeviceMajor = type is TreeEntryType.CharacterDevice or TreeEntryType.BlockDevice ? status.RdevMajor : 0,
+            DeviceMinor = type is TreeEntryType.CharacterDevice or TreeEntryType.BlockDevice ? status.RdevMinor : 0,
+        };
+    }
+
+    private ulong Ordinal(ulong device)
+    {
+        if (_deviceOrdinals.TryGetValue(device, out var ordinal)) return ordinal;
+        ordinal = (ulong)_deviceOrdinals.Count;
+        _deviceOrdinals.Add(device, ordinal);
+        return ordinal;
+    }
+
+    private static bool IsCache(DirectoryHandle directory, List<byte[]> names)
+    {
+        if (!names.Exists(n => n.AsSpan().SequenceEqual(CacheTagName))) return false;
+        var signature = "Signature: 8a477f597d28d172789f06886806bc55"u8;
+        using var file = Files.TryOpen(directory, CacheTagName, OpenFlags.NonBlocking, 0, out _);
+        Span<byte> start = stackalloc byte[43];
+        return file is not null && Files.ReadAt(file, start, 0) == signature.Length && start.SequenceEqual(signature);
+    }
+}

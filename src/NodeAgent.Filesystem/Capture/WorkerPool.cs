@@ -1,0 +1,55 @@
+namespace NodeAgent.Filesystem.Capture;
+
+/// <summary>Runs the work of a backup on a few threads, and holds up whoever brings more than they can take.</summary>
+internal sealed class WorkerPool(int workers) : IDisposable
+{
+    private readonly SemaphoreSlim _slots = new(workers);
+    private readonly Queue<Task> _started = new();
+    private readonly int _limit = workers * 4;
+
+    /// <summary>Starts work; it waits for a free worker.</summary>
+    public Task Run(Func<Task> work)
+    {
+        var task = Task.Run(async () =>
+        {
+            await _slots.WaitAsync();
+            try
+            {
+                await work();
+            }
+            finally
+            {
+                _slots.Release();
+            }
+        });
+        lock (_started) _started.Enqueue(task);
+        return task;
+    }
+
+    /// <summary>Waits until little enough is under way. What failed is seen by those who wait for its result.</summary>
+    public async ValueTask ThrottleAsync()
+    {
+        while (true)
+        {
+            Task oldest;
+            lock (_started)
+            {
+                while (_started.TryPeek(out var done) && done.IsCompleted) _started.Dequeue();
+                if (_started.Count < _limit) return;
+                oldest = _started.Dequeue();
+            }
+
+            await oldest.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        }
+    }
+
+    /// <summary>Waits for everything, failed or not.</summary>
+    public async Task DrainAsync()
+    {
+        Task[] all;
+        lock (_started) all = [.. _started];
+        await Task.WhenAll(all).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
+
+    public void Dispose() => _slots.Dispose();
+}

@@ -1,0 +1,390 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Text;
+using NodeAgent.Repository.Trees;
+
+namespace NodeAgent.Filesystem.Interop;
+
+/// <summary>The calls on files that capture and restore make: relative to a handle, never through a symbolic link.</summary>
+internal static unsafe class Files
+{
+    /// <summary>openat2, the same number on every architecture.</summary>
+    private const nint OpenAt2Number = 437;
+    private const ulong ResolveNoMagicLinks = 0x02, ResolveNoSymlinks = 0x04, ResolveBeneath = 0x08;
+
+    /// <summary>STATX_BASIC_STATS, STATX_BTIME and STATX_MNT_ID.</summary>
+    private const uint StatMask = 0x7ff | 0x800 | 0x1000;
+    private const int StatLength = 256;
+    private const int SeekData = 3, SeekHole = 4;
+    private const nuint GetFlags = 0x80086601, SetFlags = 0x40086602;
+    private const int AdviseSequential = 2, AdviseDontNeed = 4;
+
+    private static readonly nint GetDentsNumber = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 61 : 217;
+    private static bool _openAt2Missing;
+
+    /// <summary>Opens a directory by a path of the configuration; its last component may be a link.</summary>
+    public static DirectoryHandle OpenRoot(string path)
+    {
+        fixed (byte* p = Terminated(Encoding.UTF8.GetBytes(path)))
+        {
+            var descriptor = LibC.OpenAt(LibC.CurrentDirectory, p, OpenFlags.Directory | OpenFlags.CloseOnExec, 0);
+            return descriptor >= 0 ? new DirectoryHandle(descriptor) : throw Failed("open");
+        }
+    }
+
+    /// <summary>Opens one component below a directory. Returns null with the errno when that fails.</summary>
+    public static DirectoryHandle? TryOpen(DirectoryHandle directory, ReadOnlySpan<byte> name, int flags, uint mode, out int error)
+    {
+        flags |= OpenFlags.CloseOnExec | OpenFlags.NoFollow;
+        fixed (byte* p = Terminated(name))
+        {
+            if (!_openAt2Missing)
+            {
+                // struct open_how: flags, mode, resolve
+                var how = stackalloc ulong[3];
+                how[0] = (ulong)(uint)flags;
+                how[1] = (flags & OpenFlags.Create) != 0 ? mode : 0;
+                how[2] = ResolveBeneath | ResolveNoSymlinks | ResolveNoMagicLinks;
+                var opened = (int)LibC.SystemCall(OpenAt2Number, directory.Descriptor, p, how, 24);
+                error = opened < 0 ? Marshal.GetLastPInvokeError() : 0;
+                if (opened >= 0) return new DirectoryHandle(opened);
+                // Old kernels have no openat2, some sandboxes forbid it (EPERM). One component with O_NOFOLLOW is as safe.
+                if (error != Errno.NotImplemented && error != Errno.NotPermitted) return null;
+                if (error == Errno.NotImplemented) _openAt2Missing = true;
+            }
+
+            var descriptor = LibC.OpenAt(directory.Descriptor, p, flags, mode);
+            error = descriptor < 0 ? Marshal.GetLastPInvokeError() : 0;
+            return descriptor < 0 ? null : new DirectoryHandle(descriptor);
+        }
+    }
+
+    /// <summary>Opens one component below a directory.</summary>
+    public static DirectoryHandle Open(DirectoryHandle directory, ReadOnlySpan<byte> name, int flags, uint mode = 0) =>
+        TryOpen(directory, name, flags, mode, out var error) ?? throw new FileSystemException("open", error);
+
+    /// <summary>Opens a file to read without touching its access time where that is allowed.</summary>
+    public static DirectoryHandle OpenToRead(DirectoryHandle directory, ReadOnlySpan<byte> name)
+    {
+        // O_NONBLOCK: a fifo that took the file's place must not hold us.
+        const int flags = OpenFlags.ReadOnly | OpenFlags.NonBlocking;
+        return TryOpen(directory, name, flags | OpenFlags.NoAccessTime, 0, out var error)
+            ?? (error == Errno.NotPermitted ? Open(directory, name, flags) : throw new FileSystemException("open", error));
+    }
+
+    /// <summary>Status of a component (not followed), or of the handle itself when the name is empty.</summary>
+    public static FileStatus Status(DirectoryHandle directory, ReadOnlySpan<byte> name)
+    {
+        var buffer = stackalloc byte[StatLength];
+        fixed (byte* p = Terminated(name))
+        {
+            var flags = LibC.NoFollowLinks | (name.IsEmpty ? LibC.EmptyPath : 0);
+            if (LibC.Statx(directory.Descriptor, p, flags, StatMask, buffer) != 0) throw Failed("statx");
+        }
+
+        var s = new ReadOnlySpan<byte>(buffer, StatLength);
+        var mask = BinaryPrimitives.ReadUInt32LittleEndian(s);
+        return new FileStatus(
+            Mode: BinaryPrimitives.ReadUInt16LittleEndian(s[28..]),
+            Links: BinaryPrimitives.ReadUInt32LittleEndian(s[16..]),
+            UserId: BinaryPrimitives.ReadUInt32LittleEndian(s[20..]),
+            GroupId: BinaryPrimitives.ReadUInt32LittleEndian(s[24..]),
+            Inode: BinaryPrimitives.ReadUInt64LittleEndian(s[32..]),
+            Device: ((ulong)BinaryPrimitives.ReadUInt32LittleEndian(s[136..]) << 32) | BinaryPrimitives.ReadUInt32LittleEndian(s[140..]),
+            MountId: BinaryPrimitives.ReadUInt64LittleEndian(s[144..]),
+            Size: BinaryPrimitives.ReadInt64LittleEndian(s[40..]),
+            Blocks: BinaryPrimitives.ReadInt64LittleEndian(s[48..]),
+            Modified: Time(s[112..]),
+            Changed: Time(s[96..]),
+            Birth: (mask & 0x800) != 0 ? Time(s[80..]) : null,
+            RdevMajor: BinaryPrimitives.ReadUInt32LittleEndian(s[128..]),
+            RdevMinor: BinaryPrimitives.ReadUInt32LittleEndian(s[132..]));
+    }
+
+    /// <summary>All names of a directory but "." and "..", in byte order.</summary>
+    public static List<byte[]> Names(DirectoryHandle directory)
+    {
+        const int bufferLength = 256 << 10;
+        const int nameOffset = 19;
+        var names = new List<byte[]>();
+        var buffer = ArrayPool<byte>.Shared.Rent(bufferLength);
+        try
+        {
+            fixed (byte* p = buffer)
+            {
+                while (true)
+                {
+                    var length = LibC.SystemCall(GetDentsNumber, directory.Descriptor, p, bufferLength);
+                    if (length < 0) throw Failed("getdents");
+                    if (length == 0) break;
+                    for (nint at = 0; at < length; at += *(ushort*)(p + at + 16))
+                    {
+                        var name = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(p + at + nameOffset);
+                        if (!name.SequenceEqual("."u8) && !name.SequenceEqual(".."u8)) names.Add(name.ToArray());
+                    }
+                }
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+
+        names.Sort((a, b) => a.AsSpan().SequenceCompareTo(b));
+        return names;
+    }
+
+    public static byte[] LinkTarget(DirectoryHandle directory, ReadOnlySpan<byte> name)
+    {
+        const int longest = 4096;
+        var buffer = stackalloc byte[longest];
+        fixed (byte* p = Terminated(name))
+        {
+            var length = LibC.ReadLinkAt(directory.Descriptor, p, buffer, longest);
+            return length >= 0 ? new ReadOnlySpan<byte>(buffer, (int)length).ToArray() : throw Failed("readlink");
+        }
+    }
+
+    /// <summary>Extended attributes by an open descriptor, sorted by name.</summary>
+    public static List<ExtendedAttribute> Attributes(DirectoryHandle file) =>
+        ReadAttributes((list, size) => LibC.ListAttributes(file.Descriptor, (byte*)list, size), (name, value, size) => LibC.GetAttribute(file.Descriptor, (byte*)name, (byte*)value, size));
+
+    /// <summary>Extended attributes of something that cannot be opened, such as a link or a device.</summary>
+    public static List<ExtendedAttribute> Attributes(DirectoryHandle directory, ReadOnlySpan<byte> name)
+    {
+        // The directory is named by its descriptor, so that nothing above it can be swapped; the l-calls do not follow the last name.
+        fixed (byte* p = PathBelow(directory, name))
+        {
+            var path = (nint)p;
+            return ReadAttributes((list, size) => LibC.ListAttributesOfPath((byte*)path, (byte*)list, size), (attribute, value, size) => LibC.GetAttributeOfPath((byte*)path, (byte*)attribute, (byte*)value, size));
+        }
+    }
+
+    public static void SetAttribute(DirectoryHandle file, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    {
+        fixed (byte* n = Terminated(name), v = value)
+        {
+            if (LibC.SetAttribute(file.Descriptor, n, v, (nuint)value.Length, 0) != 0) throw Failed("setxattr");
+        }
+    }
+
+    public static void SetAttribute(DirectoryHandle directory, ReadOnlySpan<byte> file, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    {
+        fixed (byte* p = PathBelow(directory, file), n = Terminated(name), v = value)
+        {
+            if (LibC.SetAttributeOfPath(p, n, v, (nuint)value.Length, 0) != 0) throw Failed("setxattr");
+        }
+    }
+
+    /// <summary>The inode's flags (chattr); null where the file system has none.</summary>
+    public static uint? InodeFlags(DirectoryHandle file)
+    {
+        uint flags = 0;
+        return LibC.Control(file.Descriptor, GetFlags, &flags) == 0 ? flags : null;
+    }
+
+    public static void SetInodeFlags(DirectoryHandle file, uint flags)
+    {
+        if (LibC.Control(file.Descriptor, SetFlags, &flags) != 0) throw Failed("set flags");
+    }
+
+    /// <summary>The next data extent at or after an offset; null when only a hole follows.</summary>
+    public static (long Start, long End)? NextExtent(DirectoryHandle file, long offset, long size)
+    {
+        var start = LibC.Seek(file.Descriptor, offset, SeekData);
+        if (start < 0)
+        {
+            var error = Marshal.GetLastPInvokeError();
+            if (error == Errno.NoDeviceOrAddress) return null;
+            if (error == Errno.Invalid) return (offset, size); // a file system without holes
+            throw new FileSystemException("lseek", error);
+        }
+
+        var end = LibC.Seek(file.Descriptor, start, SeekHole);
+        return end < 0 ? throw Failed("lseek") : start >= size ? null : (start, Math.Min(end, size));
+    }
+
+    /// <summary>Reads at an offset until the buffer is full or the file ends.</summary>
+    public static int ReadAt(DirectoryHandle file, Span<byte> buffer, long offset)
+    {
+        var done = 0;
+        fixed (byte* p = buffer)
+        {
+            while (done < buffer.Length)
+            {
+                var read = LibC.ReadAt(file.Descriptor, p + done, (nuint)(buffer.Length - done), offset + done);
+                if (read < 0) throw Failed("read");
+                if (read == 0) break;
+                done += (int)read;
+            }
+        }
+
+        return done;
+    }
+
+    public static void WriteAt(DirectoryHandle file, ReadOnlySpan<byte> content, long offset)
+    {
+        fixed (byte* p = content)
+        {
+            for (var done = 0; done < content.Length;)
+            {
+                var written = LibC.WriteAt(file.Descriptor, p + done, (nuint)(content.Length - done), offset + done);
+                if (written < 0) throw Failed("write");
+                done += (int)written;
+            }
+        }
+    }
+
+    public static void Truncate(DirectoryHandle file, long length)
+    {
+        if (LibC.Truncate(file.Descriptor, length) != 0) throw Failed("truncate");
+    }
+
+    public static void AdviseSequentialRead(DirectoryHandle file) => _ = LibC.Advise(file.Descriptor, 0, 0, AdviseSequential);
+
+    /// <summary>What was read need not stay in the page cache: in a container it counts against the memory limit.</summary>
+    public static void AdviseNotNeeded(DirectoryHandle file) => _ = LibC.Advise(file.Descriptor, 0, 0, AdviseDontNeed);
+
+    public static void MakeDirectory(DirectoryHandle directory, ReadOnlySpan<byte> name, uint mode)
+    {
+        fixed (byte* p = Terminated(name))
+        {
+            if (LibC.MakeDirectoryAt(directory.Descriptor, p, mode) != 0) throw Failed("mkdir");
+        }
+    }
+
+    public static void MakeNode(DirectoryHandle directory, ReadOnlySpan<byte> name, uint mode, uint major, uint minor)
+    {
+        // The packing of glibc's makedev.
+        var device = ((ulong)(major & 0xfffff000) << 32) | ((ulong)(major & 0xfff) << 8) | ((ulong)(minor & 0xffffff00) << 12) | (minor & 0xff);
+        fixed (byte* p = Terminated(name))
+        {
+            if (LibC.MakeNodeAt(directory.Descriptor, p, mode, device) != 0) throw Failed("mknod");
+        }
+    }
+
+    public static void MakeSymlink(ReadOnlySpan<byte> target, DirectoryHandle directory, ReadOnlySpan<byte> name)
+    {
+        fixed (byte* t = Terminated(target), p = Terminated(name))
+        {
+            if (LibC.SymlinkAt(t, directory.Descriptor, p) != 0) throw Failed("symlink");
+        }
+    }
+
+    /// <summary>Another name for the file that a descriptor has open.</summary>
+    public static void Link(DirectoryHandle file, DirectoryHandle directory, ReadOnlySpan<byte> name)
+    {
+        const int followLinks = 0x400;
+        fixed (byte* from = Terminated(Encoding.ASCII.GetBytes($"/proc/self/fd/{file.Descriptor}")), p = Terminated(name))
+        {
+            if (LibC.LinkAt(LibC.CurrentDirectory, from, directory.Descriptor, p, followLinks) != 0) throw Failed("link");
+        }
+    }
+
+    public static void Remove(DirectoryHandle directory, ReadOnlySpan<byte> name, bool isDirectory = false)
+    {
+        fixed (byte* p = Terminated(name))
+        {
+            if (LibC.UnlinkAt(directory.Descriptor, p, isDirectory ? LibC.RemoveDirectory : 0) != 0) throw Failed(isDirectory ? "rmdir" : "unlink");
+        }
+    }
+
+    public static void Rename(DirectoryHandle directory, ReadOnlySpan<byte> from, ReadOnlySpan<byte> to)
+    {
+        fixed (byte* f = Terminated(from), t = Terminated(to))
+        {
+            if (LibC.RenameAt(directory.Descriptor, f, directory.Descriptor, t) != 0) throw Failed("rename");
+        }
+    }
+
+    /// <summary>Owner of a component, or of the handle itself when the name is empty; returns the errno, 0 for success.</summary>
+    public static int TryChangeOwner(DirectoryHandle directory, ReadOnlySpan<byte> name, uint user, uint group)
+    {
+        fixed (byte* p = Terminated(name))
+        {
+            return LibC.ChangeOwnerAt(directory.Descriptor, p, user, group, LibC.NoFollowLinks | (name.IsEmpty ? LibC.EmptyPath : 0)) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        }
+    }
+
+    public static void ChangeMode(DirectoryHandle file, uint mode)
+    {
+        if (LibC.ChangeMode(file.Descriptor, mode) != 0) throw Failed("chmod");
+    }
+
+    /// <summary>Mode of a component that is not a link: of a device or a fifo that this run has just made.</summary>
+    public static void ChangeMode(DirectoryHandle directory, ReadOnlySpan<byte> name, uint mode)
+    {
+        fixed (byte* p = Terminated(name))
+        {
+            if (LibC.ChangeModeAt(directory.Descriptor, p, mode, 0) != 0) throw Failed("chmod");
+        }
+    }
+
+    /// <summary>Modification time of a component (not followed), or of the handle itself when the name is empty.</summary>
+    public static void SetTime(DirectoryHandle directory, ReadOnlySpan<byte> name, FileTimestamp modified)
+    {
+        // The access time is set alike: it is not kept, and "now" would tell nothing.
+        var times = stackalloc long[4] { modified.Seconds, modified.Nanoseconds, modified.Seconds, modified.Nanoseconds };
+        fixed (byte* p = Terminated(name.IsEmpty ? Encoding.ASCII.GetBytes($"/proc/self/fd/{directory.Descriptor}") : name))
+        {
+            var result = name.IsEmpty
+                ? LibC.SetTimesAt(LibC.CurrentDirectory, p, times, 0)
+                : LibC.SetTimesAt(directory.Descriptor, p, times, LibC.NoFollowLinks);
+            if (result != 0) throw Failed("utimensat");
+        }
+    }
+
+    public static void SynchronizeFileSystem(DirectoryHandle directory)
+    {
+        if (LibC.SynchronizeFileSystem(directory.Descriptor) != 0) throw Failed("syncfs");
+    }
+
+    public static bool IsRoot => LibC.EffectiveUser() == 0;
+
+    private static List<ExtendedAttribute> ReadAttributes(Func<nint, nuint, nint> list, Func<nint, nint, nuint, nint> get)
+    {
+        const int most = 64 << 10;
+        var result = new List<ExtendedAttribute>();
+        // Most files have none, and the first call says so without a buffer.
+        var length = list(0, 0);
+        if (length == 0) return result;
+        if (length < 0) return Marshal.GetLastPInvokeError() == Errno.NotSupported ? result : throw Failed("listxattr");
+        var names = ArrayPool<byte>.Shared.Rent(most);
+        var value = ArrayPool<byte>.Shared.Rent(most);
+        try
+        {
+            fixed (byte* n = names, v = value)
+            {
+                length = list((nint)n, most);
+                if (length < 0) throw Failed("listxattr");
+                for (nint at = 0; at < length;)
+                {
+                    var name = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(n + at);
+                    var size = get((nint)(n + at), (nint)v, most);
+                    if (size >= 0) result.Add(new ExtendedAttribute(name.ToArray(), new ReadOnlySpan<byte>(v, (int)size).ToArray()));
+                    else if (Marshal.GetLastPInvokeError() != Errno.NoData) throw Failed("getxattr"); // ENODATA: removed meanwhile
+                    at += name.Length + 1;
+                }
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(names);
+            ArrayPool<byte>.Shared.Return(value);
+        }
+
+        result.Sort((a, b) => a.Name.Span.SequenceCompareTo(b.Name.Span));
+        return result;
+    }
+
+    private static byte[] PathBelow(DirectoryHandle directory, ReadOnlySpan<byte> name) =>
+        [.. Encoding.ASCII.GetBytes($"/proc/self/fd/{directory.Descriptor}/"), .. name, 0];
+
+    private static byte[] Terminated(ReadOnlySpan<byte> path) => [.. path, 0];
+
+    private static FileTimestamp Time(ReadOnlySpan<byte> time) =>
+        new(BinaryPrimitives.ReadInt64LittleEndian(time), BinaryPrimitives.ReadUInt32LittleEndian(time[8..]));
+
+    private static FileSystemException Failed(string operation) => new(operation, Marshal.GetLastPInvokeError());
+}
