@@ -29,8 +29,16 @@ internal sealed class ObjectReader<T>(ResourceKind kind, JsonTypeInfo<T> type)
             reader = start;
             var json = JsonNode.Parse(ref reader) as JsonObject ?? [];
             Complete(json);
-            return (null, new MalformedObject(new KubernetesObject(json), OneLine.Of(e.Message)));
+            return (null, new MalformedObject(new KubernetesObject(json), Problem(e)));
         }
+    }
+
+    /// <summary>Which field, and what is wrong with it; positions in a text that nobody sees are left out.</summary>
+    private static string Problem(JsonException e)
+    {
+        var end = e.Message.IndexOf(" Path: ", StringComparison.Ordinal);
+        var message = OneLine.Of(end < 0 ? e.Message : e.Message[..end]);
+        return e.Path is { Length: > 2 } path ? $"{OneLine.Of(path.StartsWith("$.", StringComparison.Ordinal) ? path[2..] : path)}: {message}" : message;
     }
 
     /// <summary>Lists of built-in types leave apiVersion and kind out of their items.</summary>

@@ -124,6 +124,8 @@ internal sealed class Kubeconfig
         void Add(string header, string field, string value)
         {
             if (value.AsSpan().ContainsAnyExceptInRange(' ', '~')) throw user.Bad(field, "it holds characters that no header can carry");
+            // A header that is repeated goes out as one line with commas, which the server takes for one odd name.
+            if (headers.Exists(h => h.Key == header)) throw user.Bad(field, "more than one value is not supported (keep one)");
             headers.Add(new(header, value));
         }
 

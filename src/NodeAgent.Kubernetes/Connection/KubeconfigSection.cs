@@ -50,7 +50,7 @@ internal sealed class KubeconfigSection(string file, string path, YamlMappingNod
     public IEnumerable<string> Names => node.Children.Keys.OfType<YamlScalarNode>().Select(k => k.Value ?? "");
 
     /// <summary>A file that the kubeconfig names, seen from where the kubeconfig is.</summary>
-    public string? FilePath(string name) => Text(name) is { } given ? Path.Combine(Path.GetDirectoryName(Path.GetFullPath(file))!, given) : null;
+    public string? FilePath(string name) => Text(name) is { } given ? Path.GetFullPath(given, Path.GetDirectoryName(Path.GetFullPath(file))!) : null;
 
     /// <summary>Text that stands in the kubeconfig itself (name-data, base64) or else in a file (name).</summary>
     public string? Content(string name)
