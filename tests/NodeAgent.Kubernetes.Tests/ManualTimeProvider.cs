@@ -18,6 +18,12 @@ internal sealed class ManualTimeProvider : TimeProvider
         }
     }
 
+    /// <summary>Whether a timer is set that was started for just this long.</summary>
+    public bool IsPending(TimeSpan wait)
+    {
+        lock (_gate) return _timers.Exists(t => t.Wait == wait);
+    }
+
     public override DateTimeOffset GetUtcNow()
     {
         lock (_gate) return _now;
@@ -59,13 +65,15 @@ internal sealed class ManualTimeProvider : TimeProvider
     {
         public DateTimeOffset Due { get; private set; }
 
+        public TimeSpan Wait { get; private set; }
+
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
             lock (clock._gate)
             {
                 clock._timers.Remove(this);
                 if (dueTime == Timeout.InfiniteTimeSpan) return true;
-                Due = clock._now + dueTime;
+                (Due, Wait) = (clock._now + dueTime, dueTime);
                 clock._timers.Add(this);
                 return true;
             }

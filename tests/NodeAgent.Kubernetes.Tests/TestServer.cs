@@ -125,6 +125,7 @@ internal sealed class TestServer : IAsyncDisposable
         Requests.Enqueue(new RecordedRequest(
             context.Request.Method, context.Request.Path.Value!, context.Request.QueryString.Value!, Encoding.UTF8.GetString(body.ToArray()),
             context.Request.Headers.ToDictionary(h => h.Key, h => h.Value.ToString(), StringComparer.OrdinalIgnoreCase)));
+        context.Items["server"] = this;
         await _answer(context);
     }
 }
