@@ -1,0 +1,72 @@
+using NodeAgent.Filesystem.Capture;
+using NodeAgent.Filesystem.Interop;
+using NodeAgent.Filesystem.Restore;
+using NodeAgent.Repository;
+using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Snapshots;
+using NodeAgent.Repository.Trees;
+
+namespace NodeAgent.Filesystem;
+
+/// <summary>
+/// A snapshot becomes a directory:
+/// 1. the target is made when it is not there, and opened: from here on everything is relative to that handle;
+/// 2. the part of the snapshot that is wanted is found;
+/// 3. the tree is walked; directories are made, workers write the files under temporary names and rename them;
+/// 4. further names of files with several are added, directories get their metadata when all below them is done;
+/// 5. the file system is told to make it durable.
+/// </summary>
+public static class RestoreRun
+{
+    private static readonly TimeSpan ProgressInterval = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Runs a restore. Files that cannot be restored do not stop it: the result says which.</summary>
+    /// <exception cref="FileSystemException">The target cannot be made or opened.</exception>
+    /// <exception cref="IOException">The target's disk is full.</exception>
+    /// <exception cref="RepositoryException">The index cannot be read, or the sub path is not in the snapshot.</exception>
+    public static async Task<RestoreResult> ExecuteAsync(ChunkRepository repository, SnapshotManifest snapshot, RestoreRequest request, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(repository);
+        ArgumentNullException.ThrowIfNull(snapshot);
+        ArgumentNullException.ThrowIfNull(request);
+        await repository.LoadIndexAsync(cancellationToken);
+
+        // 1. the target
+        Directory.CreateDirectory(request.TargetPath);
+        using var target = Files.OpenRoot(request.TargetPath);
+
+        // 2. what is wanted
+        using var reader = repository.CreateReader();
+        var tree = new TreeReader(reader.Source, repository.Config.Parameters.Trees);
+        var root = snapshot.ReadRoot();
+        var wanted = request.SubPath.IsEmpty ? root : await tree.FindPathAsync(root, request.SubPath, cancellationToken)
+            ?? throw new RepositoryException($"{FileName.ToText(request.SubPath.Span)} is not in the snapshot: \"nodeagent snapshot ls\" shows what is");
+
+        // 3. and 4. the tree
+        var issues = new IssueList();
+        using var workers = new WorkerPool(request.Workers > 0 ? request.Workers : Environment.ProcessorCount);
+        long bytes = 0;
+        var last = request.Time.GetTimestamp();
+        TreeRestore? restore = null;
+        var contents = new ContentWriter(reader, tree, ChunkRepository.MaxChunkLength < repository.Config.Parameters.Chunker.MaxSize ? ChunkRepository.MaxChunkLength : repository.Config.Parameters.Chunker.MaxSize, Count);
+        restore = new TreeRestore(request, tree, contents, workers, issues);
+        if (wanted.Type == TreeEntryType.Directory) await restore.RestoreAsync(target, wanted, cancellationToken);
+        else await restore.RestoreSingleAsync(target, wanted, cancellationToken);
+
+        // 5. durable
+        Files.SynchronizeFileSystem(target);
+        Report();
+        return restore.Result;
+
+        void Count(long count)
+        {
+            Interlocked.Add(ref bytes, count);
+            if (progress is null || request.Time.GetElapsedTime(Interlocked.Read(ref last)) < ProgressInterval) return;
+            Interlocked.Exchange(ref last, request.Time.GetTimestamp());
+            Report();
+        }
+
+        void Report() =>
+            progress?.Report(new RunProgress(restore?.FilesDone ?? 0, snapshot.Stats.Files, Interlocked.Read(ref bytes), snapshot.Stats.Bytes, true, 0, null));
+    }
+}
