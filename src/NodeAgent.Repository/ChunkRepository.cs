@@ -181,6 +181,9 @@ public sealed class ChunkRepository : IAsyncDisposable
         return await WriteSession.BeginAsync(this, options, cancellationToken);
     }
 
+    /// <summary>What the loaded index says.</summary>
+    public RepositoryStatistics GetStatistics() => Index.Sum();
+
     /// <summary>A reader of chunks; the caller disposes it.</summary>
     public ChunkReader CreateReader() => new(this, _cacheBytes);
 

@@ -4,6 +4,7 @@ using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using NodeAgent.Cli.Cluster;
 using NodeAgent.Cli.Invocation;
+using NodeAgent.Cli.Machine;
 using NodeAgent.Cli.Servers;
 using NodeAgent.Cli.Terminal;
 
@@ -46,6 +47,8 @@ internal static class NodeAgentCommand
     private static RootCommand CreateTree() => new("Backs up Kubernetes volumes and plain directories to a deduplicating, encrypted repository.")
     {
         GlobalOptions.Verbose,
+        MachineCommands.CreateRepo(),
+        MachineCommands.CreateSnapshot(),
         ClusterCommands.CreateBackup(),
         ClusterCommands.CreateRestore(),
         ClusterCommands.CreateSchedule(),

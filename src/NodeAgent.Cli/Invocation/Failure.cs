@@ -13,6 +13,8 @@ internal readonly record struct Failure(int ExitCode, string Message)
         UsageException => new(Cli.ExitCode.Usage, exception.Message),
         CommandException command => new(command.ExitCode, command.Message),
         SnapshotNotFoundException => new(Cli.ExitCode.NotFound, exception.Message),
+        RepositoryNotFoundException => new(Cli.ExitCode.RepositoryNotFound, exception.Message),
+        WrongKeyException => new(Cli.ExitCode.WrongKey, exception.Message),
         RepositoryException => new(Cli.ExitCode.Failed, exception.Message),
         UnauthorizedAccessException or IOException or HttpRequestException or TimeoutException => new(Cli.ExitCode.Failed, exception.Message),
         AggregateException { InnerException: { } inner } => Of(inner, interrupted),

@@ -1,17 +1,39 @@
 using System.CommandLine;
 using NodeAgent.Cli.CommandLine;
 using NodeAgent.Cli.Invocation;
+using NodeAgent.Cli.Terminal;
+using NodeAgent.Repository;
+using NodeAgent.Repository.Snapshots;
 
 namespace NodeAgent.Cli.Machine;
 
 /// <summary>The ways to name snapshots.</summary>
 internal static class SnapshotArguments
 {
-    public static readonly Argument<string> Snapshot = new("ID") { Description = "latest, a snapshot's id, or the beginning of one" };
+    public static readonly Argument<string> Id = new("ID") { Description = "latest, a snapshot's id, or the beginning of one" };
 
     public static readonly Option<string> Host = Flags.Text("--host", "Only snapshots of this host", "name");
     public static readonly Option<string> SourcePath = Flags.Text("--path", "Only snapshots of this path", "path");
-    public static readonly Option<string[]> Tag = Flags.List("--tag", "Only snapshots with this tag (key or key=value)", "k=v");
+    public static readonly Option<Dictionary<string, string>> Tag = Flags.Map("--tag", "Only snapshots with these tags");
+
+    public static SnapshotFilter FilterOf(ParseResult parse) => new()
+    {
+        Host = parse.GetValue(Host) is { Length: > 0 } host ? host : null,
+        Path = parse.GetValue(SourcePath) is { Length: > 0 } path ? Path.GetFullPath(path) : null,
+        Tags = parse.GetValue(Tag) ?? [],
+    };
+
+    /// <summary>Every snapshot that can be read; each that cannot is a warning, since one damaged snapshot must not hide the others.</summary>
+    public static Task<List<Snapshot>> ReadAllAsync(ChunkRepository repository, CancellationToken cancellationToken) =>
+        new SnapshotCatalog(repository).ListAsync(damaged => StandardStreams.Warn(damaged.Message), cancellationToken);
+
+    /// <summary>The snapshot that the command line names, ready to be read. The tree's reader lives as long as the process.</summary>
+    public static async Task<SnapshotTree> OpenAsync(ParseResult parse, ChunkRepository repository, CancellationToken cancellationToken)
+    {
+        var snapshot = SnapshotSelection.Resolve(await ReadAllAsync(repository, cancellationToken), parse.GetValue(Id)!, null);
+        await repository.LoadIndexAsync(cancellationToken);
+        return new SnapshotTree(snapshot, repository.CreateReader().Source, repository.Config.Parameters.Trees);
+    }
 
     /// <summary>A path inside a snapshot, without its slashes at both ends.</summary>
     public static byte[] PathInSnapshot(string? argument) =>

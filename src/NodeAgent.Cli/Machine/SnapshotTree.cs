@@ -1,5 +1,6 @@
 using NodeAgent.Cli.Invocation;
 using NodeAgent.Cli.Terminal;
+using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Snapshots;
 using NodeAgent.Repository.Trees;
 
@@ -9,6 +10,8 @@ namespace NodeAgent.Cli.Machine;
 internal sealed class SnapshotTree(Snapshot snapshot, ChunkSource chunks, TreeParameters parameters)
 {
     private const int ShortId = 12;
+
+    public SnapshotId Id => snapshot.Id;
 
     public SnapshotManifest Manifest => snapshot.Manifest;
 

@@ -38,6 +38,23 @@ internal sealed class ChunkIndex
         }
     }
 
+    /// <summary>Counts and sums over all chunks.</summary>
+    public RepositoryStatistics Sum()
+    {
+        lock (_gate)
+        {
+            long plain = 0, stored = 0;
+            foreach (ref readonly var slot in _slots.AsSpan())
+            {
+                if (!slot.IsUsed) continue;
+                plain += slot.PlainLength;
+                stored += slot.StoredLength;
+            }
+
+            return new RepositoryStatistics(_packs.Count, _count, plain, stored);
+        }
+    }
+
     /// <summary>Adds a pack's chunks. A chunk that is known already keeps its first location.</summary>
     public void Add(PackContents contents)
     {

@@ -1,0 +1,25 @@
+using System.CommandLine;
+
+namespace NodeAgent.Cli.Machine;
+
+/// <summary>The verbs that work on a repository without any cluster.</summary>
+internal static class MachineCommands
+{
+    public static Command CreateRepo() => new Command("repo", "A repository in a directory")
+    {
+        RepoInitCommand.Create(),
+        RepoInfoCommand.Create(),
+        RepoCheckCommand.Create(),
+        RepoStatsCommand.Create(),
+    }.WithRepositoryOptions().WithMachineOutput();
+
+    public static Command CreateSnapshot() => new Command("snapshot", "Back up and restore directories of this machine")
+    {
+        SnapshotCreateCommand.Create(),
+        SnapshotListCommand.Create(),
+        SnapshotLsCommand.Create(),
+        SnapshotRestoreCommand.Create(),
+        SnapshotDumpCommand.Create(),
+        SnapshotForgetCommand.Create(),
+    }.WithRepositoryOptions().WithMachineOutput();
+}

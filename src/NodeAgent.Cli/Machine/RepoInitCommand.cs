@@ -1,0 +1,55 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using NodeAgent.Cli.CommandLine;
+using NodeAgent.Cli.Invocation;
+using NodeAgent.Cli.Terminal;
+using NodeAgent.Repository;
+using NodeAgent.Repository.Stores;
+
+namespace NodeAgent.Cli.Machine;
+
+/// <summary>Makes a repository, and on request the key file that opens it.</summary>
+internal static class RepoInitCommand
+{
+    private static readonly Option<string> GenerateKey = Flags.Text("--generate-key", "Make a key file as well, readable by its owner only", "file");
+
+    public static Command Create()
+    {
+        var command = new Command("init", "Make a repository") { GenerateKey };
+        command.Runs(ExecuteAsync);
+        return command;
+    }
+
+    private static async Task<int> ExecuteAsync(ParseResult parse, CancellationToken cancellationToken)
+    {
+        var path = RepositoryOptions.PathOf(parse);
+        var keyFile = parse.GetValue(GenerateKey)!;
+        if (keyFile.Length > 0 && (parse.GetValue(RepositoryOptions.KeyFile)!.Length > 0 || parse.GetValue(RepositoryOptions.PasswordFile)!.Length > 0))
+            throw new UsageException("--generate-key makes a key, so --key-file and --password-file name a second one (give one of the three)");
+
+        await using var store = new DirectoryStore(path);
+        // Asked first, so that no key file is left behind for a repository that cannot be made.
+        if (await store.StatAsync("config", cancellationToken) is not null)
+            throw new CommandException(ExitCode.Failed, $"repository {DisplayText.Name(path)}: there is one already (use it, or give another --repo)");
+        using var secret = keyFile.Length > 0 ? RepositorySecrets.Generate(keyFile) : RepositorySecrets.Read(parse, isNew: true);
+        await using var repository = await ChunkRepository.InitializeAsync(store, secret, RepositoryParameters.Default, TimeProvider.System, cancellationToken);
+
+        if (MachineOutput.IsJson(parse))
+        {
+            MachineOutput.PrintJson(new JsonObject
+            {
+                ["repository"] = path,
+                ["id"] = repository.Config.Id,
+                ["keyFile"] = keyFile.Length > 0 ? Path.GetFullPath(keyFile) : null,
+            });
+        }
+        else
+        {
+            await StandardStreams.Out.WriteLineAsync($"Repository {repository.Config.Id} made in {DisplayText.Name(path)}");
+        }
+
+        if (keyFile.Length > 0)
+            StandardStreams.Warn($"{DisplayText.Name(Path.GetFullPath(keyFile))} is the only key; whoever loses it loses every backup (keep a copy elsewhere)");
+        return ExitCode.Done;
+    }
+}

@@ -1,0 +1,17 @@
+using System.CommandLine;
+using NodeAgent.Repository;
+using NodeAgent.Repository.Stores;
+
+namespace NodeAgent.Cli.Machine;
+
+/// <summary>Opens the repository that a command line names.</summary>
+internal static class RepositoryAccess
+{
+    /// <summary>The caller disposes the repository, and with it the store.</summary>
+    public static async Task<ChunkRepository> OpenAsync(ParseResult parse, CancellationToken cancellationToken)
+    {
+        var store = new DirectoryStore(RepositoryOptions.PathOf(parse));
+        using var secret = RepositorySecrets.Read(parse, isNew: false);
+        return await ChunkRepository.OpenAsync(store, secret, new RepositoryOpenOptions(), cancellationToken);
+    }
+}

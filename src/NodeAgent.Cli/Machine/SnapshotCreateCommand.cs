@@ -1,0 +1,88 @@
+using System.CommandLine;
+using NodeAgent.Cli.CommandLine;
+using NodeAgent.Cli.Invocation;
+using NodeAgent.Cli.Terminal;
+using NodeAgent.Filesystem;
+using NodeAgent.Repository;
+using NodeAgent.Repository.Snapshots;
+
+namespace NodeAgent.Cli.Machine;
+
+/// <summary>Backs up a directory of this machine.</summary>
+internal static class SnapshotCreateCommand
+{
+    private static readonly Argument<string> SourcePath = new("PATH") { Description = "Directory to back up" };
+    private static readonly Option<Dictionary<string, string>> Tags = Flags.Map("--tag", "Tags of the snapshot");
+    private static readonly Option<string> Host = Flags.Text("--host", "Name of the machine to record (default: its own)", "name");
+    private static readonly Option<string[]> Exclude = new("--exclude", "-e") { Description = "Pattern of names or paths to leave out; may be repeated", HelpName = "pattern", DefaultValueFactory = static _ => [] };
+    private static readonly Option<string[]> ExcludeFile = new("--exclude-file") { Description = "File with one pattern a line", HelpName = "file", DefaultValueFactory = static _ => [] };
+    private static readonly Option<bool> ExcludeCaches = Flags.Switch("--exclude-caches", "Leave out what is in directories that a CACHEDIR.TAG marks");
+    private static readonly Option<bool> OneFileSystem = Flags.Switch("--one-file-system", "Do not go into other file systems", "-x");
+    private static readonly Option<string> Parent = Flags.Text("--parent", "Snapshot to take unchanged files from, or none (default: the latest of this path)", "ID|none");
+    private static readonly Option<bool> Force = Flags.Switch("--force", "Read every file, also those that look unchanged", "-f");
+
+    public static Command Create()
+    {
+        var command = new Command("create", "Back up a directory")
+        {
+            SourcePath, Tags, Host, Exclude, ExcludeFile, ExcludeCaches, OneFileSystem, Parent, Force,
+        };
+        command.Runs(ExecuteAsync);
+        return command;
+    }
+
+    private static async Task<int> ExecuteAsync(ParseResult parse, CancellationToken cancellationToken)
+    {
+        // 1. The repository first: a long look at the source would be for nothing without one.
+        await using var repository = await RepositoryAccess.OpenAsync(parse, cancellationToken);
+        await repository.LoadIndexAsync(cancellationToken);
+
+        // 2. What to back up, and from which snapshot unchanged files are taken.
+        var request = await BuildRequestAsync(parse, repository, cancellationToken);
+
+        // 3. The backup itself.
+        BackupResult result;
+        TimeSpan elapsed;
+        await using (var display = MachineOutput.StartProgress(parse, "backup"))
+        {
+            result = await BackupRun.ExecuteAsync(repository, request, new RunProgressReporter(display), cancellationToken);
+            elapsed = display.Elapsed;
+        }
+
+        // 4. What came of it.
+        foreach (var issue in result.Manifest.Issues)
+            StandardStreams.Warn($"{DisplayText.Name(issue.Path)}: {issue.Operation}: {issue.Error}");
+        if (MachineOutput.IsJson(parse))
+            MachineOutput.PrintJson(SnapshotSummary.ToJson(result.Id.ToString(), result.Manifest, elapsed));
+        else
+            SnapshotSummary.PrintText(result.Id.ToString(), result.Manifest, elapsed);
+        return result.Manifest.Outcome == SnapshotOutcome.Completed ? ExitCode.Done : ExitCode.PartiallyFailed;
+    }
+
+    private static async Task<BackupRequest> BuildRequestAsync(ParseResult parse, ChunkRepository repository, CancellationToken cancellationToken)
+    {
+        var path = Path.GetFullPath(parse.GetValue(SourcePath)!);
+        if (!Directory.Exists(path))
+            throw new CommandException(ExitCode.Failed, $"{DisplayText.Name(path)}: {(File.Exists(path) ? "it is a file, and a snapshot is of a directory (give its directory, with --exclude for the rest)" : "no such directory")}");
+        var excludes = new List<string>(parse.GetValue(Exclude)!);
+        foreach (var file in parse.GetValue(ExcludeFile)!)
+            excludes.AddRange((await File.ReadAllLinesAsync(file, cancellationToken)).Select(line => line.Trim()).Where(line => line.Length > 0 && line[0] != '#'));
+        var parent = parse.GetValue(Parent)!;
+        if (parent.Length > 0 && parent != "none")
+            parent = SnapshotSelection.Resolve(await SnapshotArguments.ReadAllAsync(repository, cancellationToken), parent, null).Id.ToString();
+        return new BackupRequest
+        {
+            SourcePath = path,
+            Source = new SnapshotSource { Kind = SnapshotSource.Directory, Path = path },
+            Hostname = parse.GetValue(Host) is { Length: > 0 } host ? host : Environment.MachineName,
+            Username = Environment.UserName,
+            Program = $"nodeagent {typeof(SnapshotCreateCommand).Assembly.GetName().Version?.ToString(3)}",
+            Tags = parse.GetValue(Tags)!,
+            Excludes = excludes,
+            ExcludeCaches = parse.GetValue(ExcludeCaches),
+            OneFileSystem = parse.GetValue(OneFileSystem),
+            Parent = parent.Length > 0 ? parent : "auto",
+            ForceReread = parse.GetValue(Force),
+        };
+    }
+}

@@ -1,0 +1,253 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using NodeAgent.Repository.Crypto;
+using NodeAgent.Repository.Hashing;
+using NodeAgent.Repository.Index;
+using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Packs;
+using NodeAgent.Repository.Snapshots;
+using NodeAgent.Repository.Stores;
+using NodeAgent.Repository.Trees;
+
+namespace NodeAgent.Repository.Verification;
+
+/// <summary>
+/// Finds what is missing, altered or foreign, and says which files of which snapshots it costs:
+/// 1. every index segment is read, and its name compared with its content;
+/// 2. the packs that the index names are compared with those that are there;
+/// 3. on request packs are read: their hash, footer, and every chunk;
+/// 4. every snapshot's tree is walked, and every chunk it uses must be in the index and in a sound pack;
+/// 5. for what is lost, the files that use it are named.
+/// It changes nothing and may run beside anything.
+/// </summary>
+public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions options, IProgress<CheckProgress>? progress)
+{
+    private const int MaxPackLength = 512 << 20;
+    private const int MaxFilesPerProblem = 100;
+
+    private readonly ConcurrentQueue<CheckProblem> _problems = new();
+    private readonly ConcurrentDictionary<PackId, long> _packs = new();
+    private readonly ConcurrentDictionary<PackId, string> _lostPacks = new();
+    private readonly ConcurrentDictionary<ChunkId, string> _lostChunks = new();
+    private long _readBytes;
+
+    /// <summary>Runs the check.</summary>
+    /// <exception cref="StoreException">The store cannot be listed.</exception>
+    public async Task<CheckReport> ExecuteAsync(CancellationToken cancellationToken)
+    {
+        await CheckIndexAsync(cancellationToken);
+        await CheckPacksAsync(cancellationToken);
+        if (options.ReadData) await ReadPacksAsync(cancellationToken);
+        var snapshots = await CheckSnapshotsAsync(cancellationToken);
+        return new CheckReport(snapshots, _packs.Count, repository.Index.Count, _readBytes, [.. _problems]);
+    }
+
+    private async Task CheckIndexAsync(CancellationToken cancellationToken)
+    {
+        await foreach (var entry in repository.Store.ListAsync(IndexSegment.Prefix, cancellationToken))
+        {
+            try
+            {
+                var content = await repository.Store.ReadAllAsync(entry.Key, IndexSegment.MaxPlainLength + (1L << 20), cancellationToken);
+                if (!entry.Key.EndsWith(HashOf(content).ToString(), StringComparison.Ordinal))
+                    throw new RepositoryFormatException(entry.Key, 0, "the object's content is not what its name says");
+                var plain = repository.OpenObject(content, entry.Key, ObjectKind.Index, EnvelopeType.IndexSegment, IndexSegment.MaxPlainLength);
+                foreach (var pack in IndexSegment.Decode(plain, entry.Key).Packs)
+                {
+                    _packs.TryAdd(pack.Pack, pack.Size);
+                    repository.Learn(pack);
+                }
+            }
+            catch (RepositoryException exception)
+            {
+                Damage(entry.Key, exception, "the packs that it names are no longer found: rebuild the index from the packs");
+            }
+        }
+    }
+
+    private async Task CheckPacksAsync(CancellationToken cancellationToken)
+    {
+        var there = new Dictionary<PackId, long>();
+        await foreach (var entry in repository.Store.ListAsync("data/", cancellationToken))
+        {
+            if (PackId.TryParse(entry.Key, out var id)) there.Add(id, entry.Length);
+            else _problems.Enqueue(new CheckProblem(entry.Key, null, "this is not the name of a pack; it is not used", IsDamage: false));
+        }
+
+        foreach (var (pack, size) in _packs)
+        {
+            if (!there.TryGetValue(pack, out var length))
+            {
+                _lostPacks.TryAdd(pack, "missing");
+                _problems.Enqueue(new CheckProblem(pack.Key, null, "the pack is missing: the chunks in it are lost unless the object is brought back", IsDamage: true));
+            }
+            else if (length != size)
+            {
+                _lostPacks.TryAdd(pack, "truncated");
+                _problems.Enqueue(new CheckProblem(pack.Key, Math.Min(length, size), $"the pack has {length} bytes, the index says {size}: it is truncated or altered", IsDamage: true));
+            }
+        }
+
+        foreach (var (pack, length) in there.Where(p => !_packs.ContainsKey(p.Key)))
+            _problems.Enqueue(new CheckProblem(pack.Key, null, $"no index segment names this pack of {length} bytes: left by a run that was stopped, or by one that is under way", IsDamage: false));
+    }
+
+    private async Task ReadPacksAsync(CancellationToken cancellationToken)
+    {
+        var (part, parts) = options.Subset;
+        var chosen = _packs.Where(p => !_lostPacks.ContainsKey(p.Key) && p.Key.Hash.Prefix % (ulong)parts == (ulong)(part - 1)).ToList();
+        var total = chosen.Sum(p => p.Value);
+        long done = 0;
+        using var reader = repository.CreateReader();
+        await Parallel.ForEachAsync(chosen, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancellationToken }, async (pack, token) =>
+        {
+            await ReadPackAsync(reader, pack.Key, (int)Math.Min(pack.Value, MaxPackLength), token);
+            var bytes = Interlocked.Add(ref _readBytes, pack.Value);
+            progress?.Report(new CheckProgress("packs", Interlocked.Increment(ref done), chosen.Count, bytes, total));
+        });
+    }
+
+    private async ValueTask ReadPackAsync(ChunkReader reader, PackId pack, int length, CancellationToken cancellationToken)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(length);
+        try
+        {
+            await repository.Store.ReadAsync(pack.Key, 0, buffer.AsMemory(0, length), cancellationToken);
+            var content = buffer.AsMemory(0, length);
+            if (HashOf(content.Span) != pack.Hash)
+                _problems.Enqueue(new CheckProblem(pack.Key, null, "the pack's content is not what its name says: it is damaged", IsDamage: true));
+            var offset = (long)ObjectHeader.Length;
+            foreach (var chunk in ReadFooter(pack, content.Span))
+            {
+                CheckChunk(reader, pack, chunk, offset, content.Span);
+                offset += chunk.StoredLength;
+            }
+        }
+        catch (RepositoryException exception)
+        {
+            // Without a footer the chunks are still found by the index; they are read one by one when a snapshot uses them.
+            Damage(pack.Key, exception, "");
+            _lostPacks.TryAdd(pack, "unreadable");
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private PackedChunk[] ReadFooter(PackId pack, ReadOnlySpan<byte> content)
+    {
+        var header = ObjectHeader.Read(content, ObjectKind.Pack, repository.RepositoryId, content.Length, pack.Key);
+        repository.Keyring.Add(header.Session);
+        if (content.Length < ObjectHeader.Length + PackFooter.TrailerLength)
+            throw new RepositoryFormatException(pack.Key, content.Length, "the pack is too short");
+        var length = (int)PackFooter.ReadTrailer(content[^PackFooter.TrailerLength..], pack.Key, content.Length);
+        if (length != header.BodyLength)
+            throw new RepositoryFormatException(pack.Key, 28, $"the header says a footer of {header.BodyLength} bytes, the end says {length}");
+        var offset = content.Length - PackFooter.TrailerLength - length;
+        var opened = new byte[length];
+        try
+        {
+            var result = repository.Keyring.Open(content.Slice(offset, length), PackFooter.AssociatedData(content, offset), opened);
+            if (result.Type != EnvelopeType.PackFooter || result.Compressed) throw new EnvelopeException(EnvelopeFailure.InvalidHeader);
+            return PackFooter.Decode(result.Payload(opened), pack.Key, offset);
+        }
+        catch (EnvelopeException exception)
+        {
+            throw new RepositoryFormatException(pack.Key, offset, $"the footer: {exception.Message}");
+        }
+    }
+
+    private void CheckChunk(ChunkReader reader, PackId pack, in PackedChunk chunk, long offset, ReadOnlySpan<byte> content)
+    {
+        var plain = ArrayPool<byte>.Shared.Rent(chunk.PlainLength);
+        try
+        {
+            repository.Keyring.Add(chunk.Session);
+            var location = new ChunkLocation(pack, offset, chunk.StoredLength, chunk.PlainLength, chunk.Kind);
+            reader.Open(chunk.Id, chunk.Kind, location, content.Slice((int)offset, chunk.StoredLength), plain.AsSpan(0, chunk.PlainLength));
+            if (!repository.Index.Contains(chunk.Id))
+                _problems.Enqueue(new CheckProblem(pack.Key, offset, $"the index does not name {chunk.Kind} chunk {chunk.Id} of this pack: rebuild the index", IsDamage: true));
+        }
+        catch (RepositoryException exception)
+        {
+            _lostChunks.TryAdd(chunk.Id, pack.Key);
+            Damage(pack.Key, exception, "");
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(plain);
+        }
+    }
+
+    private async Task<int> CheckSnapshotsAsync(CancellationToken cancellationToken)
+    {
+        var snapshots = await new SnapshotCatalog(repository).ListAsync(exception => Damage("snap/", exception, "that snapshot cannot be restored unless the object is brought back"), cancellationToken);
+        using var reader = repository.CreateReader();
+        var tree = new TreeReader(reader.Source, repository.Config.Parameters.Trees);
+        var walk = new TreeWalk(tree);
+        long done = 0;
+        foreach (var snapshot in snapshots)
+        {
+            await foreach (var reference in walk.ReferencesAsync(snapshot.Manifest.ReadRoot(), Unreadable, cancellationToken)) Check(reference);
+            progress?.Report(new CheckProgress("snapshots", ++done, snapshots.Count, _readBytes, _readBytes));
+        }
+
+        if (_lostChunks.IsEmpty) return snapshots.Count;
+        var lost = _lostChunks.Keys.ToHashSet();
+        var affected = new TreeWalk(tree);
+        foreach (var snapshot in snapshots)
+        {
+            var files = new List<string>();
+            long count = 0;
+            await foreach (var path in affected.AffectedPathsAsync(snapshot.Manifest.ReadRoot(), lost, cancellationToken))
+            {
+                if (++count <= MaxFilesPerProblem) files.Add(Printable(path.Path.Span) + (path.IsDirectory ? "/" : ""));
+            }
+
+            if (count > 0)
+                _problems.Enqueue(new CheckProblem($"snapshot {snapshot.Id}", null, $"{count} files or directories of {snapshot.Manifest.Source.Display} cannot be restored whole", IsDamage: true) { Files = files });
+        }
+
+        return snapshots.Count;
+
+        void Unreadable(ChunkReference reference, RepositoryException exception)
+        {
+            if (_lostChunks.TryAdd(reference.Id, "")) Damage($"{reference.Kind} chunk {reference.Id}", exception, "");
+        }
+
+        void Check(ChunkReference reference)
+        {
+            if (!repository.Index.TryFind(reference.Id, out var location))
+            {
+                if (_lostChunks.TryAdd(reference.Id, ""))
+                    _problems.Enqueue(new CheckProblem($"{reference.Kind} chunk {reference.Id}", null, $"snapshot trees use it and no index segment names it: it is lost", IsDamage: true));
+            }
+            else if (_lostPacks.ContainsKey(location.Pack))
+            {
+                _lostChunks.TryAdd(reference.Id, location.Pack.Key);
+            }
+            else if (location.Kind != reference.Kind || (reference.IsExact && location.PlainLength != reference.Length))
+            {
+                if (_lostChunks.TryAdd(reference.Id, location.Pack.Key))
+                    _problems.Enqueue(new CheckProblem(location.Pack.Key, location.Offset, $"{reference.Kind} chunk {reference.Id} has {location.PlainLength} bytes, a tree says {reference.Length}", IsDamage: true));
+            }
+        }
+    }
+
+    private void Damage(string key, RepositoryException exception, string hint)
+    {
+        var format = exception as RepositoryFormatException;
+        _problems.Enqueue(new CheckProblem(format?.ObjectKey ?? key, format?.Offset, (format?.Why ?? exception.Message) + (hint.Length > 0 ? $"; {hint}" : ""), IsDamage: true));
+    }
+
+    private static string Printable(ReadOnlySpan<byte> path) =>
+        string.Concat(System.Text.Encoding.UTF8.GetString(path).Select(c => char.IsControl(c) ? '?' : c));
+
+    private static ChunkId HashOf(ReadOnlySpan<byte> content)
+    {
+        Span<byte> hash = stackalloc byte[Blake3.HashLength];
+        Blake3.Hash(content, hash);
+        return new ChunkId(hash);
+    }
+}
