@@ -1,0 +1,8 @@
+namespace NodeAgent.Hosting.Metrics;
+
+internal enum MetricKind
+{
+    Counter,
+    Gauge,
+    Histogram,
+}
