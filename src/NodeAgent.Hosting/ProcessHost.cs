@@ -17,6 +17,7 @@ public sealed class ProcessHost : IAsyncDisposable
     private readonly List<EndpointServer> _servers = [];
     private readonly ILogger _log;
     private TelemetryExport? _export;
+    private bool _isDisposed;
 
     private ProcessHost(ProcessHostOptions options, CancellationToken cancellation)
     {
@@ -69,6 +70,7 @@ public sealed class ProcessHost : IAsyncDisposable
     /// <summary>Ends probes and metrics last of all: while the work comes to its end, they still answer.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _isDisposed, true)) return;
         foreach (var signal in _signals) signal.Dispose();
         await _stop.CancelAsync();
         foreach (var server in _servers) await server.DisposeAsync();
