@@ -65,6 +65,8 @@ public sealed class ProcessHostTests
         using var kill = Process.Start("kill", ["-TERM", $"{Environment.ProcessId}"]);
         await stopped.Task.WaitAsync(TimeSpan.FromSeconds(20), Cancellation);
         await kill.WaitForExitAsync(Cancellation);
+        // Long enough for a server that stops by itself to have done so.
+        await Task.Delay(100, Cancellation);
         using var http = new HttpClient { BaseAddress = host.HealthAddress };
         using var ready = await http.GetAsync("readyz", Cancellation);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);

@@ -44,7 +44,8 @@ internal sealed class MetricFamily(string name, string help, MetricKind kind, IR
         if (help.Length > 0)
             text.Append("# HELP ").Append(name).Append(' ').Append(help.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal)).Append('\n');
         text.Append("# TYPE ").Append(name).Append(kind switch { MetricKind.Counter => " counter\n", MetricKind.Gauge => " gauge\n", _ => " histogram\n" });
-        foreach (var (labels, series) in _series.OrderBy(s => s.Key.Text, StringComparer.Ordinal))
+        // ToArray takes a consistent copy; LINQ on the dictionary itself fails when a series is added meanwhile.
+        foreach (var (labels, series) in _series.ToArray().OrderBy(s => s.Key.Text, StringComparer.Ordinal))
         {
             var (value, count, buckets) = series.Read();
             if (kind != MetricKind.Histogram)
