@@ -10,13 +10,14 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
 {
     internal const string Prefix = "snap/";
     private const string ForgetPrefix = "forget/";
+    private const int MaxForgetLength = 64 << 10;
 
     /// <summary>Every snapshot that is not forgotten, oldest first.</summary>
-    /// <param name="damaged">Called for a snapshot object that cannot be read; null lets the exception through.</param>
+    /// <param name="damaged">Called for a snapshot or forget object that cannot be read; null lets the exception through.</param>
     /// <param name="cancellationToken">Stops it.</param>
     public async Task<List<Snapshot>> ListAsync(Action<RepositoryException>? damaged, CancellationToken cancellationToken)
     {
-        var forgotten = await ForgottenAsync(cancellationToken);
+        var forgotten = await ForgottenAsync(damaged, cancellationToken);
         var found = new List<Snapshot>();
         await foreach (var (id, key) in KeysAsync(cancellationToken))
         {
@@ -66,7 +67,7 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
     public async Task ForgetAsync(SnapshotId id, string? reason, CancellationToken cancellationToken)
     {
         using var cipher = repository.CreateCipher(CipherSuiteSelection.Preferred, null);
-        var json = JsonSerializer.SerializeToUtf8Bytes(new ForgetRecord(repository.Time.GetUtcNow(), reason), SnapshotJson.Default.ForgetRecord);
+        var json = JsonSerializer.SerializeToUtf8Bytes(new ForgetRecord(id.ToString(), repository.Time.GetUtcNow(), reason), SnapshotJson.Default.ForgetRecord);
         var session = Convert.ToHexStringLower(cipher.Salt[..8]);
         await repository.PutSealedAsync(cipher, ObjectKind.Forget, EnvelopeType.Forget, json, $"{ForgetPrefix}{id}/{session}", cancellationToken);
     }
@@ -96,17 +97,43 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
         return new ChunkId(hash);
     }
 
-    private async Task<HashSet<SnapshotId>> ForgottenAsync(CancellationToken cancellationToken)
+    private async Task<HashSet<SnapshotId>> ForgottenAsync(Action<RepositoryException>? damaged, CancellationToken cancellationToken)
     {
         var forgotten = new HashSet<SnapshotId>();
         await foreach (var entry in repository.Store.ListAsync(ForgetPrefix, cancellationToken))
         {
             if (entry.Key.Split('/') is not [_, var name, _] || !SnapshotId.TryParse(name, out var id)) continue;
-            // A mark counts only when the store could not have made it up.
-            await repository.ReadSealedAsync(entry.Key, ObjectKind.Forget, EnvelopeType.Forget, 64 << 10, cancellationToken);
-            forgotten.Add(id);
+            try
+            {
+                await ReadMarkAsync(entry.Key, id, cancellationToken);
+                forgotten.Add(id);
+            }
+            catch (RepositoryException exception) when (damaged is not null)
+            {
+                // One damaged mark must not keep backups from their parents; its snapshot shows again, and loses nothing.
+                damaged(exception);
+            }
         }
 
         return forgotten;
+    }
+
+    /// <summary>A mark counts only when the store could not have made it up, nor taken it from another snapshot.</summary>
+    private async Task ReadMarkAsync(string key, SnapshotId id, CancellationToken cancellationToken)
+    {
+        var json = await repository.ReadSealedAsync(key, ObjectKind.Forget, EnvelopeType.Forget, MaxForgetLength, cancellationToken);
+        ForgetRecord? record;
+        try
+        {
+            record = JsonSerializer.Deserialize(json, SnapshotJson.Default.ForgetRecord);
+        }
+        catch (JsonException)
+        {
+            record = null;
+        }
+
+        if (record?.Snapshot is null) throw new RepositoryFormatException(key, 0, "the mark does not say which snapshot is forgotten");
+        if (!SnapshotId.TryParse(record.Snapshot, out var named) || named != id)
+            throw new RepositoryFormatException(key, 0, "the mark is another snapshot's: it was copied or renamed");
     }
 }

@@ -182,7 +182,7 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
 
     private async Task<int> CheckSnapshotsAsync(CancellationToken cancellationToken)
     {
-        var snapshots = await new SnapshotCatalog(repository).ListAsync(exception => Damage("snap/", exception, "that snapshot cannot be restored unless the object is brought back"), cancellationToken);
+        var snapshots = await new SnapshotCatalog(repository).ListAsync(DamagedObject, cancellationToken);
         using var reader = repository.CreateReader();
         var tree = new TreeReader(reader.Source, repository.Config.Parameters.Trees);
         var walk = new TreeWalk(tree);
@@ -210,6 +210,12 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
         }
 
         return snapshots.Count;
+
+        void DamagedObject(RepositoryException exception) => Damage(
+            "snap/", exception,
+            exception is RepositoryFormatException format && format.ObjectKey.StartsWith("forget/", StringComparison.Ordinal)
+                ? "the mark does not count, so its snapshot shows again: forget it again"
+                : "that snapshot cannot be restored unless the object is brought back");
 
         void Unreadable(ChunkReference reference, RepositoryException exception)
         {
