@@ -5,7 +5,10 @@ namespace NodeAgent.Filesystem;
 /// <summary>What is to be backed up, and how.</summary>
 public sealed record BackupRequest
 {
-    /// <summary>A directory, absolute.</summary>
+    /// <summary>
+    /// A directory, absolute, or a single file of any type: the snapshot's root is then the file's directory with that one entry.
+    /// A link is followed.
+    /// </summary>
     public required string SourcePath { get; init; }
 
     /// <summary>What the snapshot says of its source; also finds the parent.</summary>
@@ -32,7 +35,7 @@ public sealed record BackupRequest
     /// <summary>Leave out directories that carry a valid CACHEDIR.TAG.</summary>
     public bool ExcludeCaches { get; init; }
 
-    /// <summary>Do not go into other mounts.</summary>
+    /// <summary>Do not go into other mounts: a mount point is kept as an empty directory.</summary>
     public bool OneFileSystem { get; init; }
 
     /// <summary>Read every file, whatever the parent says.</summary>

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Threading.Channels;
 using NodeAgent.Filesystem.Capture;
 using NodeAgent.Filesystem.Interop;
@@ -10,8 +11,8 @@ using NodeAgent.Repository.Trees;
 namespace NodeAgent.Filesystem;
 
 /// <summary>
-/// A directory becomes a snapshot:
-/// 1. the source is opened, and from here on everything is relative to that handle;
+/// A directory or a single file becomes a snapshot:
+/// 1. the source's directory is opened, and from here on everything is relative to that handle;
 /// 2. the snapshot to continue is found;
 /// 3. a session begins: from now on packs are written;
 /// 4. the walk goes through the tree, and workers read, cut, compress and encrypt what is new;
@@ -37,7 +38,8 @@ public static class BackupRun
         var started = request.Time.GetUtcNow();
 
         // 1. the source
-        using var root = Files.OpenRoot(request.SourcePath);
+        var (root, only) = OpenSource(request.SourcePath);
+        using var opened = root;
 
         // 2. the snapshot to continue
         var parentSnapshot = await FindParentAsync(repository, request, cancellationToken);
@@ -54,7 +56,7 @@ public static class BackupRun
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var capture = new TreeCapture(request, repository, session, parent, workers, counters, issues);
         var queue = Channel.CreateBounded<CapturedEntry>(new BoundedChannelOptions(QueueLength) { SingleReader = true, SingleWriter = true });
-        var walk = Task.Run(() => WalkAsync(capture, root, queue.Writer, stop.Token), CancellationToken.None);
+        var walk = Task.Run(() => WalkAsync(capture, root, only, queue.Writer, stop.Token), CancellationToken.None);
         TreeEntry rootEntry;
         long bytes;
         try
@@ -96,6 +98,21 @@ public static class BackupRun
         return new BackupResult(id, manifest);
     }
 
+    /// <summary>The directory to walk, and the one name in it that is wanted when the source is not a directory.</summary>
+    private static (DirectoryHandle Root, byte[]? Only) OpenSource(string path)
+    {
+        try
+        {
+            return (Files.OpenRoot(path), null);
+        }
+        catch (FileSystemException failure) when (failure.Error == Errno.NotDirectory)
+        {
+            var file = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+            if (Path.GetFileName(file) is not { Length: > 0 } name) throw;
+            return (Files.OpenRoot(Path.GetDirectoryName(file)!), Encoding.UTF8.GetBytes(name));
+        }
+    }
+
     private static async Task<Snapshot?> FindParentAsync(ChunkRepository repository, BackupRequest request, CancellationToken cancellationToken)
     {
         var catalog = new SnapshotCatalog(repository);
@@ -107,11 +124,11 @@ public static class BackupRun
         };
     }
 
-    private static async Task WalkAsync(TreeCapture capture, DirectoryHandle root, ChannelWriter<CapturedEntry> output, CancellationToken cancellationToken)
+    private static async Task WalkAsync(TreeCapture capture, DirectoryHandle root, byte[]? only, ChannelWriter<CapturedEntry> output, CancellationToken cancellationToken)
     {
         try
         {
-            await capture.WalkAsync(root, output, cancellationToken);
+            await capture.WalkAsync(root, only, output, cancellationToken);
             output.TryComplete();
         }
         catch (Exception exception)
@@ -176,8 +193,8 @@ public static class BackupRun
         Mode = entry.Mode,
         UserId = entry.UserId,
         GroupId = entry.GroupId,
-        Modified = entry.Modified,
-        Changed = entry.Changed,
+        Modified = content.Status?.Modified ?? entry.Modified,
+        Changed = content.Status?.Changed ?? entry.Changed,
         Birth = entry.Birth,
         Inode = entry.Inode,
         HardLinkDevice = entry.HardLinkDevice,

@@ -21,6 +21,11 @@ public sealed record RestoreRequest
     /// <summary>Make device nodes, which takes a privilege and can give one.</summary>
     public bool DeviceNodes { get; init; } = true;
 
+    /// <summary>
+    /// Begin even though an empty target has less space than the files need: a file system that compresses may hold them.
+    /// </summary>
+    public bool IgnoreFreeSpace { get; init; }
+
     /// <summary>Files that are written at once; the number of processors when 0.</summary>
     public int Workers { get; init; }
 

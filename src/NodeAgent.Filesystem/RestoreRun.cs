@@ -12,7 +12,7 @@ namespace NodeAgent.Filesystem;
 /// A snapshot becomes a directory:
 /// 1. the target is made when it is not there, and opened: from here on everything is relative to that handle;
 /// 2. the part of the snapshot that is wanted is found;
-/// 3. the tree is walked; directories are made, workers write the files under temporary names and rename them;
+/// 3. whether it fits is looked at; then the tree is walked; directories are made, workers write the files under temporary names and rename them;
 /// 4. further names of files with several are added, directories get their metadata when all below them is done;
 /// 5. the file system is told to make it durable.
 /// </summary>
@@ -22,7 +22,8 @@ public static class RestoreRun
 
     /// <summary>Runs a restore. Files that cannot be restored do not stop it: the result says which.</summary>
     /// <exception cref="FileSystemException">The target cannot be made or opened.</exception>
-    /// <exception cref="IOException">The target's disk is full.</exception>
+    /// <exception cref="IOException">The target's disk is full, or too small for the restore.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled; what is complete has its final name.</exception>
     /// <exception cref="RepositoryException">The index cannot be read, or the sub path is not in the snapshot.</exception>
     public static async Task<RestoreResult> ExecuteAsync(ChunkRepository repository, SnapshotManifest snapshot, RestoreRequest request, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
@@ -43,13 +44,14 @@ public static class RestoreRun
             ?? throw new RepositoryException($"{FileName.ToText(request.SubPath.Span)} is not in the snapshot: \"nodeagent snapshot ls\" shows what is");
 
         // 3. and 4. the tree
+        if (!request.IgnoreFreeSpace) await new SpaceCheck(request, tree).EnsureAsync(target, snapshot, wanted, cancellationToken);
         var issues = new IssueList();
         using var workers = new WorkerPool(request.Workers > 0 ? request.Workers : Environment.ProcessorCount);
         long bytes = 0;
         var last = request.Time.GetTimestamp();
         TreeRestore? restore = null;
         var contents = new ContentWriter(reader, tree, ChunkRepository.MaxChunkLength < repository.Config.Parameters.Chunker.MaxSize ? ChunkRepository.MaxChunkLength : repository.Config.Parameters.Chunker.MaxSize, Count);
-        restore = new TreeRestore(request, tree, contents, workers, issues);
+        restore = new TreeRestore(request, reader, tree, contents, workers, issues);
         if (wanted.Type == TreeEntryType.Directory) await restore.RestoreAsync(target, wanted, cancellationToken);
         else await restore.RestoreSingleAsync(target, wanted, cancellationToken);
 

@@ -8,10 +8,10 @@ using NodeAgent.Repository.Snapshots;
 
 namespace NodeAgent.Cli.Machine;
 
-/// <summary>Backs up a directory of this machine.</summary>
+/// <summary>Backs up a directory or a file of this machine.</summary>
 internal static class SnapshotCreateCommand
 {
-    private static readonly Argument<string> SourcePath = new("PATH") { Description = "Directory to back up" };
+    private static readonly Argument<string> SourcePath = new("PATH") { Description = "Directory or file to back up" };
     private static readonly Option<Dictionary<string, string>> Tags = Flags.Map("--tag", "Tags of the snapshot");
     private static readonly Option<string> Host = Flags.Text("--host", "Name of the machine to record (default: its own)", "name");
     private static readonly Option<string[]> Exclude = new("--exclude", "-e") { Description = "Pattern of names or paths to leave out; may be repeated", HelpName = "pattern", DefaultValueFactory = static _ => [] };
@@ -23,7 +23,7 @@ internal static class SnapshotCreateCommand
 
     public static Command Create()
     {
-        var command = new Command("create", "Back up a directory")
+        var command = new Command("create", "Back up a directory or a file")
         {
             SourcePath, Tags, Host, Exclude, ExcludeFile, ExcludeCaches, OneFileSystem, Parent, Force,
         };
@@ -61,9 +61,9 @@ internal static class SnapshotCreateCommand
 
     private static async Task<BackupRequest> BuildRequestAsync(ParseResult parse, ChunkRepository repository, CancellationToken cancellationToken)
     {
-        var path = Path.GetFullPath(parse.GetValue(SourcePath)!);
-        if (!Directory.Exists(path))
-            throw new CommandException(ExitCode.Failed, $"{DisplayText.Name(path)}: {(File.Exists(path) ? "it is a file, and a snapshot is of a directory (give its directory, with --exclude for the rest)" : "no such directory")}");
+        var path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(parse.GetValue(SourcePath)!));
+        if (!Path.Exists(path))
+            throw new CommandException(ExitCode.Failed, $"{DisplayText.Name(path)}: no such file or directory (give the path of what is to be backed up)");
         var excludes = new List<string>(parse.GetValue(Exclude)!);
         foreach (var file in parse.GetValue(ExcludeFile)!)
             excludes.AddRange((await File.ReadAllLinesAsync(file, cancellationToken)).Select(line => line.Trim()).Where(line => line.Length > 0 && line[0] != '#'));

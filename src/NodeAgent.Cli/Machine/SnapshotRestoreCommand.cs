@@ -18,9 +18,11 @@ internal static class SnapshotRestoreCommand
     private static readonly Option<string[]> Exclude = new("--exclude", "-e") { Description = "Leave out names or paths that match; may be repeated", HelpName = "pattern", DefaultValueFactory = static _ => [] };
     private static readonly Option<string> Overwrite = Flags.Choice("--overwrite", "What to do with files that exist", ["always", "never", "fail"], "always");
 
+    private static readonly Option<bool> IgnoreFreeSpace = Flags.Switch("--ignore-free-space", "Begin although the target looks too small, as on a file system that compresses");
+
     public static Command Create()
     {
-        var command = new Command("restore", "Restore a snapshot") { SnapshotArguments.Id, Target, SubPath, Include, Exclude, Overwrite };
+        var command = new Command("restore", "Restore a snapshot") { SnapshotArguments.Id, Target, SubPath, Include, Exclude, Overwrite, IgnoreFreeSpace };
         command.Runs(ExecuteAsync);
         return command;
     }
@@ -83,6 +85,7 @@ internal static class SnapshotRestoreCommand
         SubPath = SnapshotArguments.PathInSnapshot(parse.GetValue(SubPath)),
         Includes = parse.GetValue(Include)!,
         Excludes = parse.GetValue(Exclude)!,
+        IgnoreFreeSpace = parse.GetValue(IgnoreFreeSpace),
         Overwrite = parse.GetValue(Overwrite) switch
         {
             "never" => OverwritePolicy.Never,

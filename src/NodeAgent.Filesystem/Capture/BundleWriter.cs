@@ -50,6 +50,9 @@ internal sealed class BundleWriter(WriteSession session, BundleParameters parame
         _ = StoreAsync(buffer, length, chunk);
     }
 
+    /// <summary>The walk failed: whoever waits for a slice of the open bundle gets the reason instead of waiting for ever.</summary>
+    public void Abandon(Exception reason) => _chunk.TrySetException(reason);
+
     private static TaskCompletionSource<ChunkId> New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private static async Task<CapturedContent> SliceAsync(Task<ChunkId> chunk, int offset, int length) =>

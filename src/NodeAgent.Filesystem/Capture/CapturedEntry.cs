@@ -1,3 +1,4 @@
+using NodeAgent.Filesystem.Interop;
 using NodeAgent.Repository.Trees;
 
 namespace NodeAgent.Filesystem.Capture;
@@ -15,4 +16,5 @@ internal sealed record CapturedEntry(TreeEntry? Entry, Task<CapturedContent>? Co
 /// <param name="Content">Where its bytes are; null when it could not be read.</param>
 /// <param name="Size">Bytes read.</param>
 /// <param name="Changed">Whether it changed while it was read, twice.</param>
-internal sealed record CapturedContent(FileContent? Content, long Size, bool Changed);
+/// <param name="Status">What the file was when this was read, where that is later than the entry.</param>
+internal sealed record CapturedContent(FileContent? Content, long Size, bool Changed, FileStatus? Status = null);

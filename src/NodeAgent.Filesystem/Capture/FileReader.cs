@@ -31,13 +31,13 @@ internal sealed class FileReader(WriteSession session, FastCdc chunker, Action<l
                 long at = 0;
                 while (at < status.Size && Files.NextExtent(file, at, status.Size) is { } extent)
                 {
-                    if (extent.Start > at) await list.AddAsync(ContentItem.Hole(extent.Start - at), cancellationToken);
+                    if (extent.Start > at) await AddHoleAsync(extent.Start - at);
                     var end = await ReadExtentAsync(file, buffer, extent.Start, extent.End, list, cancellationToken);
                     at = extent.End;
                     if (end < extent.End) break; // it became shorter
                 }
 
-                if (list.Length < status.Size && at < status.Size) await list.AddAsync(ContentItem.Hole(status.Size - Math.Max(at, list.Length)), cancellationToken);
+                if (list.Length < status.Size && at < status.Size) await AddHoleAsync(status.Size - Math.Max(at, list.Length));
             }
 
             Files.AdviseNotNeeded(file);
@@ -47,6 +47,12 @@ internal sealed class FileReader(WriteSession session, FastCdc chunker, Action<l
         finally
         {
             _buffers.Add(buffer);
+        }
+
+        async ValueTask AddHoleAsync(long length)
+        {
+            await list.AddAsync(ContentItem.Hole(length), cancellationToken);
+            progress(length);
         }
     }
 

@@ -41,8 +41,13 @@ internal sealed class ParentTree : IDisposable
         && before.Inode == now.Inode && !before.ChangedWhileRead && !before.UnreadableContent
         && before.Modified < _racyFrom && before.Changed < _racyFrom;
 
-    /// <summary>Whether every chunk of a content is there: a chunk that was lost is then stored again.</summary>
-    public async ValueTask<bool> IsLiveAsync(FileContent content, WriteSession session, CancellationToken cancellationToken)
+    /// <summary>Whether every chunk of a file is there: a chunk that was lost is then stored again.</summary>
+    public ValueTask<bool> IsLiveAsync(TreeEntry file, WriteSession session, CancellationToken cancellationToken) =>
+        file.Content is null || file.ExtendedAttributes.Any(a => a.Chunk is { } chunk && !session.Contains(chunk))
+            ? ValueTask.FromResult(false)
+            : IsLiveAsync(file.Content, session, cancellationToken);
+
+    private async ValueTask<bool> IsLiveAsync(FileContent content, WriteSession session, CancellationToken cancellationToken)
     {
         switch (content)
         {

@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using NodeAgent.Filesystem.Interop;
 using NodeAgent.Repository;
 using NodeAgent.Repository.Chunking;
+using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Sessions;
 using NodeAgent.Repository.Trees;
 
@@ -15,6 +16,16 @@ internal sealed class TreeCapture(
     BackupRequest request, ChunkRepository repository, WriteSession session, ParentTree? parent, WorkerPool workers,
     CaptureCounters counters, IssueList issues)
 {
+    private const string Vanished = "it vanished before it could be read";
+    private const string Replaced = "it became something else while it was read";
+
+    /// <summary>A longer value of an extended attribute is a chunk of its own: ext4 holds none without its ea_inode feature.</summary>
+    private const int InlineAttributeLimit = 4096;
+
+    /// <summary>What the values of one entry may take before nearly all of them become chunks: an entry must fit a page.</summary>
+    private const int InlineAttributesLimit = 128 << 10;
+    private const int SmallAttribute = 64;
+
     private static readonly byte[] CacheTagName = "CACHEDIR.TAG"u8.ToArray();
 
     private readonly RepositoryParameters _parameters = repository.Config.Parameters;
@@ -25,24 +36,30 @@ internal sealed class TreeCapture(
     private readonly Dictionary<ulong, ulong> _deviceOrdinals = [];
     private readonly byte[] _small = new byte[repository.Config.Parameters.Bundles.FileLimit + 1];
 
-    private sealed record Frame(DirectoryHandle Handle, List<byte[]> Names, byte[] Path, ulong MountId, TreeCursor? Before) : IDisposable
+    private sealed record Frame(DirectoryHandle Handle, IReadOnlyList<byte[]> Names, byte[] Path, ulong MountId) : IDisposable
     {
         public int Next { get; set; }
+
+        /// <summary>The same directory in the parent snapshot.</summary>
+        public TreeCursor? Before { get; set; }
+
+        /// <summary>The names were asked for one by one: no rule leaves them out.</summary>
+        public bool IsNamed { get; init; }
 
         public void Dispose() => Handle.Dispose();
     }
 
-    /// <summary>Walks the tree into a channel. The first entry is the source itself, with an empty name.</summary>
-    public async Task WalkAsync(DirectoryHandle root, ChannelWriter<CapturedEntry> output, CancellationToken cancellationToken)
+    /// <summary>Walks the tree into a channel. The first entry is the source's directory itself, with an empty name.</summary>
+    public async Task WalkAsync(DirectoryHandle root, byte[]? only, ChannelWriter<CapturedEntry> output, CancellationToken cancellationToken)
     {
         var status = Files.Status(root, []);
         _deviceOrdinals.Add(status.Device, 0);
         var stack = new Stack<Frame>();
         try
         {
-            await output.WriteAsync(new CapturedEntry(Describe(root, [], [], status, root), null, []), cancellationToken);
+            await output.WriteAsync(new CapturedEntry(await DescribeAsync(root, [], [], status, root, null, false, cancellationToken), null, []), cancellationToken);
             counters.Directories++;
-            stack.Push(new Frame(root, Files.Names(root), [], status.MountId, parent?.Tree.OpenCursor(parent.Root)));
+            stack.Push(new Frame(root, only is null ? Files.Names(root) : [only], [], status.MountId) { Before = parent?.Tree.OpenCursor(parent.Root), IsNamed = only is not null });
             while (stack.TryPeek(out var frame))
             {
                 cancellationToken.ThrowIfCancellationRequested();
@@ -63,6 +80,11 @@ internal sealed class TreeCapture(
             _bundles.Close();
             counters.WalkDone = true;
         }
+        catch (Exception exception)
+        {
+            _bundles.Abandon(exception);
+            throw;
+        }
         finally
         {
             while (stack.TryPop(out var open))
@@ -75,7 +97,7 @@ internal sealed class TreeCapture(
     private async ValueTask VisitAsync(Frame frame, byte[] name, Stack<Frame> stack, ChannelWriter<CapturedEntry> output, CancellationToken cancellationToken)
     {
         byte[] path = frame.Path.Length == 0 ? name : [.. frame.Path, (byte)'/', .. name];
-        if (_excludes.Matches(path, name)) return;
+        if (!frame.IsNamed && _excludes.Matches(path, name)) return;
         FileStatus status;
         try
         {
@@ -83,7 +105,7 @@ internal sealed class TreeCapture(
         }
         catch (FileSystemException failure)
         {
-            issues.Add(path, failure.Operation, failure.Error == Errno.NoEntry ? "it vanished before it could be read" : failure.Reason);
+            issues.Add(path, failure.Operation, failure.Error == Errno.NoEntry ? Vanished : failure.Reason);
             return;
         }
 
@@ -93,11 +115,45 @@ internal sealed class TreeCapture(
             return;
         }
 
-        if (request.OneFileSystem && status.MountId != frame.MountId) return;
-        var before = frame.Before is not null && await frame.Before.SeekAsync(name, cancellationToken) ? frame.Before : null;
-        if (type == TreeEntryType.Directory) await EnterAsync(frame, name, path, status, before, stack, output, cancellationToken);
+        if (request.OneFileSystem && status.MountId != frame.MountId && !frame.IsNamed)
+        {
+            // The directory under a mount cannot be seen. What is mounted there lends its owner and mode, so that a restore
+            // has a place to mount it again; a mounted file is left out.
+            if (type == TreeEntryType.Directory) await KeepEmptyAsync(frame, name, path, status, isUnreadable: false, output, cancellationToken);
+            return;
+        }
+
+        var before = await FindBeforeAsync(frame, name, cancellationToken);
+        if (type == TreeEntryType.Directory && stack.Count >= TreeLimits.MaxDepth)
+        {
+            issues.Add(path, "open", $"directories are nested deeper than {TreeLimits.MaxDepth}: what is in this one is left out (back it up as a source of its own)");
+            await KeepEmptyAsync(frame, name, path, status, isUnreadable: true, output, cancellationToken);
+        }
+        else if (type == TreeEntryType.Directory) await EnterAsync(frame, name, path, status, before, stack, output, cancellationToken);
         else if (type == TreeEntryType.RegularFile) await ReadFileAsync(frame, name, path, status, before, output, cancellationToken);
         else await OtherAsync(frame, name, path, status, output, cancellationToken);
+    }
+
+    /// <summary>The cursor at the entry of that name in the parent; null when there is none.</summary>
+    private static async ValueTask<TreeCursor?> FindBeforeAsync(Frame frame, byte[] name, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return frame.Before is not null && await frame.Before.SeekAsync(name, cancellationToken) ? frame.Before : null;
+        }
+        catch (RepositoryException)
+        {
+            // A damaged parent spares no reading: from here on this directory is read as if it were new. A check names the damage.
+            frame.Before = null;
+            return null;
+        }
+    }
+
+    private async ValueTask KeepEmptyAsync(Frame frame, byte[] name, byte[] path, FileStatus status, bool isUnreadable, ChannelWriter<CapturedEntry> output, CancellationToken cancellationToken)
+    {
+        counters.Directories++;
+        await output.WriteAsync(new CapturedEntry(await DescribeAsync(frame.Handle, name, path, status, null, null, isUnreadable, cancellationToken), null, path), cancellationToken);
+        await output.WriteAsync(CapturedEntry.EndOfDirectory, cancellationToken);
     }
 
     private async ValueTask EnterAsync(Frame frame, byte[] name, byte[] path, FileStatus status, TreeCursor? before, Stack<Frame> stack, ChannelWriter<CapturedEntry> output, CancellationToken cancellationToken)
@@ -107,24 +163,28 @@ internal sealed class TreeCapture(
         {
             handle = Files.OpenToRead(frame.Handle, name);
             // The name may have been given to something else since it was looked at.
-            status = Files.Status(handle, []);
-            if (status.Type != TreeEntryType.Directory) throw new FileSystemException("open", Errno.NotDirectory);
+            var now = Files.Status(handle, []);
+            if (now.Type != TreeEntryType.Directory)
+            {
+                issues.Add(path, "open", Replaced);
+                return;
+            }
+
             var names = Files.Names(handle);
             if (request.ExcludeCaches && IsCache(handle, names)) names = [CacheTagName];
-            var entry = Describe(frame.Handle, name, path, status, handle);
+            var entry = await DescribeAsync(frame.Handle, name, path, now, handle, null, false, cancellationToken);
             await output.WriteAsync(new CapturedEntry(entry, null, path), cancellationToken);
             counters.Directories++;
             var cursor = before is { Type: TreeEntryType.Directory } ? parent!.Tree.OpenCursor(before.ToEntry()) : null;
-            stack.Push(new Frame(handle, names, path, status.MountId, cursor));
+            stack.Push(new Frame(handle, names, path, now.MountId) { Before = cursor });
             handle = null;
         }
         catch (FileSystemException failure)
         {
-            issues.Add(path, failure.Operation, failure.Reason);
+            issues.Add(path, failure.Operation, failure.Error == Errno.NoEntry ? Vanished : failure.Reason);
             if (failure.Error == Errno.NoEntry) return;
             // It is there but cannot be read: keep what is known of it.
-            await output.WriteAsync(new CapturedEntry(Describe(frame.Handle, name, path, status, null, unreadable: true), null, path), cancellationToken);
-            await output.WriteAsync(CapturedEntry.EndOfDirectory, cancellationToken);
+            await KeepEmptyAsync(frame, name, path, status, isUnreadable: true, output, cancellationToken);
         }
         finally
         {
@@ -134,17 +194,16 @@ internal sealed class TreeCapture(
 
     private async ValueTask ReadFileAsync(Frame frame, byte[] name, byte[] path, FileStatus status, TreeCursor? before, ChannelWriter<CapturedEntry> output, CancellationToken cancellationToken)
     {
-        counters.Files++;
-        counters.BytesSeen += status.Size;
         if (before is not null && !request.ForceReread && parent!.IsUnchanged(before, status))
         {
             var old = before.ToEntry();
-            if (old.Content is not null && await parent.IsLiveAsync(old.Content, session, cancellationToken))
+            if (await parent.IsLiveAsync(old, session, cancellationToken))
             {
+                CountFile(status);
                 counters.Unchanged++;
                 counters.AddBytesDone(status.Size);
                 // An equal change time means equal attributes too: they need not be read again.
-                var kept = Describe(frame.Handle, name, path, status, null, attributesOf: old);
+                var kept = await DescribeAsync(frame.Handle, name, path, status, null, old, false, cancellationToken);
                 var known = Task.FromResult(new CapturedContent(old.Content, old.Size, false));
                 if (status.Links > 1) _linked.TryAdd((status.Device, status.Inode), known);
                 await output.WriteAsync(new CapturedEntry(kept, known, path), cancellationToken);
@@ -152,25 +211,29 @@ internal sealed class TreeCapture(
             }
         }
 
-        if (before is { Type: TreeEntryType.RegularFile }) counters.ChangedFiles++;
-        else counters.NewFiles++;
         TreeEntry entry;
         Task<CapturedContent> content;
         DirectoryHandle? handle = null;
         try
         {
             handle = Files.OpenToRead(frame.Handle, name);
-            status = Files.Status(handle, []);
-            if (status.Type != TreeEntryType.RegularFile) throw new FileSystemException("open", Errno.TooManyLinks);
-            entry = Describe(frame.Handle, name, path, status, handle);
+            var now = Files.Status(handle, []);
+            if (now.Type != TreeEntryType.RegularFile)
+            {
+                issues.Add(path, "open", Replaced);
+                return;
+            }
+
+            status = now;
+            entry = await DescribeAsync(frame.Handle, name, path, status, handle, null, false, cancellationToken);
             if (status.Links > 1 && _linked.TryGetValue((status.Device, status.Inode), out var read))
             {
                 content = read;
                 counters.AddBytesDone(status.Size);
             }
-            else if (status.Size <= _parameters.Bundles.FileLimit && !status.MayHaveHoles)
+            else if (status.Size <= _parameters.Bundles.FileLimit && !status.MayHaveHoles && TryReadSmall(handle, ref status, path) is { } small)
             {
-                content = ReadSmall(handle, status, path);
+                content = small;
             }
             else
             {
@@ -184,12 +247,12 @@ internal sealed class TreeCapture(
         {
             if (failure.Error == Errno.NoEntry)
             {
-                issues.Add(path, failure.Operation, "it vanished before it could be read");
+                issues.Add(path, failure.Operation, Vanished);
                 return;
             }
 
             issues.Add(path, failure.Operation, failure.Reason);
-            entry = Describe(frame.Handle, name, path, status, null, unreadable: true);
+            entry = await DescribeAsync(frame.Handle, name, path, status, null, null, true, cancellationToken);
             content = Task.FromResult(new CapturedContent(null, status.Size, false));
         }
         finally
@@ -197,10 +260,20 @@ internal sealed class TreeCapture(
             handle?.Dispose();
         }
 
+        CountFile(status);
+        if (before is { Type: TreeEntryType.RegularFile }) counters.ChangedFiles++;
+        else counters.NewFiles++;
         await output.WriteAsync(new CapturedEntry(entry, content, path), cancellationToken);
     }
 
-    private Task<CapturedContent> ReadSmall(DirectoryHandle handle, FileStatus status, byte[] path)
+    private void CountFile(in FileStatus status)
+    {
+        counters.Files++;
+        counters.BytesSeen += status.Size;
+    }
+
+    /// <summary>Reads a small file here and now; null, with its new status, when it has become a large one.</summary>
+    private Task<CapturedContent>? TryReadSmall(DirectoryHandle handle, ref FileStatus status, byte[] path)
     {
         const int tries = 2;
         for (var attempt = 1; ; attempt++)
@@ -212,6 +285,7 @@ internal sealed class TreeCapture(
             if (changed && attempt < tries)
             {
                 status = after;
+                if (after.Size > _parameters.Bundles.FileLimit) return null;
                 continue;
             }
 
@@ -223,13 +297,13 @@ internal sealed class TreeCapture(
 
             counters.AddBytesDone(length);
             var bytes = _small.AsSpan(0, length);
-            if (length == 0) return Task.FromResult(new CapturedContent(EmptyContent.Instance, 0, changed));
-            if (length <= _parameters.InlineFileLimit) return Task.FromResult(new CapturedContent(new InlineContent(bytes.ToArray()), length, changed));
+            if (length == 0) return Task.FromResult(new CapturedContent(EmptyContent.Instance, 0, changed, status));
+            if (length <= _parameters.InlineFileLimit) return Task.FromResult(new CapturedContent(new InlineContent(bytes.ToArray()), length, changed, status));
             var slice = _bundles.Add(bytes);
-            return changed ? MarkAsync(slice) : slice;
+            return changed || attempt > 1 ? MarkAsync(slice, changed, status) : slice;
         }
 
-        static async Task<CapturedContent> MarkAsync(Task<CapturedContent> content) => await content with { Changed = true };
+        static async Task<CapturedContent> MarkAsync(Task<CapturedContent> content, bool changed, FileStatus status) => await content with { Changed = changed, Status = status };
     }
 
     private Task<CapturedContent> ReadLarge(DirectoryHandle handle, FileStatus status, byte[] path, CancellationToken cancellationToken)
@@ -246,7 +320,7 @@ internal sealed class TreeCapture(
                     if (HasChanged(status, after, content))
                     {
                         status = after;
-                        content = await _files.ReadAsync(handle, after, cancellationToken);
+                        content = await _files.ReadAsync(handle, after, cancellationToken) with { Status = after };
                         if (HasChanged(after, Files.Status(handle, []), content))
                         {
                             issues.Add(path, "read", "it changed while it was read");
@@ -279,11 +353,11 @@ internal sealed class TreeCapture(
         TreeEntry entry;
         try
         {
-            entry = Describe(frame.Handle, name, path, status, null);
+            entry = await DescribeAsync(frame.Handle, name, path, status, null, null, false, cancellationToken);
         }
         catch (FileSystemException failure)
         {
-            issues.Add(path, failure.Operation, failure.Reason);
+            issues.Add(path, failure.Operation, failure.Error == Errno.NoEntry ? Vanished : failure.Error == Errno.Invalid ? Replaced : failure.Reason);
             return;
         }
 
@@ -293,7 +367,8 @@ internal sealed class TreeCapture(
     }
 
     /// <summary>The entry without content. Attributes come from the handle, from an older entry, or by name.</summary>
-    private TreeEntry Describe(DirectoryHandle directory, byte[] name, byte[] path, in FileStatus status, DirectoryHandle? handle, TreeEntry? attributesOf = null, bool unreadable = false)
+    private async ValueTask<TreeEntry> DescribeAsync(
+        DirectoryHandle directory, byte[] name, byte[] path, FileStatus status, DirectoryHandle? handle, TreeEntry? attributesOf, bool unreadable, CancellationToken cancellationToken)
     {
         var type = status.Type!.Value;
         var attributes = attributesOf?.ExtendedAttributes ?? [];
@@ -302,7 +377,7 @@ internal sealed class TreeCapture(
         {
             try
             {
-                attributes = handle is not null ? Files.Attributes(handle) : Files.Attributes(directory, name);
+                attributes = await StoredAsync(handle is not null ? Files.Attributes(handle) : Files.Attributes(directory, name), cancellationToken);
                 // Only flags that a user sets: the others say how the file system stores the file.
                 const uint settable = 0x8 | 0x10 | 0x20 | 0x40 | 0x80 | 0x00800000 | 0x10000 | 0x20000 | 0x4000;
                 if (handle is not null) inodeFlags = (Files.InodeFlags(handle) ?? 0) & settable;
@@ -335,6 +410,21 @@ internal sealed class TreeCapture(
             DeviceMajor = type is TreeEntryType.CharacterDevice or TreeEntryType.BlockDevice ? status.RdevMajor : 0,
             DeviceMinor = type is TreeEntryType.CharacterDevice or TreeEntryType.BlockDevice ? status.RdevMinor : 0,
         };
+    }
+
+    /// <summary>Large values become chunks, so that an entry stays small whatever a file carries.</summary>
+    private async ValueTask<IReadOnlyList<ExtendedAttribute>> StoredAsync(List<ExtendedAttribute> attributes, CancellationToken cancellationToken)
+    {
+        if (attributes.Count == 0) return attributes;
+        var limit = attributes.Sum(a => a.Length) > InlineAttributesLimit ? SmallAttribute : InlineAttributeLimit;
+        for (var i = 0; i < attributes.Count; i++)
+        {
+            if (attributes[i].Length <= limit) continue;
+            var stored = await session.StoreAsync(ChunkKind.Data, attributes[i].Value, cancellationToken);
+            attributes[i] = new ExtendedAttribute(attributes[i].Name, stored.Id, attributes[i].Length);
+        }
+
+        return attributes;
     }
 
     private ulong Ordinal(ulong device)

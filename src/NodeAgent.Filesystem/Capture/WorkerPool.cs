@@ -8,10 +8,14 @@ internal sealed class WorkerPool(int workers) : IDisposable
     private readonly int _limit = workers * 4;
 
     /// <summary>Starts work; it waits for a free worker.</summary>
-    public Task Run(Func<Task> work)
+    public Task Run(Func<Task> work) => Run(work, null);
+
+    /// <summary>Starts work that waits, first for other work without taking a worker from it, then for a free worker.</summary>
+    public Task Run(Func<Task> work, Task? after)
     {
         var task = Task.Run(async () =>
         {
+            if (after is not null) await after.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
             await _slots.WaitAsync();
             try
             {

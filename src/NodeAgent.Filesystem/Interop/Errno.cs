@@ -6,8 +6,8 @@ namespace NodeAgent.Filesystem.Interop;
 internal static class Errno
 {
     public const int NotPermitted = 1, NoEntry = 2, NoDeviceOrAddress = 6, AccessDenied = 13, Exists = 17, CrossDevice = 18, NotDirectory = 20,
-        IsDirectory = 21, Invalid = 22, NotTty = 25, NoSpace = 28, ReadOnly = 30, Range = 34, NotImplemented = 38, TooManyLinks = 40, NoData = 61,
-        NotSupported = 95, QuotaExceeded = 122;
+        IsDirectory = 21, Invalid = 22, NotTty = 25, NoSpace = 28, ReadOnly = 30, ManyNames = 31, Range = 34, NotImplemented = 38, NotEmpty = 39, TooManyLinks = 40,
+        NoData = 61, NotSupported = 95, QuotaExceeded = 122;
 
     /// <summary>For example "permission denied (EACCES)".</summary>
     public static string Describe(int error)
@@ -28,6 +28,8 @@ internal static class Errno
             24 => "EMFILE",
             NoSpace => "ENOSPC",
             ReadOnly => "EROFS",
+            ManyNames => "EMLINK",
+            NotEmpty => "ENOTEMPTY",
             NotImplemented => "ENOSYS",
             TooManyLinks => "ELOOP",
             NotSupported => "EOPNOTSUPP",

@@ -1,8 +1,8 @@
 namespace NodeAgent.Filesystem.Interop;
 
 /// <summary>A call on a file failed: which call, and why.</summary>
-public sealed class FileSystemException(string operation, int error)
-    : IOException($"{operation}: {Errno.Describe(error)}")
+public sealed class FileSystemException(string operation, int error, string? path = null)
+    : IOException(path is null ? $"{operation}: {Errno.Describe(error)}" : $"{path}: {operation}: {Errno.Describe(error)}")
 {
     /// <summary>The call, such as "open".</summary>
     public string Operation { get; } = operation;

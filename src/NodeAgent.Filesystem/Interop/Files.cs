@@ -10,17 +10,20 @@ namespace NodeAgent.Filesystem.Interop;
 internal static unsafe class Files
 {
     /// <summary>openat2, the same number on every architecture.</summary>
-    private const nint OpenAt2Number = 437;
-    private const ulong ResolveNoMagicLinks = 0x02, ResolveNoSymlinks = 0x04, ResolveBeneath = 0x08;
+    internal const nint OpenAt2Number = 437;
+    internal const ulong ResolveNoMagicLinks = 0x02, ResolveNoSymlinks = 0x04, ResolveBeneath = 0x08;
 
     /// <summary>STATX_BASIC_STATS, STATX_BTIME and STATX_MNT_ID.</summary>
-    private const uint StatMask = 0x7ff | 0x800 | 0x1000;
-    private const int StatLength = 256;
-    private const int SeekData = 3, SeekHole = 4;
-    private const nuint GetFlags = 0x80086601, SetFlags = 0x40086602;
-    private const int AdviseSequential = 2, AdviseDontNeed = 4;
+    internal const uint StatMask = 0x7ff | 0x800 | 0x1000;
+    internal const int StatLength = 256;
+    internal const int SeekData = 3, SeekHole = 4;
+    internal const nuint GetFlags = 0x80086601, SetFlags = 0x40086602;
+    internal const int AdviseSequential = 2, AdviseDontNeed = 4;
 
-    private static readonly nint GetDentsNumber = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 61 : 217;
+    internal const nuint RenameNoReplace = 1;
+
+    internal static readonly nint GetDentsNumber = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 61 : 217;
+    internal static readonly nint RenameAt2Number = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 276 : 316;
     private static bool _openAt2Missing;
 
     /// <summary>Opens a directory by a path of the configuration; its last component may be a link.</summary>
@@ -29,7 +32,7 @@ internal static unsafe class Files
         fixed (byte* p = Terminated(Encoding.UTF8.GetBytes(path)))
         {
             var descriptor = LibC.OpenAt(LibC.CurrentDirectory, p, OpenFlags.Directory | OpenFlags.CloseOnExec, 0);
-            return descriptor >= 0 ? new DirectoryHandle(descriptor) : throw Failed("open");
+            return descriptor >= 0 ? new DirectoryHandle(descriptor) : throw new FileSystemException("open", Marshal.GetLastPInvokeError(), path);
         }
     }
 
@@ -169,11 +172,26 @@ internal static unsafe class Files
         }
     }
 
-    public static void SetAttribute(DirectoryHandle directory, ReadOnlySpan<byte> file, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    /// <summary>For a handle that only names a file (O_PATH): a link, a device, a fifo.</summary>
+    public static void SetAttributeOfNamed(DirectoryHandle file, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
     {
-        fixed (byte* p = PathBelow(directory, file), n = Terminated(name), v = value)
+        fixed (byte* p = PathOf(file), n = Terminated(name), v = value)
         {
             if (LibC.SetAttributeOfPath(p, n, v, (nuint)value.Length, 0) != 0) throw Failed("setxattr");
+        }
+    }
+
+    public static bool HasAttribute(DirectoryHandle file, ReadOnlySpan<byte> name)
+    {
+        fixed (byte* n = Terminated(name)) return LibC.GetAttribute(file.Descriptor, n, null, 0) >= 0;
+    }
+
+    /// <summary>Removes an attribute; it is no failure when the file or the file system has none.</summary>
+    public static void RemoveAttribute(DirectoryHandle file, ReadOnlySpan<byte> name)
+    {
+        fixed (byte* n = Terminated(name))
+        {
+            if (LibC.RemoveAttribute(file.Descriptor, n) != 0 && Marshal.GetLastPInvokeError() is not (Errno.NoData or Errno.NotSupported)) throw Failed("removexattr");
         }
     }
 
@@ -256,13 +274,15 @@ internal static unsafe class Files
 
     public static void MakeNode(DirectoryHandle directory, ReadOnlySpan<byte> name, uint mode, uint major, uint minor)
     {
-        // The packing of glibc's makedev.
-        var device = ((ulong)(major & 0xfffff000) << 32) | ((ulong)(major & 0xfff) << 8) | ((ulong)(minor & 0xffffff00) << 12) | (minor & 0xff);
         fixed (byte* p = Terminated(name))
         {
-            if (LibC.MakeNodeAt(directory.Descriptor, p, mode, device) != 0) throw Failed("mknod");
+            if (LibC.MakeNodeAt(directory.Descriptor, p, mode, DeviceNumber(major, minor)) != 0) throw Failed("mknod");
         }
     }
+
+    /// <summary>The packing of glibc's makedev.</summary>
+    internal static ulong DeviceNumber(uint major, uint minor) =>
+        ((ulong)(major & 0xfffff000) << 32) | ((ulong)(major & 0xfff) << 8) | ((ulong)(minor & 0xffffff00) << 12) | (minor & 0xff);
 
     public static void MakeSymlink(ReadOnlySpan<byte> target, DirectoryHandle directory, ReadOnlySpan<byte> name)
     {
@@ -275,10 +295,9 @@ internal static unsafe class Files
     /// <summary>Another name for the file that a descriptor has open.</summary>
     public static void Link(DirectoryHandle file, DirectoryHandle directory, ReadOnlySpan<byte> name)
     {
-        const int followLinks = 0x400;
-        fixed (byte* from = Terminated(Encoding.ASCII.GetBytes($"/proc/self/fd/{file.Descriptor}")), p = Terminated(name))
+        fixed (byte* from = PathOf(file), p = Terminated(name))
         {
-            if (LibC.LinkAt(LibC.CurrentDirectory, from, directory.Descriptor, p, followLinks) != 0) throw Failed("link");
+            if (LibC.LinkAt(LibC.CurrentDirectory, from, directory.Descriptor, p, LibC.FollowLinks) != 0) throw Failed("link");
         }
     }
 
@@ -298,6 +317,31 @@ internal static unsafe class Files
         }
     }
 
+    /// <summary>Renames unless the new name is taken; false when it is.</summary>
+    public static bool TryRenameNew(DirectoryHandle directory, ReadOnlySpan<byte> from, ReadOnlySpan<byte> to)
+    {
+        fixed (byte* f = Terminated(from), t = Terminated(to))
+        {
+            if (LibC.SystemCall(RenameAt2Number, directory.Descriptor, f, directory.Descriptor, t, RenameNoReplace) == 0) return true;
+            switch (Marshal.GetLastPInvokeError())
+            {
+                case Errno.Exists:
+                    return false;
+                case Errno.Invalid or Errno.NotImplemented:
+                    // A kernel or file system without it: a link is made only where nothing is, and works on all of these.
+                    if (LibC.LinkAt(directory.Descriptor, f, directory.Descriptor, t, 0) == 0)
+                    {
+                        Remove(directory, from);
+                        return true;
+                    }
+
+                    return Marshal.GetLastPInvokeError() == Errno.Exists ? false : throw Failed("link");
+                default:
+                    throw Failed("rename");
+            }
+        }
+    }
+
     /// <summary>Owner of a component, or of the handle itself when the name is empty; returns the errno, 0 for success.</summary>
     public static int TryChangeOwner(DirectoryHandle directory, ReadOnlySpan<byte> name, uint user, uint group)
     {
@@ -312,12 +356,12 @@ internal static unsafe class Files
         if (LibC.ChangeMode(file.Descriptor, mode) != 0) throw Failed("chmod");
     }
 
-    /// <summary>Mode of a component that is not a link: of a device or a fifo that this run has just made.</summary>
-    public static void ChangeMode(DirectoryHandle directory, ReadOnlySpan<byte> name, uint mode)
+    /// <summary>Mode of what a handle only names (O_PATH): a device or a fifo, never a link.</summary>
+    public static void ChangeModeOfNamed(DirectoryHandle file, uint mode)
     {
-        fixed (byte* p = Terminated(name))
+        fixed (byte* p = PathOf(file))
         {
-            if (LibC.ChangeModeAt(directory.Descriptor, p, mode, 0) != 0) throw Failed("chmod");
+            if (LibC.ChangeModeAt(LibC.CurrentDirectory, p, mode, 0) != 0) throw Failed("chmod");
         }
     }
 
@@ -326,7 +370,7 @@ internal static unsafe class Files
     {
         // The access time is set alike: it is not kept, and "now" would tell nothing.
         var times = stackalloc long[4] { modified.Seconds, modified.Nanoseconds, modified.Seconds, modified.Nanoseconds };
-        fixed (byte* p = Terminated(name.IsEmpty ? Encoding.ASCII.GetBytes($"/proc/self/fd/{directory.Descriptor}") : name))
+        fixed (byte* p = name.IsEmpty ? PathOf(directory) : Terminated(name))
         {
             var result = name.IsEmpty
                 ? LibC.SetTimesAt(LibC.CurrentDirectory, p, times, 0)
@@ -380,6 +424,9 @@ internal static unsafe class Files
 
     private static byte[] PathBelow(DirectoryHandle directory, ReadOnlySpan<byte> name) =>
         [.. Encoding.ASCII.GetBytes($"/proc/self/fd/{directory.Descriptor}/"), .. name, 0];
+
+    /// <summary>What is open, as a path that leads to it and to nothing else.</summary>
+    private static byte[] PathOf(DirectoryHandle file) => [.. Encoding.ASCII.GetBytes($"/proc/self/fd/{file.Descriptor}"), 0];
 
     private static byte[] Terminated(ReadOnlySpan<byte> path) => [.. path, 0];
 

@@ -9,6 +9,7 @@ internal static unsafe partial class LibC
     public const int NoFollowLinks = 0x100;
     public const int EmptyPath = 0x1000;
     public const int RemoveDirectory = 0x200;
+    public const int FollowLinks = 0x400;
 
     [LibraryImport("libc", EntryPoint = "openat", SetLastError = true)]
     public static partial int OpenAt(int directory, byte* path, int flags, uint mode);
@@ -26,6 +27,9 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     public static partial nint SystemCall(nint number, nint directory, byte* path, void* how, nint size);
 
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    public static partial nint SystemCall(nint number, nint oldDirectory, byte* oldPath, nint newDirectory, byte* newPath, nuint flags);
+
     [LibraryImport("libc", EntryPoint = "readlinkat", SetLastError = true)]
     public static partial nint ReadLinkAt(int directory, byte* path, byte* buffer, nuint size);
 
@@ -38,13 +42,17 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "fsetxattr", SetLastError = true)]
     public static partial int SetAttribute(int descriptor, byte* name, byte* value, nuint size, int flags);
 
+    [LibraryImport("libc", EntryPoint = "fremovexattr", SetLastError = true)]
+    public static partial int RemoveAttribute(int descriptor, byte* name);
+
     [LibraryImport("libc", EntryPoint = "llistxattr", SetLastError = true)]
     public static partial nint ListAttributesOfPath(byte* path, byte* list, nuint size);
 
     [LibraryImport("libc", EntryPoint = "lgetxattr", SetLastError = true)]
     public static partial nint GetAttributeOfPath(byte* path, byte* name, byte* value, nuint size);
 
-    [LibraryImport("libc", EntryPoint = "lsetxattr", SetLastError = true)]
+    /// <summary>Follows links: for a descriptor's name below /proc/self/fd, which leads to what is open and no further.</summary>
+    [LibraryImport("libc", EntryPoint = "setxattr", SetLastError = true)]
     public static partial int SetAttributeOfPath(byte* path, byte* name, byte* value, nuint size, int flags);
 
     [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]

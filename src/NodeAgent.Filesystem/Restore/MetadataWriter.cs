@@ -1,37 +1,42 @@
 using System.Collections.Concurrent;
-using System.Text;
 using NodeAgent.Filesystem.Interop;
+using NodeAgent.Repository;
+using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Trees;
 
 namespace NodeAgent.Filesystem.Restore;
 
 /// <summary>
-/// Gives restored files what else they had: owner, then mode (a change of owner clears set-id bits), then attributes
-/// (a change of owner drops capabilities), then times. What a plain user may not set is reported once, not per file.
+/// Gives restored files what else they had: owner, then attributes (a change of owner drops capabilities, and a file that
+/// may not be written takes no attributes), then mode (a change of owner clears set-id bits, an ACL changes the mode), then
+/// times. What a plain user may not set is reported once, not per file.
 /// </summary>
-internal sealed class MetadataWriter(IssueList issues)
+internal sealed class MetadataWriter(ChunkReader reader, IssueList issues)
 {
+    private static readonly byte[] AccessList = "system.posix_acl_access"u8.ToArray();
+    private static readonly byte[] DefaultAccessList = "system.posix_acl_default"u8.ToArray();
+
     private readonly ConcurrentDictionary<string, bool> _reported = new();
 
-    /// <summary>For a file or directory by its open handle.</summary>
-    public void Apply(DirectoryHandle file, TreeEntry entry, byte[] path)
+    /// <summary>Whether what is made in this directory inherits an access list.</summary>
+    public static bool PassesOnAccess(DirectoryHandle directory) => Files.HasAttribute(directory, DefaultAccessList);
+
+    /// <summary>Takes away what was inherited from the directory that something is in, or what was there before.</summary>
+    public static void RemoveAccessLists(DirectoryHandle file, TreeEntry? keepThoseOf = null)
     {
-        var owned = ChangeOwner(file, [], entry, path);
-        Files.ChangeMode(file, owned ? entry.Mode : entry.Mode & 0x1ff);
-        foreach (var attribute in entry.ExtendedAttributes)
-            Attribute(path, attribute, () => Files.SetAttribute(file, attribute.Name.Span, attribute.Value.Span));
-        Files.SetTime(file, [], entry.Modified);
+        foreach (var name in (byte[][])[AccessList, DefaultAccessList])
+        {
+            if (keepThoseOf is null || !keepThoseOf.ExtendedAttributes.Any(a => a.Name.Span.SequenceEqual(name))) Files.RemoveAttribute(file, name);
+        }
     }
 
-    /// <summary>For what cannot be opened without side effects: links, fifos, devices; by a name that this run has just made.</summary>
-    public void Apply(DirectoryHandle directory, byte[] name, TreeEntry entry, byte[] path)
-    {
-        var owned = ChangeOwner(directory, name, entry, path);
-        if (entry.Type != TreeEntryType.SymbolicLink) Files.ChangeMode(directory, name, owned ? entry.Mode : entry.Mode & 0x1ff);
-        foreach (var attribute in entry.ExtendedAttributes)
-            Attribute(path, attribute, () => Files.SetAttribute(directory, name, attribute.Name.Span, attribute.Value.Span));
-        Files.SetTime(directory, name, entry.Modified);
-    }
+    /// <summary>Applies everything but inode flags to a file or directory by its open handle.</summary>
+    public ValueTask ApplyAsync(DirectoryHandle file, TreeEntry entry, byte[] path, CancellationToken cancellationToken) =>
+        ApplyAsync(file, entry, path, isNamedOnly: false, cancellationToken);
+
+    /// <summary>The same for what cannot be opened without side effects (links, fifos, devices), by a handle that only names it.</summary>
+    public ValueTask ApplyToNamedAsync(DirectoryHandle file, TreeEntry entry, byte[] path, CancellationToken cancellationToken) =>
+        ApplyAsync(file, entry, path, isNamedOnly: true, cancellationToken);
 
     /// <summary>Inode flags come last of all: an immutable file takes nothing more.</summary>
     public void ApplyFlags(DirectoryHandle file, TreeEntry entry, byte[] path)
@@ -48,28 +53,56 @@ internal sealed class MetadataWriter(IssueList issues)
         }
     }
 
-    private bool ChangeOwner(DirectoryHandle directory, ReadOnlySpan<byte> name, TreeEntry entry, byte[] path)
+    private async ValueTask ApplyAsync(DirectoryHandle file, TreeEntry entry, byte[] path, bool isNamedOnly, CancellationToken cancellationToken)
     {
-        var error = Files.TryChangeOwner(directory, name, entry.UserId, entry.GroupId);
+        var owned = ChangeOwner(file, entry, path);
+        foreach (var attribute in entry.ExtendedAttributes)
+        {
+            if (await ValueAsync(attribute, path, cancellationToken) is not { } value) continue;
+            try
+            {
+                if (isNamedOnly) Files.SetAttributeOfNamed(file, attribute.Name.Span, value.Span);
+                else Files.SetAttribute(file, attribute.Name.Span, value.Span);
+            }
+            catch (FileSystemException failure)
+            {
+                Once(path, $"attribute {FileName.ToText(attribute.Name.Span)}", failure);
+            }
+        }
+
+        var mode = owned ? entry.Mode : entry.Mode & 0x1ff;
+        if (!isNamedOnly) Files.ChangeMode(file, mode);
+        else if (entry.Type != TreeEntryType.SymbolicLink) Files.ChangeModeOfNamed(file, mode);
+        Files.SetTime(file, [], entry.Modified);
+    }
+
+    /// <summary>The value from where it is; null, and reported, when it cannot be had.</summary>
+    private async ValueTask<ReadOnlyMemory<byte>?> ValueAsync(ExtendedAttribute attribute, byte[] path, CancellationToken cancellationToken)
+    {
+        if (attribute.Chunk is not { } chunk) return attribute.Value;
+        try
+        {
+            var value = await reader.ReadSharedAsync(ChunkKind.Data, chunk, TreeLimits.MaxAttributeValue, cancellationToken);
+            return value.Length == attribute.Length
+                ? value
+                : throw new RepositoryFormatException($"data chunk {chunk}", 0, $"an attribute's value of {attribute.Length} bytes has {value.Length}");
+        }
+        catch (RepositoryException exception)
+        {
+            issues.Add(path, "setxattr", $"attribute {FileName.ToText(attribute.Name.Span)}: {exception.Message}");
+            return null;
+        }
+    }
+
+    private bool ChangeOwner(DirectoryHandle file, TreeEntry entry, byte[] path)
+    {
+        var error = Files.TryChangeOwner(file, [], entry.UserId, entry.GroupId);
         if (error == 0) return true;
         if (error != Errno.NotPermitted && error != Errno.Invalid) throw new FileSystemException("chown", error);
-        var now = Files.Status(directory, name);
+        var now = Files.Status(file, []);
         if (now.UserId == entry.UserId && now.GroupId == entry.GroupId) return true;
         Once(path, "owners", new FileSystemException("chown", error));
         return false;
-    }
-
-    private void Attribute(byte[] path, ExtendedAttribute attribute, Action set)
-    {
-        try
-        {
-            if (attribute.Chunk is not null) throw new FileSystemException("setxattr", Errno.NotSupported);
-            set();
-        }
-        catch (FileSystemException failure)
-        {
-            Once(path, $"attribute {FileName.ToText(attribute.Name.Span)}", failure);
-        }
     }
 
     private void Once(byte[] path, string what, FileSystemException failure)

@@ -7,7 +7,7 @@ namespace NodeAgent.Filesystem.Restore;
 /// A directory that is being filled. It is made when something in it is needed, and gets its owner, mode and times when
 /// everything below it is done: filling it would change them again.
 /// </summary>
-internal sealed class RestoredDirectory(RestoredDirectory? parent, TreeEntry entry, byte[] path, Func<RestoredDirectory, DirectoryHandle> make, Action<RestoredDirectory> complete)
+internal sealed class RestoredDirectory(RestoredDirectory? parent, TreeEntry entry, byte[] path, Func<RestoredDirectory, DirectoryHandle> make, Func<RestoredDirectory, ValueTask> complete)
 {
     private readonly Lock _gate = new();
     private DirectoryHandle? _handle;
@@ -19,7 +19,11 @@ internal sealed class RestoredDirectory(RestoredDirectory? parent, TreeEntry ent
 
     public byte[] Path => path;
 
-    public bool IsMade => _handle is not null;
+    /// <summary>It was there before this run.</summary>
+    public bool WasThere { get; set; }
+
+    /// <summary>What is made in it inherits an access list; set when it is made.</summary>
+    public bool PassesOnAccess { get; set; }
 
     /// <summary>The open directory.</summary>
     /// <exception cref="FileSystemException">It could not be made.</exception>
@@ -35,12 +39,12 @@ internal sealed class RestoredDirectory(RestoredDirectory? parent, TreeEntry ent
     public void Hold() => Interlocked.Increment(ref _pending);
 
     /// <summary>Something below it is done; the last one completes it, and then tells its parent.</summary>
-    public void Release()
+    public async ValueTask ReleaseAsync()
     {
         for (var directory = this; directory is not null && Interlocked.Decrement(ref directory._pending) == 0; directory = directory.Parent)
         {
             if (directory._handle is null) continue;
-            complete(directory);
+            await complete(directory);
             directory._handle.Dispose();
         }
     }

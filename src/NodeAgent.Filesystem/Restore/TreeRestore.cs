@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using NodeAgent.Filesystem.Capture;
 using NodeAgent.Filesystem.Interop;
+using NodeAgent.Repository;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Stores;
 using NodeAgent.Repository.Trees;
@@ -14,15 +15,17 @@ namespace NodeAgent.Filesystem.Restore;
 /// relative to a handle of a directory that this run opened without following links, and a file gets its final name only
 /// when it is complete.
 /// </summary>
-internal sealed class TreeRestore(RestoreRequest request, TreeReader tree, ContentWriter contents, WorkerPool workers, IssueList issues)
+internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, TreeReader tree, ContentWriter contents, WorkerPool workers, IssueList issues)
 {
     private const string TemporaryPrefix = ".nodeagent-restore-";
 
     private readonly ExcludeRules _includes = new(request.Includes);
     private readonly ExcludeRules _excludes = new(request.Excludes);
-    private readonly MetadataWriter _metadata = new(issues);
-    private readonly ConcurrentDictionary<(ulong Device, ulong Inode), Task<LinkSource?>> _links = new();
-    private readonly List<(RestoredDirectory Directory, TreeEntry Entry, byte[] Path, Task<LinkSource?> Source)> _laterLinks = [];
+    private readonly MetadataWriter _metadata = new(reader, issues);
+
+    /// <summary>The latest name of each file with several. Only the walk uses it.</summary>
+    private readonly Dictionary<(ulong Device, ulong Inode), Task<LinkSource?>> _links = [];
+    private readonly ConcurrentQueue<(LinkSource Source, TreeEntry Entry)> _laterFlags = new();
     private long _files;
     private long _directories;
     private long _others;
@@ -40,7 +43,7 @@ internal sealed class TreeRestore(RestoreRequest request, TreeReader tree, Conte
     /// <summary>Restores a directory's content into an open directory, and the directory's own metadata.</summary>
     public async Task RestoreAsync(DirectoryHandle target, TreeEntry root, CancellationToken cancellationToken)
     {
-        var top = new RestoredDirectory(null, root, [], _ => Files.TryOpen(target, "."u8, OpenFlags.Directory, 0, out var error) ?? throw new FileSystemException("open", error), Complete);
+        var top = new RestoredDirectory(null, root, [], directory => OpenTop(target, directory), directory => CompleteAsync(directory, cancellationToken));
         _ = top.Handle;
         var open = new Stack<(RestoredDirectory Directory, IAsyncEnumerator<TreeEntry> Entries, bool Included)>();
         open.Push((top, tree.ReadDirectoryAsync(root, cancellationToken).GetAsyncEnumerator(cancellationToken), request.Includes.Count == 0));
@@ -48,14 +51,13 @@ internal sealed class TreeRestore(RestoreRequest request, TreeReader tree, Conte
         {
             while (open.TryPeek(out var frame))
             {
-                if (_fatal is { } fatal) throw Rethrowable(fatal);
-                cancellationToken.ThrowIfCancellationRequested();
+                ThrowIfStopped(cancellationToken);
                 if (!await NextAsync(frame.Entries, frame.Directory))
                 {
                     open.Pop();
                     await frame.Entries.DisposeAsync();
-                    // Names for files that are still being written come last; then the directory can be completed.
-                    frame.Directory.Release();
+                    // Files in it may still be written; the last one of them completes it.
+                    await frame.Directory.ReleaseAsync();
                     continue;
                 }
 
@@ -71,11 +73,18 @@ internal sealed class TreeRestore(RestoreRequest request, TreeReader tree, Conte
                 var included = frame.Included || _includes.Matches(path, entry.Name.Span);
                 if (entry.Type == TreeEntryType.Directory)
                 {
+                    if (open.Count >= TreeLimits.MaxDepth)
+                    {
+                        issues.Add(path, "restore", $"directories are nested deeper than {TreeLimits.MaxDepth}");
+                        continue;
+                    }
+
+                    if (included && entry.UnreadableContent) issues.Add(path, "restore", "what is in it could not be read when it was backed up");
                     frame.Directory.Hold();
-                    var directory = new RestoredDirectory(frame.Directory, entry, path, Make, Complete);
+                    var directory = new RestoredDirectory(frame.Directory, entry, path, Make, made => CompleteAsync(made, cancellationToken));
                     if (included && !TryMake(directory))
                     {
-                        directory.Release();
+                        await directory.ReleaseAsync();
                         continue;
                     }
 
@@ -83,14 +92,14 @@ internal sealed class TreeRestore(RestoreRequest request, TreeReader tree, Conte
                 }
                 else if (included)
                 {
-                    Schedule(frame.Directory, entry, path, cancellationToken);
+                    Schedule(target, frame.Directory, entry, path, cancellationToken);
                     await workers.ThrottleAsync();
                 }
             }
 
             await workers.DrainAsync();
-            foreach (var (directory, entry, path, source) in _laterLinks) await LinkAsync(target, directory, entry, path, source);
-            if (_fatal is { } late) throw Rethrowable(late);
+            ThrowIfStopped(cancellationToken);
+            ApplyLaterFlags(target);
         }
         finally
         {
@@ -103,11 +112,26 @@ internal sealed class TreeRestore(RestoreRequest request, TreeReader tree, Conte
     public async Task RestoreSingleAsync(DirectoryHandle target, TreeEntry entry, CancellationToken cancellationToken)
     {
         var carrier = new TreeEntry { Type = TreeEntryType.Directory, Name = default, Mode = 0x1ed };
-        var top = new RestoredDirectory(null, carrier, [], _ => Files.TryOpen(target, "."u8, OpenFlags.Directory, 0, out var error) ?? throw new FileSystemException("open", error), _ => { });
-        Schedule(top, entry, entry.Name.ToArray(), cancellationToken);
+        var top = new RestoredDirectory(null, carrier, [], directory => OpenTop(target, directory), _ => ValueTask.CompletedTask);
+        Schedule(target, top, entry, entry.Name.ToArray(), cancellationToken);
         await workers.DrainAsync();
-        top.Release();
-        if (_fatal is { } fatal) throw Rethrowable(fatal);
+        await top.ReleaseAsync();
+        ThrowIfStopped(cancellationToken);
+        ApplyLaterFlags(target);
+    }
+
+    private static DirectoryHandle OpenTop(DirectoryHandle target, RestoredDirectory directory)
+    {
+        var handle = Files.Open(target, "."u8, OpenFlags.Directory);
+        directory.WasThere = true;
+        directory.PassesOnAccess = MetadataWriter.PassesOnAccess(handle);
+        return handle;
+    }
+
+    private void ThrowIfStopped(CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        if (_fatal is not null) throw _fatal;
     }
 
     /// <summary>The next entry; a directory whose pages are damaged is reported and ends there, the rest is restored.</summary>
@@ -149,7 +173,11 @@ internal sealed class TreeRestore(RestoreRequest request, TreeReader tree, Conte
         }
         catch (FileSystemException failure) when (failure.Error == Errno.Exists)
         {
-            if (Files.Status(parent, name).Type != TreeEntryType.Directory)
+            if (Files.Status(parent, name).Type == TreeEntryType.Directory)
+            {
+                directory.WasThere = true;
+            }
+            else
             {
                 if (request.Overwrite != OverwritePolicy.Always) throw;
                 Files.Remove(parent, name);
@@ -157,14 +185,18 @@ internal sealed class TreeRestore(RestoreRequest request, TreeReader tree, Conte
             }
         }
 
-        return Files.Open(parent, name, OpenFlags.Directory);
+        var handle = Files.Open(parent, name, OpenFlags.Directory);
+        if (directory.WasThere) directory.PassesOnAccess = MetadataWriter.PassesOnAccess(handle);
+        else if (directory.Parent.PassesOnAccess) MetadataWriter.RemoveAccessLists(handle);
+        return handle;
     }
 
-    private void Complete(RestoredDirectory directory)
+    private async ValueTask CompleteAsync(RestoredDirectory directory, CancellationToken cancellationToken)
     {
         try
         {
-            _metadata.Apply(directory.Handle, directory.Entry, directory.Path);
+            if (directory.WasThere) MetadataWriter.RemoveAccessLists(directory.Handle, keepThoseOf: directory.Entry);
+            await _metadata.ApplyAsync(directory.Handle, directory.Entry, directory.Path, cancellationToken);
             _metadata.ApplyFlags(directory.Handle, directory.Entry, directory.Path);
             Interlocked.Increment(ref _directories);
         }
@@ -174,28 +206,33 @@ internal sealed class TreeRestore(RestoreRequest request, TreeReader tree, Conte
         }
     }
 
-    private void Schedule(RestoredDirectory directory, TreeEntry entry, byte[] path, CancellationToken cancellationToken)
+    private void Schedule(DirectoryHandle target, RestoredDirectory directory, TreeEntry entry, byte[] path, CancellationToken cancellationToken)
     {
         TaskCompletionSource<LinkSource?>? link = null;
+        Task<LinkSource?>? previous = null;
         if (entry.HardLinkDevice is { } device)
         {
+            // Each further name waits for the one before it, so that directories need not stay open until the end.
             link = new TaskCompletionSource<LinkSource?>(TaskCreationOptions.RunContinuationsAsynchronously);
-            var first = _links.GetOrAdd((device, entry.Inode), link.Task);
-            if (first != link.Task)
-            {
-                directory.Hold();
-                _laterLinks.Add((directory, entry, path, first));
-                return;
-            }
+            _links.TryGetValue((device, entry.Inode), out previous);
+            _links[(device, entry.Inode)] = link.Task;
         }
 
         directory.Hold();
-        _ = workers.Run(async () =>
+        _ = workers.Run(RestoreAsync, previous);
+
+        async Task RestoreAsync()
         {
             LinkSource? made = null;
             try
             {
-                if (_fatal is null) made = await RestoreEntryAsync(directory, entry, path, link is not null, cancellationToken);
+                if (_fatal is null)
+                {
+                    var source = previous is null ? null : await previous;
+                    made = source is not null && TryLink(target, directory, entry, path, source)
+                        ? source
+                        : await RestoreEntryAsync(directory, entry, path, link is not null, cancellationToken);
+                }
             }
             catch (FileSystemException failure)
             {
@@ -205,16 +242,20 @@ internal sealed class TreeRestore(RestoreRequest request, TreeReader tree, Conte
             {
                 issues.Add(path, "restore", exception.Message);
             }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                // The walk ends the run.
+            }
             catch (Exception exception)
             {
-                Interlocked.CompareExchange(ref _fatal, exception, null);
+                Stop(new IOException($"the restore stopped in {request.TargetPath} at {FileName.ToText(path)}: {exception.Message}", exception));
             }
             finally
             {
                 link?.TrySetResult(made);
-                directory.Release();
+                await directory.ReleaseAsync();
             }
-        });
+        }
     }
 
     private async Task<LinkSource?> RestoreEntryAsync(RestoredDirectory directory, TreeEntry entry, byte[] path, bool isLinked, CancellationToken cancellationToken)
@@ -227,36 +268,88 @@ internal sealed class TreeRestore(RestoreRequest request, TreeReader tree, Conte
             return null;
         }
 
-        var temporary = Encoding.ASCII.GetBytes(TemporaryPrefix + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8)));
+        var temporary = TemporaryName();
         try
         {
-            FileStatus made;
-            if (entry.Type == TreeEntryType.RegularFile)
+            DirectoryHandle? file = null;
+            try
             {
-                using var file = Files.Open(parent, temporary, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive, 0x180);
-                await contents.WriteAsync(file, entry, cancellationToken);
-                _metadata.Apply(file, entry, path);
-                made = isLinked ? Files.Status(file, []) : default;
-                Files.Rename(parent, temporary, entry.Name.Span);
-                _metadata.ApplyFlags(file, entry, path);
-                Interlocked.Increment(ref _files);
-                Interlocked.Add(ref _bytes, entry.Size);
-            }
-            else
-            {
-                if (!MakeOther(parent, temporary, entry, path)) return null;
-                _metadata.Apply(parent, temporary, entry, path);
-                made = isLinked ? Files.Status(parent, temporary) : default;
-                Files.Rename(parent, temporary, entry.Name.Span);
-                Interlocked.Increment(ref _others);
-            }
+                if (entry.Type == TreeEntryType.RegularFile)
+                {
+                    file = Files.Open(parent, temporary, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive, 0x180);
+                    await contents.WriteAsync(file, entry, cancellationToken);
+                    if (directory.PassesOnAccess) MetadataWriter.RemoveAccessLists(file);
+                    await _metadata.ApplyAsync(file, entry, path, cancellationToken);
+                }
+                else
+                {
+                    if (!MakeOther(parent, temporary, entry, path)) return null;
+                    file = Files.Open(parent, temporary, OpenFlags.PathOnly);
+                    if (Files.Status(file, []).Type != entry.Type) throw new FileSystemException("open", Errno.Exists);
+                    await _metadata.ApplyToNamedAsync(file, entry, path, cancellationToken);
+                }
 
-            return isLinked ? new LinkSource(path, made.Device, made.Inode) : null;
+                var made = isLinked ? Files.Status(file, []) : default;
+                if (!Publish(parent, temporary, entry, path)) return null;
+                var source = isLinked ? new LinkSource(path, made.Device, made.Inode) : null;
+                if (entry.Type == TreeEntryType.RegularFile)
+                {
+                    // An immutable file takes no further names.
+                    if (source is null) _metadata.ApplyFlags(file, entry, path);
+                    else if (entry.InodeFlags != 0) _laterFlags.Enqueue((source, entry));
+                    Interlocked.Increment(ref _files);
+                    Interlocked.Add(ref _bytes, entry.Size);
+                }
+                else
+                {
+                    Interlocked.Increment(ref _others);
+                }
+
+                return source;
+            }
+            finally
+            {
+                file?.Dispose();
+            }
         }
         catch
         {
             RemoveTemporary(parent, temporary);
             throw;
+        }
+    }
+
+    /// <summary>Gives a complete file its name. False when another has it and stays.</summary>
+    private bool Publish(DirectoryHandle parent, byte[] temporary, TreeEntry entry, byte[] path)
+    {
+        if (request.Overwrite != OverwritePolicy.Always)
+        {
+            if (Files.TryRenameNew(parent, temporary, entry.Name.Span)) return true;
+            RemoveTemporary(parent, temporary);
+            Skip(path);
+            return false;
+        }
+
+        try
+        {
+            Files.Rename(parent, temporary, entry.Name.Span);
+            return true;
+        }
+        catch (FileSystemException failure) when (failure.Error == Errno.IsDirectory)
+        {
+            try
+            {
+                Files.Remove(parent, entry.Name.Span, isDirectory: true);
+            }
+            catch (FileSystemException removal) when (removal.Error is Errno.NotEmpty or Errno.Exists)
+            {
+                RemoveTemporary(parent, temporary);
+                issues.Add(path, "rename", "a directory that is not empty is in its place (move it away, or restore elsewhere)");
+                return false;
+            }
+
+            Files.Rename(parent, temporary, entry.Name.Span);
+            return true;
         }
     }
 
@@ -293,59 +386,79 @@ internal sealed class TreeRestore(RestoreRequest request, TreeReader tree, Conte
             return true;
         }
 
-        Interlocked.Increment(ref _skipped);
-        if (request.Overwrite == OverwritePolicy.Fail) issues.Add(path, "restore", "it is there already and was left as it is");
+        Skip(path);
         return false;
     }
 
-    private async Task LinkAsync(DirectoryHandle target, RestoredDirectory directory, TreeEntry entry, byte[] path, Task<LinkSource?> sourceTask)
+    private void Skip(byte[] path)
     {
+        Interlocked.Increment(ref _skipped);
+        if (request.Overwrite == OverwritePolicy.Fail) issues.Add(path, "restore", "it is there already and was left as it is");
+    }
+
+    /// <summary>
+    /// Adds a further name. False when that cannot be (the file system takes no more names, or the first name is gone): the
+    /// entry carries its content and is then restored as a file of its own.
+    /// </summary>
+    private bool TryLink(DirectoryHandle target, RestoredDirectory directory, TreeEntry entry, byte[] path, LinkSource source)
+    {
+        var parent = directory.Handle;
+        if (!MayWrite(parent, entry, path)) return true;
+        var temporary = TemporaryName();
         try
         {
-            var parent = directory.Handle;
-            if (!MayWrite(parent, entry, path)) return;
-            if (await sourceTask is not { } source)
-            {
-                issues.Add(path, "link", "the file that it is another name of was not restored");
-                return;
-            }
-
-            using var file = OpenMade(target, source);
-            var temporary = Encoding.ASCII.GetBytes(TemporaryPrefix + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8)));
+            using var file = OpenMade(target, source, OpenFlags.PathOnly);
             Files.Link(file, parent, temporary);
-            try
-            {
-                Files.Rename(parent, temporary, entry.Name.Span);
-            }
-            finally
-            {
-                // renaming one name of a file over another of its names does nothing and leaves both
-                RemoveTemporary(parent, temporary);
-            }
-
-            if (entry.Type == TreeEntryType.RegularFile) Interlocked.Increment(ref _files);
-            else Interlocked.Increment(ref _others);
         }
-        catch (FileSystemException failure)
+        catch (FileSystemException failure) when (failure.Error is not (Errno.NoSpace or Errno.QuotaExceeded or Errno.ReadOnly))
         {
-            Report(path, failure);
+            issues.Add(path, failure.Operation, $"it cannot be one file with {FileName.ToText(source.Path)} here and becomes a file of its own: {failure.Reason}");
+            return false;
+        }
+
+        try
+        {
+            if (!Publish(parent, temporary, entry, path)) return true;
         }
         finally
         {
-            directory.Release();
+            // Renaming one name of a file over another of its names does nothing and leaves both.
+            RemoveTemporary(parent, temporary);
+        }
+
+        if (entry.Type == TreeEntryType.RegularFile) Interlocked.Increment(ref _files);
+        else Interlocked.Increment(ref _others);
+        return true;
+    }
+
+    private void ApplyLaterFlags(DirectoryHandle target)
+    {
+        foreach (var (source, entry) in _laterFlags)
+        {
+            try
+            {
+                using var file = OpenMade(target, source, OpenFlags.ReadOnly | OpenFlags.NonBlocking);
+                _metadata.ApplyFlags(file, entry, source.Path);
+            }
+            catch (FileSystemException failure)
+            {
+                Report(source.Path, failure);
+            }
         }
     }
 
     /// <summary>Opens a file that this run made, and makes sure that it is that file and nothing put in its place.</summary>
-    private static DirectoryHandle OpenMade(DirectoryHandle target, LinkSource source)
+    private static DirectoryHandle OpenMade(DirectoryHandle target, LinkSource source, int flags)
     {
-        var parts = Encoding.Latin1.GetString(source.Path).Split('/').Select(Encoding.Latin1.GetBytes).ToList();
         var at = Files.Open(target, "."u8, OpenFlags.Directory);
-        for (var i = 0; i < parts.Count; i++)
+        var path = source.Path.AsSpan();
+        while (!path.IsEmpty)
         {
-            var next = Files.TryOpen(at, parts[i], i == parts.Count - 1 ? OpenFlags.PathOnly : OpenFlags.Directory, 0, out var error);
+            var slash = path.IndexOf((byte)'/');
+            var next = Files.TryOpen(at, slash < 0 ? path : path[..slash], slash < 0 ? flags : OpenFlags.Directory, 0, out var error);
             at.Dispose();
             at = next ?? throw new FileSystemException("open", error);
+            path = slash < 0 ? default : path[(slash + 1)..];
         }
 
         var status = Files.Status(at, []);
@@ -353,6 +466,8 @@ internal sealed class TreeRestore(RestoreRequest request, TreeReader tree, Conte
         at.Dispose();
         throw new FileSystemException("link", Errno.NoEntry);
     }
+
+    private static byte[] TemporaryName() => Encoding.ASCII.GetBytes(TemporaryPrefix + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8)));
 
     private static void RemoveTemporary(DirectoryHandle parent, byte[] temporary)
     {
@@ -370,10 +485,12 @@ internal sealed class TreeRestore(RestoreRequest request, TreeReader tree, Conte
     {
         issues.Add(path, failure.Operation, failure.Reason);
         // A full disk fails every file that follows: say it once and stop.
-        if (failure.Error is Errno.NoSpace or Errno.QuotaExceeded or Errno.ReadOnly) Interlocked.CompareExchange(ref _fatal, failure, null);
+        if (failure.Error is Errno.NoSpace or Errno.QuotaExceeded or Errno.ReadOnly)
+        {
+            Stop(new IOException(
+                $"the restore stopped in {request.TargetPath} at {FileName.ToText(path)}: {failure.Message} (what is complete has its final name; {(failure.Error == Errno.ReadOnly ? "make it writable" : "free some space")} and run it again)"));
+        }
     }
 
-    private IOException Rethrowable(Exception fatal) => fatal is FileSystemException failure
-        ? new IOException($"the restore stopped in {request.TargetPath}: {failure.Message}; what is complete has its final name, free some space and run it again")
-        : new IOException($"the restore stopped in {request.TargetPath}: {fatal.Message}", fatal);
+    private void Stop(Exception reason) => Interlocked.CompareExchange(ref _fatal, reason, null);
 }

@@ -1,0 +1,88 @@
+using NodeAgent.Filesystem.Capture;
+using NodeAgent.Filesystem.Interop;
+using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Snapshots;
+using NodeAgent.Repository.Trees;
+
+namespace NodeAgent.Filesystem.Restore;
+
+/// <summary>
+/// Finds out before the first byte is written that a restore cannot fit. What the snapshot says of its size is enough when
+/// that fits; only when it does not, the entries are looked at: holes and further names of a file take no space.
+/// </summary>
+internal sealed class SpaceCheck(RestoreRequest request, TreeReader tree)
+{
+    private readonly ExcludeRules _includes = new(request.Includes);
+    private readonly ExcludeRules _excludes = new(request.Excludes);
+
+    /// <exception cref="IOException">It does not fit. Nothing was written.</exception>
+    public async Task EnsureAsync(DirectoryHandle target, SnapshotManifest snapshot, TreeEntry wanted, CancellationToken cancellationToken)
+    {
+        // Files that are there may be replaced or kept, so that what will be needed is not known; a fresh volume holds lost+found.
+        if (Files.Names(target).Exists(name => !name.AsSpan().SequenceEqual("lost+found"u8))) return;
+        var free = new DriveInfo(request.TargetPath).AvailableFreeSpace;
+        if (snapshot.Stats.Bytes <= free) return;
+        long needed;
+        try
+        {
+            needed = await NeededAsync(wanted, cancellationToken);
+        }
+        catch (RepositoryException)
+        {
+            return; // the restore itself reports what is damaged, and restores the rest
+        }
+
+        if (needed > free)
+        {
+            throw new IOException(
+                $"{request.TargetPath}: the restore needs {FileSize(needed)} and {FileSize(free)} are free, nothing was written (free some space, restore a part of it, or say that free space is to be ignored)");
+        }
+    }
+
+    private async Task<long> NeededAsync(TreeEntry wanted, CancellationToken cancellationToken)
+    {
+        var linked = new HashSet<(ulong Device, ulong Inode)>();
+        if (wanted.Type != TreeEntryType.Directory) return await DataOfAsync(wanted, linked, cancellationToken);
+        var needed = 0L;
+        var open = new Stack<(TreeCursor Entries, byte[] Path, bool Included)>();
+        open.Push((tree.OpenCursor(wanted), [], request.Includes.Count == 0));
+        while (open.TryPeek(out var frame))
+        {
+            if (!await frame.Entries.MoveNextAsync(cancellationToken))
+            {
+                open.Pop();
+                continue;
+            }
+
+            byte[] path = frame.Path.Length == 0 ? frame.Entries.Name.ToArray() : [.. frame.Path, (byte)'/', .. frame.Entries.Name];
+            if (_excludes.Matches(path, frame.Entries.Name)) continue;
+            var included = frame.Included || _includes.Matches(path, frame.Entries.Name);
+            if (frame.Entries.Type == TreeEntryType.Directory && open.Count < TreeLimits.MaxDepth) open.Push((tree.OpenCursor(frame.Entries.ToEntry()), path, included));
+            else if (included && frame.Entries.Type == TreeEntryType.RegularFile) needed += await DataOfAsync(frame.Entries.ToEntry(), linked, cancellationToken);
+        }
+
+        return needed;
+    }
+
+    private async ValueTask<long> DataOfAsync(TreeEntry file, HashSet<(ulong Device, ulong Inode)> linked, CancellationToken cancellationToken)
+    {
+        if (file.HardLinkDevice is { } device && !linked.Add((device, file.Inode))) return 0;
+        switch (file.Content)
+        {
+            case InlineContent or BundleSlice:
+                return file.Size;
+            case ChunkList or IndirectList:
+                var data = 0L;
+                await foreach (var item in tree.ReadContentAsync(file.Content, cancellationToken))
+                {
+                    if (!item.IsHole) data += item.Length;
+                }
+
+                return data;
+            default:
+                return 0;
+        }
+    }
+
+    private static string FileSize(long bytes) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{bytes / 1048576.0:N1} MiB");
+}

@@ -1,0 +1,41 @@
+using NodeAgent.Repository.Stores;
+
+namespace NodeAgent.Filesystem.Tests.Support;
+
+/// <summary>A store that tells of every object before it is written, so that a test can act at a known moment of a run.</summary>
+internal sealed class WatchedStore(IObjectStore inner) : IObjectStore
+{
+    /// <summary>Called before an object is written, with its key; the write waits for it.</summary>
+    public Func<string, Task> BeforePut { get; set; } = _ => Task.CompletedTask;
+
+    /// <summary>Called before an object is read; the read waits for it.</summary>
+    public Action<string> BeforeRead { get; set; } = _ => { };
+
+    public string Location => inner.Location;
+
+    public async ValueTask<PutOutcome> PutAsync(string key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
+    {
+        await BeforePut(key);
+        return await inner.PutAsync(key, body, cancellationToken);
+    }
+
+    public ValueTask ReadAsync(string key, long offset, Memory<byte> destination, CancellationToken cancellationToken)
+    {
+        BeforeRead(key);
+        return inner.ReadAsync(key, offset, destination, cancellationToken);
+    }
+
+    public ValueTask<byte[]> ReadAllAsync(string key, long maxLength, CancellationToken cancellationToken)
+    {
+        BeforeRead(key);
+        return inner.ReadAllAsync(key, maxLength, cancellationToken);
+    }
+
+    public ValueTask<StoreEntry?> StatAsync(string key, CancellationToken cancellationToken) => inner.StatAsync(key, cancellationToken);
+
+    public IAsyncEnumerable<StoreEntry> ListAsync(string prefix, CancellationToken cancellationToken) => inner.ListAsync(prefix, cancellationToken);
+
+    public ValueTask<bool> DeleteAsync(string key, CancellationToken cancellationToken) => inner.DeleteAsync(key, cancellationToken);
+
+    public ValueTask DisposeAsync() => inner.DisposeAsync();
+}
