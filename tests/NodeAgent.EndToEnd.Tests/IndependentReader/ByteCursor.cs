@@ -24,13 +24,20 @@ internal sealed class ByteCursor(byte[] data, int position = 0)
         return taken;
     }
 
-    /// <summary>Unsigned LEB128.</summary>
+    /// <summary>Reserved bytes.</summary>
+    public void Zero(int count)
+    {
+        if (Take(count).Any(b => b != 0)) throw new InvalidDataException("a reserved byte is not zero");
+    }
+
+    /// <summary>Unsigned LEB128, not padded, of at most 64 bits.</summary>
     public ulong Varint()
     {
         ulong value = 0;
         for (var shift = 0; ; shift += 7)
         {
             var b = U8();
+            if ((shift == 63 && b > 1) || (shift > 0 && b == 0)) throw new InvalidDataException("a varint is padded or too long");
             value |= (ulong)(b & 0x7f) << shift;
             if (b < 0x80) return value;
         }
@@ -44,4 +51,9 @@ internal sealed class ByteCursor(byte[] data, int position = 0)
     }
 
     public byte[] Counted() => Take((int)Varint());
+
+    public void End(string what)
+    {
+        if (!AtEnd) throw new InvalidDataException($"{what}: {data.Length - Position} bytes follow its end");
+    }
 }

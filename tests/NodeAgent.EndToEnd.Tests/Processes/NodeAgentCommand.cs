@@ -1,0 +1,43 @@
+using System.Diagnostics;
+using System.Text;
+
+namespace NodeAgent.EndToEnd.Tests.Processes;
+
+/// <summary>Runs the real executable to its end, with none of the test machine's settings.</summary>
+internal static class NodeAgentCommand
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
+    private static readonly string Executable = Path.Combine(AppContext.BaseDirectory, "nodeagent.dll");
+
+    /// <summary>Returns what it wrote to standard output; fails the test with everything it wrote unless it exits with 0.</summary>
+    public static async Task<string> RunAsync(params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet", [Executable, .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+            StandardOutputEncoding = Encoding.UTF8,
+            StandardErrorEncoding = Encoding.UTF8,
+        };
+        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("NODEAGENT_", StringComparison.Ordinal)).ToArray())
+            start.Environment.Remove(name);
+        using var process = Process.Start(start)!;
+        process.StandardInput.Close();
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = process.StandardError.ReadToEndAsync();
+        using var limit = new CancellationTokenSource(Limit);
+        try
+        {
+            await process.WaitForExitAsync(limit.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill();
+            Assert.Fail($"nodeagent {string.Join(' ', arguments)} did not end within {Limit.TotalSeconds} s\n{await error}");
+        }
+
+        Assert.True(process.ExitCode == 0, $"nodeagent {string.Join(' ', arguments)}: exit code {process.ExitCode}\n{await output}\n{await error}");
+        return await output;
+    }
+}
