@@ -22,6 +22,7 @@ public sealed class DirectoryStore : IObjectStore
 
     private readonly string _root;
     private readonly ConcurrentDictionary<string, bool> _directories = new();
+    private volatile bool _rootSeen;
 
     /// <param name="root">The directory; made, with its parents, by the first put.</param>
     public DirectoryStore(string root)
@@ -42,11 +43,12 @@ public sealed class DirectoryStore : IObjectStore
         try
         {
             if (File.Exists(path)) return ValueTask.FromResult(PutOutcome.AlreadyExists);
-            EnsureDirectory(directory);
+            EnsureDirectory(directory, key);
             var temporary = Path.Combine(directory, TemporaryPrefix + Guid.NewGuid().ToString("N"));
             try
             {
-                using (var handle = File.OpenHandle(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, FileOptions.None, body.Length))
+                // Without a size to allocate: the framework's error for that does not say why it failed.
+                using (var handle = File.OpenHandle(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None))
                 {
                     File.SetUnixFileMode(handle, FileMode600);
                     RandomAccess.Write(handle, body.Span, 0);
@@ -67,6 +69,7 @@ public sealed class DirectoryStore : IObjectStore
             }
 
             FlushDirectory(directory, key);
+            _rootSeen = true;
             return ValueTask.FromResult(PutOutcome.Created);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -108,6 +111,7 @@ public sealed class DirectoryStore : IObjectStore
             var length = RandomAccess.GetLength(handle);
             if (length > maxLength)
                 throw new StoreException(StoreFailure.Other, "reading", Describe(key), $"it has {length} bytes, more than the {maxLength} that such an object can have");
+            _rootSeen = true;
             var content = new byte[length];
             for (var done = 0; done < content.Length;)
             {
@@ -127,18 +131,27 @@ public sealed class DirectoryStore : IObjectStore
     /// <inheritdoc/>
     public ValueTask<StoreEntry?> StatAsync(string key, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         var file = new FileInfo(PathOf(key));
-        return ValueTask.FromResult<StoreEntry?>(file.Exists ? new StoreEntry(key, file.Length, file.LastWriteTimeUtc) : null);
+        try
+        {
+            return ValueTask.FromResult<StoreEntry?>(file.Exists ? new StoreEntry(key, file.Length, file.LastWriteTimeUtc) : null);
+        }
+        catch (FileNotFoundException)
+        {
+            return ValueTask.FromResult<StoreEntry?>(null); // deleted meanwhile
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw Failed("looking for", key, exception);
+        }
     }
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<StoreEntry> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await ValueTask.CompletedTask;
-        var directory = prefix.Length == 0 ? _root : PathOf(prefix.TrimEnd('/'));
-        if (!Directory.Exists(directory)) yield break;
-        var options = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0, IgnoreInaccessible = false };
-        IEnumerator<FileInfo> files = new DirectoryInfo(directory).EnumerateFiles("*", options).GetEnumerator();
+        if (Enumerate(prefix) is not { } files) yield break;
         using (files)
         {
             while (Next(files, prefix))
@@ -146,10 +159,13 @@ public sealed class DirectoryStore : IObjectStore
                 cancellationToken.ThrowIfCancellationRequested();
                 var file = files.Current;
                 if (file.Name.StartsWith(TemporaryPrefix, StringComparison.Ordinal)) continue;
+                var key = Path.GetRelativePath(_root, file.FullName);
+                // What a file manager or a synchronizer left ("x (copy)"): no method would take such a name.
+                if (!IsKey(key)) continue;
                 StoreEntry entry;
                 try
                 {
-                    entry = new StoreEntry(Path.GetRelativePath(_root, file.FullName), file.Length, file.LastWriteTimeUtc);
+                    entry = new StoreEntry(key, file.Length, file.LastWriteTimeUtc);
                 }
                 catch (FileNotFoundException)
                 {
@@ -184,12 +200,18 @@ public sealed class DirectoryStore : IObjectStore
     public int RemoveStaleTemporaryFiles(TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(time);
-        if (!Directory.Exists(_root)) return 0;
         var removed = 0;
         var before = time.GetUtcNow() - StaleAfter;
-        foreach (var file in new DirectoryInfo(_root).EnumerateFiles(TemporaryPrefix + "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 }))
+        try
         {
-            if (file.LastWriteTimeUtc < before && TryDelete(file.FullName)) removed++;
+            foreach (var file in new DirectoryInfo(_root).EnumerateFiles(TemporaryPrefix + "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 }))
+            {
+                if (file.LastWriteTimeUtc < before && TryDelete(file.FullName)) removed++;
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // A directory that goes away meanwhile is no reason not to open the repository; the next opening tidies up.
         }
 
         return removed;
@@ -197,6 +219,26 @@ public sealed class DirectoryStore : IObjectStore
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private IEnumerator<FileInfo>? Enumerate(string prefix)
+    {
+        var directory = prefix.Length == 0 ? _root : PathOf(prefix.TrimEnd('/'));
+        try
+        {
+            return new DirectoryInfo(directory)
+                .EnumerateFiles("*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0, IgnoreInaccessible = false })
+                .GetEnumerator();
+        }
+        catch (DirectoryNotFoundException)
+        {
+            if (_rootSeen && !Directory.Exists(_root)) throw Gone("listing", prefix);
+            return null;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw Failed("listing", prefix, exception);
+        }
+    }
 
     private bool Next(IEnumerator<FileInfo> files, string prefix)
     {
@@ -214,9 +256,11 @@ public sealed class DirectoryStore : IObjectStore
         }
     }
 
-    private void EnsureDirectory(string directory)
+    private void EnsureDirectory(string directory, string key)
     {
         if (_directories.ContainsKey(directory) && Directory.Exists(directory)) return;
+        // A repository that was there and is not is unmounted: a new one beside it would take the data in its place.
+        if (_rootSeen && !Directory.Exists(_root)) throw Gone("writing", key);
         var made = new Stack<string>();
         for (var missing = directory; !Directory.Exists(missing); missing = Path.GetDirectoryName(missing)!) made.Push(missing);
         foreach (var path in made)
@@ -258,11 +302,16 @@ public sealed class DirectoryStore : IObjectStore
 
     private string PathOf(string key)
     {
-        if (key.Length == 0 || key.StartsWith('/') || key.Split('/').Any(part => part is "" or "." or "..")
-            || !key.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '/'))
+        if (!IsKey(key))
             throw new ArgumentException($"\"{key}\" is not a key: relative, of letters, digits, '-', '_', '.' and '/'", nameof(key));
         return Path.Combine(_root, key);
     }
+
+    private static bool IsKey(string key) =>
+        !key.Split('/').Any(part => part is "" or "." or "..") && key.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '/');
+
+    private StoreException Gone(string operation, string key) =>
+        new(StoreFailure.NotFound, operation, Describe(key), "the repository's directory is no longer there", "was it removed or unmounted?");
 
     private string Describe(string key) => $"{key} in {_root}";
 
@@ -274,12 +323,8 @@ public sealed class DirectoryStore : IObjectStore
         FileNotFoundException or DirectoryNotFoundException => Failed(operation, key, LibC.NotFound, "it is not there", exception),
         UnauthorizedAccessException => Failed(operation, key, LibC.AccessDenied, "permission denied", exception),
         // On Unix the low bits of HResult hold the errno that the framework did not map to a type of its own.
-        _ => Failed(operation, key, exception.HResult is > 0 and < 4096 ? exception.HResult : MapHResult(exception), exception.Message, exception),
+        _ => Failed(operation, key, exception.HResult is > 0 and < 4096 ? exception.HResult : 0, exception.Message, exception),
     };
-
-    private static int MapHResult(Exception exception) =>
-        exception.Message.Contains("No space left", StringComparison.Ordinal) || exception.Message.Contains("disk full", StringComparison.OrdinalIgnoreCase) || exception.Message.Contains("not enough space", StringComparison.OrdinalIgnoreCase)
-            ? LibC.NoSpace : 0;
 
     private StoreException Failed(string operation, string key, int error, string why, Exception? cause) => error switch
     {
