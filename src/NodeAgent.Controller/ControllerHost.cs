@@ -48,7 +48,6 @@ public sealed class ControllerHost
     {
         using var http = _http;
         var cluster = new ClusterClient(http);
-        if (_options.MetricsAddress is { } address) _log.MetricsNotServed(address);
         try
         {
             if (_options.LeaderElection)

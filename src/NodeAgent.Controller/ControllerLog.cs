@@ -32,9 +32,6 @@ internal static partial class ControllerLog
     [LoggerMessage(11, LogLevel.Warning, "{Kind} {Name}: files could not be written into the bucket: {Reason}")]
     public static partial void FilesNotWritten(this ILogger log, string kind, string name, string reason);
 
-    [LoggerMessage(12, LogLevel.Warning, "metrics are recorded but not served by this version: nothing listens on {Address}")]
-    public static partial void MetricsNotServed(this ILogger log, string address);
-
     [LoggerMessage(9, LogLevel.Information, "this replica leads")]
     public static partial void Leading(this ILogger log);
 

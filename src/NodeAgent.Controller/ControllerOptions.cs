@@ -59,9 +59,6 @@ public sealed record ControllerOptions
     /// <summary>Age from which a node's heartbeat, unchanged as seen from here, counts as absent.</summary>
     public TimeSpan HeartbeatTimeout { get; init; } = TimeSpan.FromSeconds(40);
 
-    /// <summary>Address that serves /metrics, such as ":8085"; null serves none (--metrics-address).</summary>
-    public string? MetricsAddress { get; init; }
-
     /// <summary>Whether replicas elect the one that works (a Lease named nodeagent-controller).</summary>
     public bool LeaderElection { get; init; } = true;
 

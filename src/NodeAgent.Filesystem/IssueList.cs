@@ -9,13 +9,18 @@ internal sealed class IssueList
 
     private readonly ConcurrentQueue<FileIssue> _issues = new();
     private long _count;
+    private long _metadataOnly;
 
     public long Count => Interlocked.Read(ref _count);
 
+    /// <summary>How many of them left the file's content whole.</summary>
+    public long MetadataOnly => Interlocked.Read(ref _metadataOnly);
+
     public IReadOnlyList<FileIssue> Issues => [.. _issues.Take(Kept)];
 
-    public void Add(byte[] path, string operation, string reason)
+    public void Add(byte[] path, string operation, string reason, bool isMetadataOnly = false)
     {
-        if (Interlocked.Increment(ref _count) <= Kept) _issues.Enqueue(new FileIssue(path, operation, reason));
+        if (isMetadataOnly) Interlocked.Increment(ref _metadataOnly);
+        if (Interlocked.Increment(ref _count) <= Kept) _issues.Enqueue(new FileIssue(path, operation, reason, isMetadataOnly));
     }
 }

@@ -12,4 +12,7 @@ public sealed record RestoreResult(long Files, long Directories, long Others, lo
 {
     /// <summary>Whether everything is as it was.</summary>
     public bool IsComplete => IssueCount == 0;
+
+    /// <summary>How many of the issues left the file's content whole: an owner, attribute or flag is not as it was.</summary>
+    public long MetadataIssueCount { get; init; }
 }

@@ -63,6 +63,8 @@ internal static class NodeAgentCommand
         CompletionCommand.Create(),
         ControllerCommand.Create(),
         ControllerCommand.Create("server", hidden: true),
+        AgentCommand.Create(),
+        AgentCommand.CreateNodeAgent(),
         RestoreWaitCommand.Create(),
     };
 

@@ -21,6 +21,7 @@ internal static class ControllerCommand
     private static readonly Option<int> MaxExtractionSize = Flags.Count("--max-backup-extraction-size", "Most MiB that a backup's archive may unpack to (0: 16 GiB)");
     private static readonly Option<string[]> RestorePriorities = Flags.List("--restore-resource-priorities", "Order of restores: first ones,-,last ones", "resources");
     private static readonly Option<string> MetricsAddress = Flags.Text("--metrics-address", "Address that serves /metrics, as :8085", "address");
+    private static readonly Option<string> HealthAddress = Flags.Text("--health-address", "Address that serves /livez and /readyz, as :8086", "address");
     private static readonly Option<bool?> LeaderElection = Flags.OptionalBool("--leader-election", "Whether replicas elect the one that works (default: true)");
     private static readonly Option<string> RestoreImage = Flags.Text("--restore-image", $"Image of the init container of restored pods (default: {Defaults.RestoreImage})", "image");
     private static readonly Option<string> WorkDirectory = Flags.Text("--work-directory", "Directory for archives while they are made or read (default: the system's)", "dir");
@@ -30,7 +31,7 @@ internal static class ControllerCommand
         var command = new Command(name, "Run the controller of a cluster")
         {
             DefaultLocation, StoreValidationFrequency, DefaultBackupTtl, FsBackupTimeout, ResourceTimeout, DefaultVolumesToFsBackup, ConcurrentBackups,
-            MaxExtractionSize, RestorePriorities, MetricsAddress, LeaderElection, RestoreImage, WorkDirectory, ServerLogging.Level, ServerLogging.Format,
+            MaxExtractionSize, RestorePriorities, MetricsAddress, HealthAddress, LeaderElection, RestoreImage, WorkDirectory, ServerLogging.Level, ServerLogging.Format,
         };
         command.Hidden = hidden;
         command.WithClusterOptions().Runs(ExecuteAsync);
@@ -42,8 +43,8 @@ internal static class ControllerCommand
         var options = BuildOptions(parse);
         if (options.Validate() is { Count: > 0 } errors)
             throw new UsageException(string.Join("; ", errors));
-        using var loggers = ServerLogging.Create(parse);
-        await new ControllerHost(options, loggers, TimeProvider.System).RunAsync(cancellationToken);
+        await using var host = await ServerProcess.StartAsync("nodeagent-controller", parse, MetricsAddress, HealthAddress, cancellationToken);
+        await new ControllerHost(options, host.Loggers, TimeProvider.System).RunAsync(host.Stopping);
         // Asked to stop and stopped: for a server that is success.
         return ExitCode.Done;
     }
@@ -62,7 +63,6 @@ internal static class ControllerCommand
         ConcurrentBackups = parse.GetValue(ConcurrentBackups),
         MaxBackupExtractionSize = parse.GetValue(MaxExtractionSize) is > 0 and var size ? (long)size << 20 : Defaults.MaxBackupExtractionSize,
         RestoreResourcePriorities = parse.GetValue(RestorePriorities) ?? [],
-        MetricsAddress = parse.GetValue(MetricsAddress) is { Length: > 0 } address ? address : null,
         LeaderElection = parse.GetValue(LeaderElection) ?? Defaults.LeaderElection,
         RestoreImage = parse.GetValue(RestoreImage) is { Length: > 0 } image ? image : Defaults.RestoreImage,
         WorkDirectory = parse.GetValue(WorkDirectory) is { Length: > 0 } directory ? directory : null,

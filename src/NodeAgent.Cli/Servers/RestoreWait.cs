@@ -1,5 +1,6 @@
 using NodeAgent.Cli.Invocation;
 using NodeAgent.Cli.Terminal;
+using NodeAgent.Filesystem;
 
 namespace NodeAgent.Cli.Servers;
 
@@ -13,7 +14,6 @@ internal static class RestoreWait
     public const string Verb = "restore-wait";
 
     private const string DefaultRoot = "/restores";
-    private const string MarkDirectory = ".velero";
     private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ReportInterval = TimeSpan.FromMinutes(1);
 
@@ -52,11 +52,11 @@ internal static class RestoreWait
         while (true)
         {
             var volumes = Directory.GetDirectories(root);
-            var missing = Array.FindAll(volumes, volume => !File.Exists(Path.Combine(volume, MarkDirectory, restore)));
+            var missing = Array.FindAll(volumes, volume => !RestoreMark.Exists(volume, restore));
             if (missing.Length == 0)
             {
                 foreach (var volume in volumes)
-                    RemoveMark(Path.Combine(volume, MarkDirectory));
+                    RemoveMark(volume);
                 await StandardStreams.Error.WriteLineAsync($"{volumes.Length} volumes are restored");
                 return;
             }
@@ -72,16 +72,16 @@ internal static class RestoreWait
         }
     }
 
-    private static void RemoveMark(string directory)
+    private static void RemoveMark(string volume)
     {
         try
         {
-            Directory.Delete(directory, recursive: true);
+            RestoreMark.Remove(volume);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (IOException exception)
         {
-            // The data is there. A mark left behind, on a read-only mount say, is no reason to hold the pod.
-            StandardStreams.Warn($"{DisplayText.Name(directory)}: the restore mark cannot be removed: {exception.Message}");
+            // The data is there. A mark left behind, for want of rights say, is no reason to hold the pod; the agent removes it later.
+            StandardStreams.Warn($"{DisplayText.Name(volume)}: the restore mark cannot be removed: {exception.Message}");
         }
     }
 }

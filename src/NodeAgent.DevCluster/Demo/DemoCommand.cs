@@ -1,4 +1,5 @@
 using System.CommandLine;
+using NodeAgent.DevCluster.Interop;
 
 namespace NodeAgent.DevCluster.Demo;
 
@@ -45,7 +46,7 @@ internal static class DemoCommand
         }
         finally
         {
-            Directory.Delete(directory, recursive: true);
+            DirectoryTree.Remove(directory);
         }
     }
 }

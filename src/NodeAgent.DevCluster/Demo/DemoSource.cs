@@ -54,8 +54,8 @@ internal static class DemoSource
         var sparse = Path.Combine(corner, "sparse");
         using (var handle = File.OpenHandle(sparse, FileMode.CreateNew, FileAccess.Write))
         {
-            RandomAccess.SetLength(handle, 1L << 30);
-            RandomAccess.Write(handle, "an island in a gigabyte of nothing"u8, 512L << 20);
+            RandomAccess.SetLength(handle, 64L << 20);
+            RandomAccess.Write(handle, "an island in much of nothing"u8, 32L << 20);
         }
 
         fixed (byte* path = Bytes(file), name = "user.nodeagent-demo\0"u8, value = "kept"u8)
@@ -71,7 +71,8 @@ internal static class DemoSource
     public static int Change(string volume)
     {
         var files = new DirectoryInfo(volume).EnumerateFiles("*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint })
-            .Where(f => f.Length is > 1000 and < 10_000_000 && !f.FullName.Contains(Corner, StringComparison.Ordinal))
+            // Names that are not UTF-8 cannot be addressed from here; they read as U+FFFD.
+            .Where(f => !f.FullName.Contains(Corner, StringComparison.Ordinal) && !f.FullName.Contains('\uFFFD', StringComparison.Ordinal) && f.Length is > 1000 and < 10_000_000)
             .OrderBy(f => f.FullName, StringComparer.Ordinal).ToList();
         var changed = 0;
         for (var i = 0; i < files.Count && changed < 5; i += Math.Max(1, files.Count / 5), changed++)

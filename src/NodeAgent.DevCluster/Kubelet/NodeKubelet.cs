@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using NodeAgent.DevCluster.Interop;
 using NodeAgent.DevCluster.Lifecycle;
 using NodeAgent.DevCluster.Objects;
 using NodeAgent.DevCluster.Resources;
@@ -116,7 +117,7 @@ internal sealed class NodeKubelet(NodePlace place, PodVolumes volumes, ObjectSto
             marks.Add(Path.Combine(path, ".velero"));
         }
         foreach (var directory in marks)
-            Directory.Delete(directory, recursive: true);
+            DirectoryTree.KeepTime(Path.GetDirectoryName(directory)!, () => DirectoryTree.Remove(directory));
         return true;
     }
 

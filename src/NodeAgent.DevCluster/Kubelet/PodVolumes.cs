@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using NodeAgent.DevCluster.Interop;
 using NodeAgent.DevCluster.Objects;
 using NodeAgent.DevCluster.Storage;
 using NodeAgent.DevCluster.Volumes;
@@ -27,8 +28,7 @@ internal sealed class PodVolumes(string pods, ObjectStore store, VolumeDirectori
     {
         var directory = Path.Combine(pods, uid);
         directories.UnmountBelow(directory);
-        if (Directory.Exists(directory))
-            Directory.Delete(directory, recursive: true);
+        DirectoryTree.Remove(directory);
     }
 
     /// <summary>Where a volume's files are on the node; null for one that has no directory of its own (hostPath).</summary>

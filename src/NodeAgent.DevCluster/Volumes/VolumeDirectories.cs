@@ -90,8 +90,7 @@ internal sealed class VolumeDirectories : IDisposable
         if (_mounts.Values.Any(m => m.Volume == volume))
             return false;
         var data = Path.Combine(_volumes, volume);
-        if (Directory.Exists(data))
-            Directory.Delete(data, recursive: true);
+        DirectoryTree.Remove(data);
         return true;
     }
 
@@ -126,8 +125,7 @@ internal sealed class VolumeDirectories : IDisposable
         }
         foreach (var directory in (string[])[nodes, _volumes])
         {
-            if (Directory.Exists(directory))
-                Directory.Delete(directory, recursive: true);
+            DirectoryTree.Remove(directory);
         }
     }
 }

@@ -109,6 +109,6 @@ internal sealed class MetadataWriter(ChunkReader reader, IssueList issues)
     {
         var key = $"{what} {failure.Error}";
         if (_reported.TryAdd(key, true))
-            issues.Add(path, failure.Operation, $"{what} cannot be restored here: {failure.Reason}; further files with the same trouble are not listed (run as root, or on a file system that has them)");
+            issues.Add(path, failure.Operation, $"{what} cannot be restored here: {failure.Reason}; further files with the same trouble are not listed (run as root, or on a file system that has them)", isMetadataOnly: true);
     }
 }

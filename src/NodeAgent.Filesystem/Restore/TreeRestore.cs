@@ -38,7 +38,7 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
 
     public long FilesDone => Interlocked.Read(ref _files);
 
-    public RestoreResult Result => new(_files, _directories, _others, _bytes, _skipped, issues.Issues, issues.Count);
+    public RestoreResult Result => new(_files, _directories, _others, _bytes, _skipped, issues.Issues, issues.Count) { MetadataIssueCount = issues.MetadataOnly };
 
     /// <summary>Restores a directory's content into an open directory, and the directory's own metadata.</summary>
     public async Task RestoreAsync(DirectoryHandle target, TreeEntry root, CancellationToken cancellationToken)

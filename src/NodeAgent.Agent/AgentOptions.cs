@@ -1,0 +1,45 @@
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Agent;
+
+/// <summary>Settings of the agent of one node.</summary>
+public sealed record AgentOptions
+{
+    /// <summary>Namespace whose PodVolumeBackups and PodVolumeRestores this agent works on (--namespace).</summary>
+    public string Namespace { get; init; } = VeleroResources.DefaultNamespace;
+
+    /// <summary>The node that this agent runs on, by its name in the cluster (--node-name, or NODE_NAME).</summary>
+    public required string NodeName { get; init; }
+
+    /// <summary>Where the kubelet's pods directory is mounted: a directory per pod UID (--host-pods).</summary>
+    public string HostPods { get; init; } = "/host_pods";
+
+    /// <summary>Volumes that are backed up at once, and apart from them volumes that are restored at once (--concurrency).</summary>
+    public int Concurrency { get; init; } = 1;
+
+    /// <summary>How often the progress of a run is written into its object.</summary>
+    public TimeSpan ProgressInterval { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How often the node's lease is renewed. The controller takes a node that is silent for 40 s as not served.</summary>
+    public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long runs that are stopped with the process may take to write their end into their objects.</summary>
+    public TimeSpan StopLimit { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>What snapshots name as their maker.</summary>
+    public string Program { get; init; } = $"nodeagent {typeof(AgentOptions).Assembly.GetName().Version?.ToString(3)}";
+
+    /// <summary>All that is wrong with the settings, each with the name of the setting.</summary>
+    public IReadOnlyList<string> Validate()
+    {
+        var errors = new List<string>();
+        if (Namespace.Length == 0) errors.Add("namespace: must not be empty");
+        if (NodeName.Length == 0) errors.Add("node-name: the name of the node that this runs on is missing; give --node-name or set NODE_NAME (in a pod from spec.nodeName)");
+        if (!Path.IsPathRooted(HostPods)) errors.Add($"host-pods: \"{HostPods}\" is not an absolute path");
+        else if (!Directory.Exists(HostPods)) errors.Add($"host-pods: {HostPods} does not exist; mount the kubelet's pods directory (/var/lib/kubelet/pods) there");
+        if (Concurrency < 1) errors.Add("concurrency: must be at least 1");
+        if (ProgressInterval <= TimeSpan.Zero) errors.Add("progress-interval: must be positive");
+        if (HeartbeatInterval <= TimeSpan.Zero) errors.Add("heartbeat-interval: must be positive");
+        return errors;
+    }
+}

@@ -1,0 +1,169 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using NodeAgent.Agent.Runs;
+using NodeAgent.Filesystem;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Api;
+using NodeAgent.Kubernetes.Queues;
+using NodeAgent.Kubernetes.Velero;
+using NodeAgent.Kubernetes.Watching;
+using NodeAgent.Repository.Snapshots;
+
+namespace NodeAgent.Agent.Backups;
+
+/// <summary>Carries out the PodVolumeBackups of this node: takes them in hand, cancels them on request, and ends those that nobody has in hand any more.</summary>
+internal sealed class VolumeBackupReconciler(AgentServices services, RunRegistry registry, Informer<PodVolumeBackup> backups, WorkQueue<NamespacedName> queue)
+{
+    private const string ParallelSetting = "ParallelFilesUpload";
+    private const int IssuesLogged = 20;
+
+    private readonly ConcurrentDictionary<NamespacedName, string> _held = [];
+    private readonly ConcurrentDictionary<NamespacedName, MalformedObject> _malformed = [];
+
+    private AgentOptions Options => services.Options;
+
+    /// <summary>Takes note of an object that does not fit its type; call before the key is queued.</summary>
+    public void Note(MalformedObject malformed) => _malformed[malformed.Item.Key] = malformed;
+
+    public async Task<ReconcileResult> ReconcileAsync(NamespacedName key, CancellationToken cancellation)
+    {
+        if (_malformed.TryRemove(key, out var malformed))
+        {
+            await RefuseAsync(malformed, cancellation);
+            return ReconcileResult.Done;
+        }
+
+        var backup = backups.Get(key);
+        var uid = backup?.Metadata.Uid ?? "";
+        // Deleted, and perhaps made anew: what it asked for is not wanted any more.
+        if (_held.TryGetValue(key, out var held) && held != uid) registry.Cancel(held);
+        if (backup is null || uid.Length == 0 || backup.Spec.Node != Options.NodeName) return ReconcileResult.Done;
+
+        var phase = backup.Status?.Phase ?? "";
+        if (phase is PodVolumePhase.Completed or PodVolumePhase.Failed or PodVolumePhase.Canceled) return ReconcileResult.Done;
+        if (registry.Holds(uid))
+        {
+            if (backup.Spec.Cancel != true) return ReconcileResult.Done;
+            if (phase != PodVolumePhase.Canceling) await WriteAsync(backup, new JsonObject { ["phase"] = PodVolumePhase.Canceling }, cancellation);
+            registry.Cancel(uid);
+        }
+        else if (backup.Metadata.DeletionTimestamp is not null)
+        {
+            // Nobody waits for it.
+        }
+        else if (phase is PodVolumePhase.InProgress or PodVolumePhase.Canceling)
+        {
+            // The version in the patch makes sure that this is not an old view of a run that has just ended.
+            await EndAsync(backup, PodVolumePhase.Failed, $"the agent of node {Options.NodeName} was restarted while it worked on this; what was stored is used by the next backup", cancellation);
+        }
+        else if (backup.Spec.Cancel == true)
+        {
+            await EndAsync(backup, PodVolumePhase.Canceled, "cancelled before it was started", cancellation);
+        }
+        else
+        {
+            await TakeAsync(key, uid, backup, cancellation);
+        }
+
+        return ReconcileResult.Done;
+    }
+
+    private async Task TakeAsync(NamespacedName key, string uid, PodVolumeBackup backup, CancellationToken cancellation)
+    {
+        await WriteAsync(backup, new JsonObject { ["phase"] = PodVolumePhase.Accepted, ["acceptedTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow()) }, cancellation);
+        _held[key] = uid;
+        var taken = registry.TryStart(
+            uid,
+            token => RunAsync(key, backup, token),
+            () =>
+            {
+                _held.TryRemove(new KeyValuePair<NamespacedName, string>(key, uid));
+                // What was asked for meanwhile is looked at now.
+                queue.Add(key);
+            });
+        if (taken) services.Telemetry.BackupTaken();
+    }
+
+    private async Task RunAsync(NamespacedName key, PodVolumeBackup backup, CancellationToken cancellation)
+    {
+        var started = services.Time.GetTimestamp();
+        var phase = await VolumeRun.ExecuteAsync(services, registry, VeleroResources.PodVolumeBackups, key, (status, token) => BackUpAsync(key, backup, status, token), cancellation);
+        services.Telemetry.BackupEnded(phase, services.Time.GetElapsedTime(started));
+    }
+
+    private async Task<RunOutcome> BackUpAsync(NamespacedName key, PodVolumeBackup backup, RunStatus status, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        var spec = backup.Spec;
+        if (spec.Pod is not { Namespace: { Length: > 0 } ns, Name: { Length: > 0 } name }) throw new AgentException("spec.pod: namespace and name are needed");
+        if (string.IsNullOrEmpty(spec.Volume)) throw new AgentException("spec.volume: the name of a volume of the pod is needed");
+        if (string.IsNullOrEmpty(spec.BackupStorageLocation)) throw new AgentException("spec.backupStorageLocation: the name of a location is needed");
+        var pod = await services.Client.FindAsync(KubernetesResources.Pods, ns, name, cancellation) ?? throw new AgentException($"pod {ns}/{name} does not exist any more");
+        if (spec.Pod.Uid is { Length: > 0 } uid && uid != pod.Uid) throw new AgentException($"pod {ns}/{name} was replaced by another of the same name since the backup was asked for");
+        var volume = await services.Volumes.FindAsync(pod, spec.Volume, cancellation);
+        await using var repository = await services.Repositories.OpenAsync(spec.BackupStorageLocation, forWriting: true, cancellation);
+        await status.PatchAsync(new JsonObject { ["phase"] = PodVolumePhase.InProgress, ["startTimestamp"] = status.Now, ["path"] = volume.Path }, cancellation);
+        services.Log.Begun(VeleroResources.PodVolumeBackups.Kind, key.Name, volume.Path);
+
+        var request = new BackupRequest
+        {
+            SourcePath = volume.Path,
+            Source = new SnapshotSource
+            {
+                Kind = SnapshotSource.PodVolume,
+                Path = volume.Path,
+                Namespace = ns,
+                Pod = name,
+                PodUid = pod.Uid,
+                Volume = spec.Volume,
+                Pvc = volume.Claim,
+                Node = Options.NodeName,
+            },
+            Tags = spec.Tags ?? new Dictionary<string, string>(),
+            Hostname = Options.NodeName,
+            Program = Options.Program,
+            Parent = spec.ParentSnapshot is { Length: > 0 } parent ? parent : "auto",
+            Excludes = [RestoreMark.Exclude],
+            Workers = WorkersOf(spec.UploaderSettings, ParallelSetting),
+            Time = services.Time,
+        };
+        var result = await BackupRun.ExecuteAsync(repository, request, status, cancellation);
+        var manifest = result.Manifest;
+        services.Telemetry.BackupStored(manifest.Stats.Bytes, manifest.Stats.NewBytes, manifest.Stats.StoredBytes);
+        foreach (var issue in manifest.Issues.Take(IssuesLogged)) services.Log.FileIssue(VeleroResources.PodVolumeBackups.Kind, key.Name, $"{issue.Display}: {issue.Operation}: {issue.Error}");
+        var end = new JsonObject
+        {
+            ["snapshotID"] = result.Id.ToString(),
+            ["progress"] = RunStatus.ToJson(manifest.Stats.Bytes, manifest.Stats.Bytes),
+            ["incrementalBytes"] = manifest.Stats.NewBytes,
+        };
+        // The snapshot id stands in either case: all the other files can be restored from it.
+        return result.IsComplete
+            ? new RunOutcome(PodVolumePhase.Completed, null, end)
+            : new RunOutcome(
+                PodVolumePhase.Failed,
+                VolumeRun.Describe(manifest.IssueCount, "read as they were", [.. manifest.Issues.Take(1).Select(i => new FileIssue(i.Path, i.Operation, i.Error))]) + "; all others are in the snapshot",
+                end);
+    }
+
+    /// <summary>The user's number of files at once; 0 leaves it to the run.</summary>
+    internal static int WorkersOf(IReadOnlyDictionary<string, string>? settings, string name) =>
+        settings is not null && settings.TryGetValue(name, out var text) && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? Math.Min(number, 64) : 0;
+
+    private async Task RefuseAsync(MalformedObject malformed, CancellationToken cancellation)
+    {
+        var item = malformed.Item;
+        if (item.Spec?["node"] is not JsonValue node || !node.TryGetValue<string>(out var name) || name != Options.NodeName) return;
+        if (item.Status?["phase"]?.ToString() is PodVolumePhase.Completed or PodVolumePhase.Failed or PodVolumePhase.Canceled) return;
+        await services.Client.PatchStatusAsync(
+            VeleroResources.PodVolumeBackups, item.Namespace, item.Name, EndOf(PodVolumePhase.Failed, $"the object is malformed: {malformed.Problem}"), item.ResourceVersion, cancellation);
+    }
+
+    private Task EndAsync(PodVolumeBackup backup, string phase, string message, CancellationToken cancellation) => WriteAsync(backup, EndOf(phase, message), cancellation);
+
+    private JsonObject EndOf(string phase, string message) => new() { ["phase"] = phase, ["message"] = message, ["completionTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow()) };
+
+    private async Task WriteAsync(PodVolumeBackup backup, JsonObject status, CancellationToken cancellation) => await services.Client.PatchStatusAsync(
+        VeleroResources.PodVolumeBackups, backup.Metadata.Namespace, backup.Metadata.Name!, status, backup.Metadata.ResourceVersion, cancellation);
+}

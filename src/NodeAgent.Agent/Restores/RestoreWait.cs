@@ -1,0 +1,20 @@
+using System.Text.Json.Nodes;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Agent.Restores;
+
+/// <summary>Reads off a pod where its init container <c>restore-wait</c> is.</summary>
+internal static class RestoreWait
+{
+    public static RestoreWaitState StateOf(KubernetesObject pod)
+    {
+        if (Named(pod.Spec?["initContainers"]) is null) return RestoreWaitState.Missing;
+        var state = Named(pod.Status?["initContainerStatuses"])?["state"] as JsonObject;
+        if (state?["terminated"] is not null) return RestoreWaitState.Ended;
+        return state?["running"] is not null ? RestoreWaitState.Running : RestoreWaitState.Waiting;
+    }
+
+    private static JsonObject? Named(JsonNode? list) =>
+        (list as JsonArray ?? []).OfType<JsonObject>().FirstOrDefault(c => c["name"] is JsonValue name && name.TryGetValue<string>(out var text) && text == VeleroLabels.RestoreWaitContainer);
+}

@@ -1,0 +1,226 @@
+using System.Collections.Concurrent;
+using System.Text.Json.Nodes;
+using NodeAgent.Agent.Backups;
+using NodeAgent.Agent.Runs;
+using NodeAgent.Filesystem;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Api;
+using NodeAgent.Kubernetes.Queues;
+using NodeAgent.Kubernetes.Velero;
+using NodeAgent.Kubernetes.Watching;
+using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Snapshots;
+
+namespace NodeAgent.Agent.Restores;
+
+/// <summary>
+/// Carries out the PodVolumeRestores of pods that were scheduled to this node. A volume is filled while the pod's init container
+/// <c>restore-wait</c> runs, which ends when each volume carries the restore's mark.
+/// </summary>
+/// <param name="pods">The pods of this node and no others.</param>
+internal sealed class VolumeRestoreReconciler(
+    AgentServices services, RunRegistry registry, Informer<PodVolumeRestore> restores, Informer<KubernetesObject> pods, WorkQueue<NamespacedName> queue)
+{
+    private const string ParallelSetting = "ParallelFilesDownload";
+    private const int IssuesLogged = 20;
+
+    private readonly ConcurrentDictionary<NamespacedName, string> _held = [];
+    private readonly ConcurrentDictionary<NamespacedName, MalformedObject> _malformed = [];
+    private readonly ConcurrentDictionary<string, bool> _cleaned = new(StringComparer.Ordinal);
+
+    private AgentOptions Options => services.Options;
+
+    /// <summary>Takes note of an object that does not fit its type; call before the key is queued.</summary>
+    public void Note(MalformedObject malformed) => _malformed[malformed.Item.Key] = malformed;
+
+    /// <summary>The pod that a restore is for, as the index of the informer has it.</summary>
+    public static string PodOf(PodVolumeRestore restore) => $"{restore.Spec.Pod?.Namespace}/{restore.Spec.Pod?.Name}";
+
+    public async Task<ReconcileResult> ReconcileAsync(NamespacedName key, CancellationToken cancellation)
+    {
+        if (_malformed.TryRemove(key, out var malformed))
+        {
+            await RefuseAsync(malformed, cancellation);
+            return ReconcileResult.Done;
+        }
+
+        var restore = restores.Get(key);
+        var uid = restore?.Metadata.Uid ?? "";
+        if (_held.TryGetValue(key, out var held) && held != uid) registry.Cancel(held);
+        if (restore is null || uid.Length == 0) return ReconcileResult.Done;
+
+        var phase = restore.Status?.Phase ?? "";
+        var pod = restore.Spec.Pod is { Name: { } name } ? pods.Get(restore.Spec.Pod.Namespace, name) : null;
+        if (phase == PodVolumePhase.Completed)
+        {
+            if (pod is not null) await CleanAsync(restore, pod, cancellation);
+            return ReconcileResult.Done;
+        }
+
+        if (phase is PodVolumePhase.Failed or PodVolumePhase.Canceled) return ReconcileResult.Done;
+        if (registry.Holds(uid))
+        {
+            if (restore.Spec.Cancel != true) return ReconcileResult.Done;
+            if (phase != PodVolumePhase.Canceling) await WriteAsync(restore, new JsonObject { ["phase"] = PodVolumePhase.Canceling }, cancellation);
+            registry.Cancel(uid);
+        }
+        else if (restore.Metadata.DeletionTimestamp is not null)
+        {
+            // Nobody waits for it.
+        }
+        else if (restore.Status?.Node == Options.NodeName && phase is PodVolumePhase.InProgress or PodVolumePhase.Canceling)
+        {
+            await EndAsync(restore, PodVolumePhase.Failed, $"the agent of node {Options.NodeName} was restarted while it worked on this; delete the pod and restore it again", cancellation);
+        }
+        else if (phase is not (PodVolumePhase.InProgress or PodVolumePhase.Canceling))
+        {
+            await StartAsync(key, uid, restore, pod, cancellation);
+        }
+
+        return ReconcileResult.Done;
+    }
+
+    private async Task StartAsync(NamespacedName key, string uid, PodVolumeRestore restore, KubernetesObject? pod, CancellationToken cancellation)
+    {
+        if (pod is null)
+        {
+            // On another node, or not scheduled yet; or it was here when an earlier process took the restore in hand.
+            if (restore.Status?.Node == Options.NodeName && pods.HasSynced) await EndAsync(restore, PodVolumePhase.Failed, $"pod {PodOf(restore)} is not on node {Options.NodeName} any more", cancellation);
+        }
+        else if (restore.Spec.Pod?.Uid is { Length: > 0 } wanted && wanted != pod.Uid)
+        {
+            await EndAsync(restore, PodVolumePhase.Failed, $"pod {pod.Key} was replaced by another of the same name since the restore was asked for", cancellation);
+        }
+        else if (restore.Spec.Cancel == true)
+        {
+            await EndAsync(restore, PodVolumePhase.Canceled, "cancelled before it was started", cancellation);
+        }
+        else
+        {
+            switch (RestoreWait.StateOf(pod))
+            {
+                case RestoreWaitState.Missing:
+                    await EndAsync(restore, PodVolumePhase.Failed, $"pod {pod.Key} has no init container {VeleroLabels.RestoreWaitContainer}: nothing would keep its containers from the half-restored volume", cancellation);
+                    break;
+                case RestoreWaitState.Ended:
+                    await EndAsync(restore, PodVolumePhase.Failed, $"the init container {VeleroLabels.RestoreWaitContainer} of pod {pod.Key} has ended before its volume was restored; delete the pod and restore it again", cancellation);
+                    break;
+                case RestoreWaitState.Running:
+                    await TakeAsync(key, uid, restore, pod, cancellation);
+                    break;
+            }
+        }
+    }
+
+    private async Task TakeAsync(NamespacedName key, string uid, PodVolumeRestore restore, KubernetesObject pod, CancellationToken cancellation)
+    {
+        await WriteAsync(restore, new JsonObject { ["phase"] = PodVolumePhase.Accepted, ["node"] = Options.NodeName, ["acceptedTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow()) }, cancellation);
+        _held[key] = uid;
+        registry.TryStart(
+            uid,
+            token => RunAsync(key, restore, pod, token),
+            () =>
+            {
+                _held.TryRemove(new KeyValuePair<NamespacedName, string>(key, uid));
+                queue.Add(key);
+            });
+    }
+
+    private async Task RunAsync(NamespacedName key, PodVolumeRestore restore, KubernetesObject pod, CancellationToken cancellation)
+    {
+        var started = services.Time.GetTimestamp();
+        var bytes = 0L;
+        var phase = await VolumeRun.ExecuteAsync(
+            services,
+            registry,
+            VeleroResources.PodVolumeRestores,
+            key,
+            async (status, token) =>
+            {
+                var (outcome, restored) = await RestoreAsync(key, restore, pod, status, token);
+                bytes = restored;
+                return outcome;
+            },
+            cancellation);
+        services.Telemetry.RestoreEnded(phase, bytes, services.Time.GetElapsedTime(started));
+    }
+
+    private async Task<(RunOutcome Outcome, long Bytes)> RestoreAsync(NamespacedName key, PodVolumeRestore restore, KubernetesObject pod, RunStatus status, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        var spec = restore.Spec;
+        if (string.IsNullOrEmpty(spec.Volume)) throw new AgentException("spec.volume: the name of a volume of the pod is needed");
+        if (string.IsNullOrEmpty(spec.BackupStorageLocation)) throw new AgentException("spec.backupStorageLocation: the name of a location is needed");
+        if (!SnapshotId.TryParse(spec.SnapshotId, out var id)) throw new AgentException($"spec.snapshotID: \"{spec.SnapshotId}\" is no snapshot of this program's repository");
+        var mark = MarkOf(restore) ?? throw new AgentException($"the label {VeleroLabels.RestoreUid} is missing: without the restore's uid the pod cannot be told that its volume is complete");
+        var volume = await services.Volumes.FindAsync(pod, spec.Volume, cancellation);
+        await using var repository = await services.Repositories.OpenAsync(spec.BackupStorageLocation, forWriting: false, cancellation);
+        var snapshot = await new SnapshotCatalog(repository).GetAsync(id, cancellation);
+        await status.PatchAsync(new JsonObject { ["phase"] = PodVolumePhase.InProgress, ["startTimestamp"] = status.Now }, cancellation);
+        services.Log.Begun(VeleroResources.PodVolumeRestores.Kind, key.Name, volume.Path);
+
+        var request = new RestoreRequest
+        {
+            TargetPath = volume.Path,
+            Excludes = [RestoreMark.Exclude],
+            Workers = VolumeBackupReconciler.WorkersOf(spec.UploaderSettings, ParallelSetting),
+            Time = services.Time,
+        };
+        var result = await RestoreRun.ExecuteAsync(repository, snapshot.Manifest, request, status, cancellation);
+        foreach (var issue in result.Issues.Take(IssuesLogged)) services.Log.FileIssue(VeleroResources.PodVolumeRestores.Kind, key.Name, issue.ToString());
+        var end = new JsonObject { ["progress"] = RunStatus.ToJson(snapshot.Manifest.Stats.Bytes, result.Bytes) };
+        // With files missing, the pod stays where it is: an application must not start on half of its data.
+        if (result.IssueCount > result.MetadataIssueCount)
+            return (new RunOutcome(PodVolumePhase.Failed, VolumeRun.Describe(result.IssueCount, "restored as they were", [.. result.Issues.OrderBy(i => i.IsMetadataOnly).Take(1)]), end), result.Bytes);
+        RestoreMark.Write(volume.Path, mark);
+        var remark = result.IsComplete ? null : $"all content is back; some metadata is not: {result.Issues[0]}";
+        return (new RunOutcome(PodVolumePhase.Completed, remark, end), result.Bytes);
+    }
+
+    /// <summary>Removes the marks of a restore that the init container could not remove, for want of rights on the volume.</summary>
+    private async Task CleanAsync(PodVolumeRestore restore, KubernetesObject pod, CancellationToken cancellation)
+    {
+        var uid = restore.Metadata.Uid!;
+        if (_cleaned.ContainsKey(uid) || RestoreWait.StateOf(pod) != RestoreWaitState.Ended || MarkOf(restore) is not { } mark || string.IsNullOrEmpty(restore.Spec.Volume)) return;
+        _cleaned.TryAdd(uid, true);
+        try
+        {
+            var volume = await services.Volumes.FindAsync(pod, restore.Spec.Volume, cancellation);
+            if (RestoreMark.Exists(volume.Path, mark)) RestoreMark.Remove(volume.Path);
+        }
+        catch (Exception e) when (e is AgentException or IOException)
+        {
+            services.Log.MarkStays(restore.Metadata.Name ?? "", e.Message);
+        }
+    }
+
+    /// <summary>The UID of the restore, which the init container waits for; null when the object does not say.</summary>
+    private static string? MarkOf(PodVolumeRestore restore)
+    {
+        var uid = restore.Metadata.Labels?.GetValueOrDefault(VeleroLabels.RestoreUid)
+            ?? restore.Metadata.OwnerReferences?.FirstOrDefault(o => o.Kind == Restore.KindName)?.Uid;
+        return string.IsNullOrEmpty(uid) || uid is "." or ".." || uid.Contains('/', StringComparison.Ordinal) ? null : uid;
+    }
+
+    private async Task RefuseAsync(MalformedObject malformed, CancellationToken cancellation)
+    {
+        var item = malformed.Item;
+        if (item.Spec?["pod"] is not JsonObject pod || pods.Get(pod["namespace"]?.ToString(), pod["name"]?.ToString() ?? "") is null) return;
+        if (item.Status?["phase"]?.ToString() is PodVolumePhase.Completed or PodVolumePhase.Failed or PodVolumePhase.Canceled) return;
+        await services.Client.PatchStatusAsync(
+            VeleroResources.PodVolumeRestores, item.Namespace, item.Name, EndOf(PodVolumePhase.Failed, $"the object is malformed: {malformed.Problem}"), item.ResourceVersion, cancellation);
+    }
+
+    private Task EndAsync(PodVolumeRestore restore, string phase, string message, CancellationToken cancellation) => WriteAsync(restore, EndOf(phase, message), cancellation);
+
+    private JsonObject EndOf(string phase, string message) => new()
+    {
+        ["phase"] = phase,
+        ["message"] = message,
+        ["node"] = Options.NodeName,
+        ["completionTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow()),
+    };
+
+    private async Task WriteAsync(PodVolumeRestore restore, JsonObject status, CancellationToken cancellation) => await services.Client.PatchStatusAsync(
+        VeleroResources.PodVolumeRestores, restore.Metadata.Namespace, restore.Metadata.Name!, status, restore.Metadata.ResourceVersion, cancellation);
+}

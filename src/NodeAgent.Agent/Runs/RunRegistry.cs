@@ -1,0 +1,135 @@
+namespace NodeAgent.Agent.Runs;
+
+/// <summary>
+/// The runs that this process has in hand, by the UID of their objects. So many at once; the others wait their turn. Safe for concurrent use.
+/// </summary>
+internal sealed class RunRegistry(int slots) : IDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, HeldRun> _runs = new(StringComparer.Ordinal);
+    private readonly SemaphoreSlim _slots = new(slots);
+    private readonly CancellationTokenSource _lastWords = new();
+    private bool _isStopping;
+
+    /// <summary>True from the moment the process was told to end.</summary>
+    public bool IsStopping => Volatile.Read(ref _isStopping);
+
+    /// <summary>For writing down how a run ended: cancelled when the process has no more time for it.</summary>
+    public CancellationToken LastWords => _lastWords.Token;
+
+    public int Count
+    {
+        get
+        {
+            lock (_gate) return _runs.Count;
+        }
+    }
+
+    public bool Holds(string uid)
+    {
+        lock (_gate) return _runs.ContainsKey(uid);
+    }
+
+    /// <summary>
+    /// Takes a run in hand and starts it as soon as there is a slot. It is held until its task has ended, whichever way; the task
+    /// must handle its own failures. Returns false when the run is held already or the process ends.
+    /// </summary>
+    /// <param name="run">Gets the token that <see cref="Cancel"/> cancels. A run that is cancelled before its turn is started all the same, to say so.</param>
+    /// <param name="ended">Called when the run is held no more.</param>
+    public bool TryStart(string uid, Func<CancellationToken, Task> run, Action ended)
+    {
+        lock (_gate)
+        {
+            if (_isStopping || _runs.ContainsKey(uid)) return false;
+            var held = new HeldRun(new CancellationTokenSource());
+            _runs.Add(uid, held);
+            held.Task = Task.Run(() => RunAsync(uid, held, run, ended));
+            return true;
+        }
+    }
+
+    /// <summary>Asks a run to stop. Nothing happens when it is not held.</summary>
+    public void Cancel(string uid)
+    {
+        HeldRun? held;
+        lock (_gate) held = _runs.GetValueOrDefault(uid);
+        held?.Cancel();
+    }
+
+    /// <summary>Stops all runs and waits for their ends.</summary>
+    /// <param name="limit">How long they have for writing them down.</param>
+    public async Task StopAsync(TimeSpan limit)
+    {
+        HeldRun[] left;
+        _lastWords.CancelAfter(limit);
+        lock (_gate)
+        {
+            _isStopping = true;
+            left = [.. _runs.Values];
+        }
+
+        foreach (var run in left) run.Cancel();
+        await Task.WhenAll(left.Select(r => r.Task));
+    }
+
+    /// <summary>When no run is held any more.</summary>
+    public void Dispose()
+    {
+        _slots.Dispose();
+        _lastWords.Dispose();
+    }
+
+    private async Task RunAsync(string uid, HeldRun held, Func<CancellationToken, Task> run, Action ended)
+    {
+        var hasSlot = false;
+        try
+        {
+            try
+            {
+                await _slots.WaitAsync(held.Token);
+                hasSlot = true;
+            }
+            catch (OperationCanceledException)
+            {
+                // The run itself says on its object that it was cancelled.
+            }
+
+            // One whose turn had not come when the process was told to end is left to the next process as it is.
+            if (hasSlot || !IsStopping) await run(held.Token);
+        }
+        finally
+        {
+            if (hasSlot) _slots.Release();
+            lock (_gate) _runs.Remove(uid);
+            held.Dispose();
+            ended();
+        }
+    }
+
+    private sealed class HeldRun(CancellationTokenSource cancellation) : IDisposable
+    {
+        private readonly Lock _gate = new();
+        private bool _isDisposed;
+
+        public Task Task { get; set; } = Task.CompletedTask;
+
+        public CancellationToken Token { get; } = cancellation.Token;
+
+        public void Cancel()
+        {
+            lock (_gate)
+            {
+                if (!_isDisposed) cancellation.Cancel();
+            }
+        }
+
+        public void Dispose()
+        {
+            lock (_gate)
+            {
+                _isDisposed = true;
+                cancellation.Dispose();
+            }
+        }
+    }
+}

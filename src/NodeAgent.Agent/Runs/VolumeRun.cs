@@ -1,0 +1,56 @@
+using System.Text.Json.Nodes;
+using NodeAgent.Filesystem;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Api;
+using NodeAgent.Kubernetes.Connection;
+using NodeAgent.Kubernetes.Velero;
+using NodeAgent.Repository.Objects;
+using NodeAgent.Stores.Locations;
+
+namespace NodeAgent.Agent.Runs;
+
+/// <summary>What a backup and a restore of a volume have in common: progress while it works, and an end that is always written down.</summary>
+internal static class VolumeRun
+{
+    /// <summary>Does the work, writes its progress and its end into the object. Returns the phase that it ended in; throws nothing.</summary>
+    /// <param name="work">Gets the run's status and token, and returns how it ended or throws.</param>
+    /// <param name="cancellation">Cancelled by the user's wish or with the process.</param>
+    public static async Task<string> ExecuteAsync(
+        AgentServices services, RunRegistry registry, ResourceKind kind, NamespacedName key, Func<RunStatus, CancellationToken, Task<RunOutcome>> work, CancellationToken cancellation)
+    {
+        var status = new RunStatus(services.Client, kind, key, services.Options, services.Log);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var progress = status.WriteProgressAsync(ended.Token);
+        RunOutcome outcome;
+        try
+        {
+            outcome = await work(status, cancellation);
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            outcome = registry.IsStopping
+                ? new RunOutcome(PodVolumePhase.Failed, $"the agent of node {services.Options.NodeName} was stopped while it worked on this", [])
+                : new RunOutcome(PodVolumePhase.Canceled, "cancelled on request", []);
+        }
+        catch (Exception e) when (e is AgentException or RepositoryException or LocationException or IOException or UnauthorizedAccessException or ApiException or HttpRequestException or ClusterConfigException)
+        {
+            outcome = new RunOutcome(PodVolumePhase.Failed, e.Message, []);
+        }
+        catch (Exception e)
+        {
+            // The top of a run: what one volume brings about must not stop the others, nor be lost.
+            services.Log.Broke(kind.Kind, key.Name, e);
+            outcome = new RunOutcome(PodVolumePhase.Failed, $"unexpected: {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")} (the log of the agent on node {services.Options.NodeName} says more)", []);
+        }
+
+        // No progress after the end.
+        await ended.CancelAsync();
+        await progress;
+        await status.WriteEndAsync(outcome.Phase, outcome.Message, outcome.Status, registry.LastWords);
+        return outcome.Phase;
+    }
+
+    /// <summary>"3 files could not be restored, the first: path: what: why".</summary>
+    public static string Describe(long count, string done, IReadOnlyList<FileIssue> issues) =>
+        $"{count} {(count == 1 ? "file" : "files")} could not be {done}, the first: {(issues.Count > 0 ? issues[0].ToString() : "not recorded")}";
+}

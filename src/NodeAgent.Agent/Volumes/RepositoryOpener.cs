@@ -1,0 +1,151 @@
+using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Api;
+using NodeAgent.Kubernetes.Velero;
+using NodeAgent.Repository;
+using NodeAgent.Repository.Crypto;
+using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Stores;
+using NodeAgent.Stores.Locations;
+
+namespace NodeAgent.Agent.Volumes;
+
+/// <summary>
+/// Opens the repository of a BackupStorageLocation, and makes it at the first backup. Its key is in the Secret
+/// <c>velero-repo-credentials</c>: <c>repository-key</c>, made at random with the first repository, or Velero's <c>repository-password</c>.
+/// </summary>
+internal sealed class RepositoryOpener(ApiClient client, AgentOptions options, ILogger log)
+{
+    public const string SecretName = "velero-repo-credentials";
+    private const string KeyEntry = "repository-key";
+    private const string PasswordEntry = "repository-password";
+
+    /// <summary>Opens a location's repository. The caller disposes it.</summary>
+    /// <param name="forWriting">True makes the repository when there is none, and refuses locations that are read-only.</param>
+    /// <exception cref="AgentException">The location or the key is missing or cannot be used.</exception>
+    /// <exception cref="RepositoryException">The repository cannot be read.</exception>
+    public async Task<ChunkRepository> OpenAsync(string location, bool forWriting, CancellationToken cancellation)
+    {
+        var found = await client.FindAsync(VeleroResources.BackupStorageLocations, options.Namespace, location, VeleroJsonContext.Default.BackupStorageLocation, cancellation)
+            ?? throw new AgentException($"location {location} does not exist in namespace {options.Namespace}");
+        if (forWriting && found.Spec.AccessMode == LocationAccessMode.ReadOnly) throw new AgentException($"location {location} is read-only: its accessMode is {LocationAccessMode.ReadOnly}");
+        var store = LocationProviders.OpenRepositoryStore(Describe(found));
+        try
+        {
+            var exists = await store.StatAsync(RepositoryConfig.Key, cancellation) is not null;
+            if (!exists && !forWriting) throw new AgentException($"location {location}: there is no repository at {store.Location}; is the location the one that the backup was made to?");
+            using var secret = await ReadSecretAsync(exists, store.Location, cancellation);
+            return exists ? await OpenAsync(store, secret, cancellation) : await InitializeAsync(location, store, secret, cancellation);
+        }
+        catch
+        {
+            await store.DisposeAsync();
+            throw;
+        }
+    }
+
+    private static async Task<ChunkRepository> OpenAsync(IObjectStore store, RepositorySecret secret, CancellationToken cancellation)
+    {
+        try
+        {
+            return await ChunkRepository.OpenAsync(store, secret, new RepositoryOpenOptions(), cancellation);
+        }
+        catch (WrongKeyException)
+        {
+            throw new AgentException($"the key in Secret {SecretName} does not open the repository at {store.Location}: put the Secret of the cluster that made it here, with entry {KeyEntry} or {PasswordEntry}");
+        }
+    }
+
+    private async Task<ChunkRepository> InitializeAsync(string location, IObjectStore store, RepositorySecret secret, CancellationToken cancellation)
+    {
+        try
+        {
+            var made = await ChunkRepository.InitializeAsync(store, secret, new RepositoryParameters(), client.Time, cancellation);
+            log.RepositoryMade(location, store.Location);
+            return made;
+        }
+        catch (RepositoryExistsException)
+        {
+            // The agent of another node was quicker.
+            return await OpenAsync(store, secret, cancellation);
+        }
+    }
+
+    private async Task<RepositorySecret> ReadSecretAsync(bool repositoryExists, string where, CancellationToken cancellation)
+    {
+        var found = await client.FindAsync(KubernetesResources.Secrets, options.Namespace, SecretName, cancellation);
+        if (found is null && repositoryExists)
+        {
+            throw new AgentException($"Secret {SecretName} does not exist in namespace {options.Namespace}, but the repository at {where} does: copy the Secret from the cluster that made it");
+        }
+
+        found ??= await MakeSecretAsync(cancellation);
+        var data = found.Json["data"] as JsonObject;
+        if (Entry(data, KeyEntry) is { } key)
+        {
+            try
+            {
+                return RepositorySecret.FromKeyFile(key);
+            }
+            catch (InvalidDataException e)
+            {
+                throw new AgentException($"Secret {SecretName}, entry {KeyEntry}: {e.Message}");
+            }
+        }
+
+        try
+        {
+            return Entry(data, PasswordEntry) is { } password
+                ? RepositorySecret.FromPassphrase(password)
+                : throw new AgentException($"Secret {SecretName} has neither an entry {KeyEntry} nor {PasswordEntry}");
+        }
+        catch (InvalidDataException e)
+        {
+            throw new AgentException($"Secret {SecretName}, entry {PasswordEntry}: {e.Message}");
+        }
+    }
+
+    private async Task<KubernetesObject> MakeSecretAsync(CancellationToken cancellation)
+    {
+        // Hexadecimal digits, so that the entry survives copying by hand; the Secret's own base64 is around that.
+        var key = RandomNumberGenerator.GetHexString(2 * RepositorySecret.KeyLength, lowercase: true);
+        var secret = new KubernetesObject(KubernetesResources.Secrets, options.Namespace, SecretName);
+        secret.Json["type"] = "Opaque";
+        secret.Json["data"] = new JsonObject { [KeyEntry] = Convert.ToBase64String(System.Text.Encoding.ASCII.GetBytes(key)) };
+        try
+        {
+            var made = await client.CreateAsync(KubernetesResources.Secrets, options.Namespace, secret, cancellation);
+            log.KeyMade(SecretName);
+            return made;
+        }
+        catch (ApiException e) when (e.IsAlreadyExists)
+        {
+            // The agent of another node was quicker: its key counts.
+            return await client.GetAsync(KubernetesResources.Secrets, options.Namespace, SecretName, cancellation);
+        }
+    }
+
+    private static byte[]? Entry(JsonObject? data, string name)
+    {
+        if (data?[name] is not JsonValue value || !value.TryGetValue<string>(out var text)) return null;
+        try
+        {
+            return Convert.FromBase64String(text);
+        }
+        catch (FormatException)
+        {
+            throw new AgentException($"Secret {SecretName}, entry {name}: it is no base64");
+        }
+    }
+
+    private static LocationDescription Describe(BackupStorageLocation location) => new()
+    {
+        Name = location.Metadata.Name ?? "",
+        Provider = location.Spec.Provider ?? "",
+        Bucket = location.Spec.ObjectStorage?.Bucket ?? "",
+        Prefix = location.Spec.ObjectStorage?.Prefix ?? "",
+        Config = location.Spec.Config ?? new Dictionary<string, string>(),
+    };
+}

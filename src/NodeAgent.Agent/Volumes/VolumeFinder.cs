@@ -1,0 +1,54 @@
+using System.Text.Json.Nodes;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Api;
+
+namespace NodeAgent.Agent.Volumes;
+
+/// <summary>
+/// Finds where the kubelet has mounted a volume: <c>&lt;pods&gt;/&lt;pod uid&gt;/volumes/&lt;plugin&gt;/&lt;name&gt;</c>, where the name is that of
+/// the PersistentVolume for a claim and that of the pod's volume otherwise. CSI volumes have their files one level deeper, in <c>mount</c>.
+/// </summary>
+internal sealed class VolumeFinder(ApiClient client, AgentOptions options)
+{
+    private const string CsiPlugin = "kubernetes.io~csi";
+
+    /// <exception cref="AgentException">The volume has no directory on this node; the message says what was looked for.</exception>
+    public async Task<VolumeDirectory> FindAsync(KubernetesObject pod, string volume, CancellationToken cancellation)
+    {
+        var what = $"volume {volume} of pod {pod.Key}";
+        var entry = (pod.Spec?["volumes"] as JsonArray ?? []).OfType<JsonObject>().FirstOrDefault(v => Text(v, "name") == volume)
+            ?? throw new AgentException($"{what}: the pod has no volume of this name");
+        // The pod's UID becomes part of a path.
+        if (pod.Uid.Length == 0 || pod.Uid is "." or ".." || pod.Uid.Contains('/', StringComparison.Ordinal)) throw new AgentException($"{what}: the pod's uid \"{pod.Uid}\" is no uid");
+        var claim = entry["persistentVolumeClaim"] is JsonObject source ? Text(source, "claimName") : entry["ephemeral"] is not null ? $"{pod.Name}-{volume}" : null;
+        var name = claim is null ? volume : await VolumeOfClaimAsync(pod.Namespace, claim, what, cancellation);
+
+        var root = Path.Combine(options.HostPods, pod.Uid);
+        if (!Directory.Exists(root))
+            throw new AgentException($"{what}: {root} does not exist: the pod is not on node {options.NodeName}, or the kubelet's pods directory is not mounted at {options.HostPods}");
+        var found = Directories(Path.Combine(root, "volumes")).Select(plugin => Path.Combine(plugin, name)).Where(Directory.Exists).ToList();
+        if (found is [var directory])
+        {
+            var path = Path.GetFileName(Path.GetDirectoryName(directory)) == CsiPlugin ? Path.Combine(directory, "mount") : directory;
+            return Directory.Exists(path) ? new VolumeDirectory(path, claim) : throw new AgentException($"{what}: {path} does not exist: the CSI driver has not mounted it");
+        }
+
+        if (found.Count > 1) throw new AgentException($"{what}: found more than once: {string.Join(" and ", found)}");
+        if (Directories(Path.Combine(root, "volumeDevices")).Any(plugin => Path.Exists(Path.Combine(plugin, name))))
+            throw new AgentException($"{what}: it is a raw block device, which file-system backup does not read");
+        throw new AgentException($"{what}: no directory named {name} is below {root}/volumes: the kubelet has not mounted it, or its kind has no files on the node");
+    }
+
+    private async Task<string> VolumeOfClaimAsync(string ns, string claim, string what, CancellationToken cancellation)
+    {
+        var found = await client.FindAsync(KubernetesResources.PersistentVolumeClaims, ns, claim, cancellation)
+            ?? throw new AgentException($"{what}: its claim {claim} does not exist");
+        return found.Spec is { } spec && Text(spec, "volumeName") is { Length: > 0 } name && !name.Contains('/', StringComparison.Ordinal)
+            ? name
+            : throw new AgentException($"{what}: its claim {claim} is not bound to a volume");
+    }
+
+    private static IEnumerable<string> Directories(string path) => Directory.Exists(path) ? Directory.EnumerateDirectories(path) : [];
+
+    private static string? Text(JsonObject from, string name) => from[name] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
+}
