@@ -8,6 +8,9 @@ internal static class ChunkEnvelope
 {
     public const int AssociatedLength = 1 + ChunkId.Length;
 
+    /// <summary>The longest envelope: that of the longest chunk, which compression never makes longer.</summary>
+    public const int MaxLength = ChunkRepository.MaxChunkLength + EnvelopeCipher.Overhead;
+
     public static void Associate(ChunkKind kind, ChunkId id, Span<byte> destination)
     {
         destination[0] = (byte)kind;

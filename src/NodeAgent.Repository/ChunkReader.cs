@@ -115,8 +115,17 @@ public sealed class ChunkReader : IDisposable
     private async ValueTask<ChunkLocation> LocateAsync(ChunkId id, CancellationToken cancellationToken)
     {
         if (_repository.Index.TryFind(id, out var location)) return location;
-        // Another writer may have indexed it since this index was loaded.
-        await _repository.RefreshIndexAsync(cancellationToken);
+        try
+        {
+            // Another writer may have indexed it since this index was loaded.
+            await _repository.RefreshIndexAsync(cancellationToken);
+        }
+        catch (RepositoryFormatException) when (_repository.Index.TryFind(id, out location))
+        {
+            // Some segment is damaged, but not the one that names this chunk.
+            return location;
+        }
+
         return _repository.Index.TryFind(id, out location) ? location : throw new ChunkNotFoundException(id);
     }
 

@@ -151,20 +151,30 @@ public sealed class ChunkRepository : IAsyncDisposable
     }
 
     /// <summary>Reads the index segments that have appeared since the last time.</summary>
-    /// <exception cref="RepositoryFormatException">A segment is damaged: what it names cannot be found until the index is rebuilt.</exception>
+    /// <exception cref="RepositoryFormatException">A segment is damaged: what only it names cannot be found; all others were read.</exception>
     public async Task RefreshIndexAsync(CancellationToken cancellationToken)
     {
         await _refresh.WaitAsync(cancellationToken);
         try
         {
+            RepositoryFormatException? damaged = null;
             await foreach (var entry in Store.ListAsync(IndexSegment.Prefix, cancellationToken))
             {
-                if (_segments.ContainsKey(entry.Key)) continue;
-                var segment = await ReadSegmentAsync(entry.Key, cancellationToken);
-                foreach (var pack in segment.Packs) Learn(pack);
-                _segments.TryAdd(entry.Key, true);
+                // A file that someone put there is not worth an error here; a check mentions it.
+                if (_segments.ContainsKey(entry.Key) || !IndexSegment.IsKey(entry.Key)) continue;
+                try
+                {
+                    var segment = await ReadSegmentAsync(entry.Key, cancellationToken);
+                    foreach (var pack in segment.Packs) Learn(pack);
+                    _segments.TryAdd(entry.Key, true);
+                }
+                catch (RepositoryFormatException exception)
+                {
+                    damaged ??= exception;
+                }
             }
 
+            if (damaged is not null) throw damaged;
             _loaded = true;
         }
         finally
@@ -197,12 +207,7 @@ public sealed class ChunkRepository : IAsyncDisposable
         await Store.DisposeAsync();
     }
 
-    internal static string SegmentKey(string session, ReadOnlySpan<byte> content)
-    {
-        Span<byte> hash = stackalloc byte[Blake3.HashLength];
-        Blake3.Hash(content, hash);
-        return $"{IndexSegment.Prefix}{session}-{Convert.ToHexStringLower(hash)}";
-    }
+    internal static string SegmentKey(string session, ReadOnlySpan<byte> content) => $"{IndexSegment.Prefix}{session}-{HashOf(content)}";
 
     internal EnvelopeCipher CreateCipher(CipherSuite suite, byte[]? salt)
     {
@@ -224,8 +229,10 @@ public sealed class ChunkRepository : IAsyncDisposable
 
     internal async Task<IndexSegment> ReadSegmentAsync(string key, CancellationToken cancellationToken)
     {
-        var plain = await ReadSealedAsync(key, ObjectKind.Index, EnvelopeType.IndexSegment, IndexSegment.MaxPlainLength, cancellationToken);
-        return IndexSegment.Decode(plain, key);
+        var content = await Store.ReadAllAsync(key, (long)IndexSegment.MaxPlainLength + MaxSmallObjectLength, cancellationToken);
+        if (!key.EndsWith(HashOf(content), StringComparison.Ordinal))
+            throw new RepositoryFormatException(key, 0, "the object's content is not what its name says: it is damaged; restore the object from a copy");
+        return IndexSegment.Decode(OpenObject(content, key, ObjectKind.Index, EnvelopeType.IndexSegment, IndexSegment.MaxPlainLength), key);
     }
 
     internal void Learn(PackContents pack)
@@ -289,17 +296,25 @@ public sealed class ChunkRepository : IAsyncDisposable
             : throw new RepositoryFormatException(key, ObjectHeader.Length, $"the content does not decompress to {plain.Length} bytes");
     }
 
+    private static string HashOf(ReadOnlySpan<byte> content)
+    {
+        Span<byte> hash = stackalloc byte[Blake3.HashLength];
+        Blake3.Hash(content, hash);
+        return Convert.ToHexStringLower(hash);
+    }
+
     private static async Task<RootKeys> UnlockAsync(IObjectStore store, RepositoryConfig config, RepositorySecret secret, CancellationToken cancellationToken)
     {
         var refused = new List<string>();
+        StoreException? unread = null;
         await foreach (var entry in store.ListAsync(KeyObject.Prefix, cancellationToken))
         {
-            var content = await store.ReadAllAsync(entry.Key, KeyObject.MaxLength, cancellationToken);
             try
             {
+                var content = await store.ReadAllAsync(entry.Key, KeyObject.MaxLength, cancellationToken);
                 return KeyObject.Open(entry.Key, content, config.RepositoryId, secret);
             }
-            catch (KeyUnwrapException exception)
+            catch (Exception exception) when (exception is KeyUnwrapException or InsufficientMemoryException)
             {
                 refused.Add($"{entry.Key}: {exception.Message}");
             }
@@ -307,8 +322,14 @@ public sealed class ChunkRepository : IAsyncDisposable
             {
                 refused.Add(exception.Message);
             }
+            catch (StoreException exception)
+            {
+                // Another one may open it; if none does, the secret is not to blame.
+                unread = exception;
+            }
         }
 
+        if (unread is not null) throw unread;
         throw new WrongKeyException(refused.Count == 0
             ? $"the repository at {store.Location} has no key objects: restore keys/ from a copy"
             : $"the key does not open the repository at {store.Location}: {string.Join("; ", refused)}");

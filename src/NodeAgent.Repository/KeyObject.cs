@@ -55,7 +55,8 @@ internal static class KeyObject
         return KeyWrap.Unwrap(content.AsSpan(start.Length), secret, start);
     }
 
-    private static string Name(ReadOnlySpan<byte> content)
+    /// <summary>The id that an object of this content has.</summary>
+    public static string Name(ReadOnlySpan<byte> content)
     {
         Span<byte> hash = stackalloc byte[Blake3.HashLength];
         Blake3.Hash(content, hash);

@@ -70,10 +70,11 @@ public sealed record RepositoryConfig
             throw new RepositoryFormatException(Key, ObjectHeader.Length + (exception.BytePositionInLine ?? 0), "the config is not valid JSON");
         }
 
+        // The version comes first: a newer config may lack what this version needs.
+        if (json is not null && (json.Version != ObjectHeader.FormatVersion || json.Requires is { Length: > 0 }))
+            throw new RepositoryFormatException(Key, ObjectHeader.Length, $"the repository has version {json.Version} and requires [{string.Join(", ", json.Requires ?? [])}], which needs a newer nodeagent");
         if (json is not { Chunker: not null, TreePages: not null, Bundle: not null, Id: not null })
             throw new RepositoryFormatException(Key, ObjectHeader.Length, "the config lacks a field");
-        if (json.Version != ObjectHeader.FormatVersion || json.Requires is { Length: > 0 })
-            throw new RepositoryFormatException(Key, ObjectHeader.Length, $"the repository has version {json.Version} and requires [{string.Join(", ", json.Requires ?? [])}], which needs a newer nodeagent");
         if (json.Chunker.Kind != ChunkerKind)
             throw new RepositoryFormatException(Key, ObjectHeader.Length, $"unknown chunker \"{json.Chunker.Kind}\", which needs a newer nodeagent");
         if (json.Id != Convert.ToHexStringLower(ObjectHeader.RepositoryId(content)))

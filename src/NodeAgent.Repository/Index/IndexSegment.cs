@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using NodeAgent.Repository.Crypto;
 using NodeAgent.Repository.Objects;
@@ -22,6 +23,8 @@ internal sealed record IndexSegment(IReadOnlyList<PackContents> Packs, IReadOnly
     private const int SessionLength = 4 + RootKeys.SaltLength;
     private const int PackLength = 8 + ChunkId.Length + 8 + 4;
     private const int ChunkLength = ChunkIndex.PrefixLength + 1 + 2 + 4 + 4;
+
+    private static readonly SearchValues<char> Digits = SearchValues.Create("0123456789abcdef");
 
     public byte[] Encode()
     {
@@ -118,7 +121,7 @@ internal sealed record IndexSegment(IReadOnlyList<PackContents> Packs, IReadOnly
                 var length = BinaryPrimitives.ReadUInt32LittleEndian(plain[(at + (n * 27) + (i * 4))..]);
                 total += stored;
                 if (!Enum.IsDefined(kind) || session >= sessions.Length || length > ChunkRepository.MaxChunkLength
-                    || stored < EnvelopeCipher.Overhead || total > size)
+                    || stored < EnvelopeCipher.Overhead || stored > ChunkEnvelope.MaxLength || total > size)
                     throw Malformed(at + i, $"chunk {i} of pack {pack} is out of bounds");
                 chunks[i] = new PackedChunk(new ChunkId(id), kind, sessions[session], (int)stored, (int)length);
             }
@@ -132,6 +135,11 @@ internal sealed record IndexSegment(IReadOnlyList<PackContents> Packs, IReadOnly
 
         RepositoryFormatException Malformed(long offset, string why) => new(objectKey, offset, why);
     }
+
+    /// <summary>Whether this is the name of a segment: <c>index/delta/&lt;session&gt;-&lt;hash&gt;</c>.</summary>
+    public static bool IsKey(string key) =>
+        key.Length == Prefix.Length + 16 + 1 + (2 * ChunkId.Length) && key.StartsWith(Prefix, StringComparison.Ordinal) && key[Prefix.Length + 16] == '-'
+        && key.AsSpan(Prefix.Length, 16).IndexOfAnyExcept(Digits) < 0 && key.AsSpan(Prefix.Length + 17).IndexOfAnyExcept(Digits) < 0;
 
     private static bool Same(SessionIdentity a, SessionIdentity b) => a.Salt.Span.SequenceEqual(b.Salt.Span);
 }

@@ -91,7 +91,8 @@ internal static class PackFooter
             var stored = BinaryPrimitives.ReadUInt32LittleEndian(columns[((n * 35) + (i * 4))..]);
             var plainLength = BinaryPrimitives.ReadUInt32LittleEndian(columns[((n * 39) + (i * 4))..]);
             offset += stored;
-            if (!Enum.IsDefined(kind) || session >= sessions.Length || plainLength > ChunkRepository.MaxChunkLength || stored < EnvelopeCipher.Overhead || offset > footerOffset)
+            if (!Enum.IsDefined(kind) || session >= sessions.Length || plainLength > ChunkRepository.MaxChunkLength || stored < EnvelopeCipher.Overhead
+                || stored > ChunkEnvelope.MaxLength || offset > footerOffset)
                 throw Malformed(i, $"chunk {i} is out of bounds");
             chunks[i] = new PackedChunk(new ChunkId(columns.Slice(i * 32, 32)), kind, sessions[session], (int)stored, (int)plainLength);
         }

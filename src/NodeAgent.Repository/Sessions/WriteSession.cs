@@ -21,6 +21,12 @@ namespace NodeAgent.Repository.Sessions;
 /// </remarks>
 public sealed class WriteSession : IAsyncDisposable
 {
+    /// <summary>Where sessions announce themselves.</summary>
+    internal const string RecordPrefix = "sess/";
+
+    /// <summary>The longest announcement.</summary>
+    internal const int MaxRecordLength = 64 << 10;
+
     /// <summary>Packs after which an index segment is written.</summary>
     private const int PacksPerSegment = 64;
 
@@ -80,7 +86,7 @@ public sealed class WriteSession : IAsyncDisposable
         try
         {
             var record = JsonSerializer.SerializeToUtf8Bytes(new SessionRecord(repository.Time.GetUtcNow(), options.Program, options.Hostname), RepositoryJson.Default.SessionRecord);
-            await repository.PutSealedAsync(session._cipher, ObjectKind.Session, EnvelopeType.SessionRecord, record, $"sess/{session.Name}/0", cancellationToken);
+            await repository.PutSealedAsync(session._cipher, ObjectKind.Session, EnvelopeType.SessionRecord, record, $"{RecordPrefix}{session.Name}/0", cancellationToken);
             return session;
         }
         catch

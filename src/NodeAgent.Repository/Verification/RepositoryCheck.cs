@@ -5,6 +5,7 @@ using NodeAgent.Repository.Hashing;
 using NodeAgent.Repository.Index;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Packs;
+using NodeAgent.Repository.Sessions;
 using NodeAgent.Repository.Snapshots;
 using NodeAgent.Repository.Stores;
 using NodeAgent.Repository.Trees;
@@ -13,7 +14,7 @@ namespace NodeAgent.Repository.Verification;
 
 /// <summary>
 /// Finds what is missing, altered or foreign, and says which files of which snapshots it costs:
-/// 1. every index segment is read, and its name compared with its content;
+/// 1. every key, session record and index segment is read, and compared with its name or opened;
 /// 2. the packs that the index names are compared with those that are there;
 /// 3. on request packs are read: their hash, footer, and every chunk;
 /// 4. every snapshot's tree is walked, and every chunk it uses must be in the index and in a sound pack;
@@ -27,7 +28,7 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
 
     private readonly ConcurrentQueue<CheckProblem> _problems = new();
     private readonly ConcurrentDictionary<PackId, long> _packs = new();
-    private readonly ConcurrentDictionary<PackId, string> _lostPacks = new();
+    private readonly ConcurrentDictionary<PackId, long> _damagedPacks = new();
     private readonly ConcurrentDictionary<ChunkId, string> _lostChunks = new();
     private long _readBytes;
 
@@ -35,6 +36,8 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
     /// <exception cref="StoreException">The store cannot be listed.</exception>
     public async Task<CheckReport> ExecuteAsync(CancellationToken cancellationToken)
     {
+        await CheckKeysAsync(cancellationToken);
+        await CheckSessionsAsync(cancellationToken);
         await CheckIndexAsync(cancellationToken);
         await CheckPacksAsync(cancellationToken);
         if (options.ReadData) await ReadPacksAsync(cancellationToken);
@@ -42,17 +45,60 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
         return new CheckReport(snapshots, _packs.Count, repository.Index.Count, _readBytes, [.. _problems]);
     }
 
+    private async Task CheckKeysAsync(CancellationToken cancellationToken)
+    {
+        await foreach (var entry in repository.Store.ListAsync(KeyObject.Prefix, cancellationToken))
+        {
+            try
+            {
+                var content = await repository.Store.ReadAllAsync(entry.Key, KeyObject.MaxLength, cancellationToken);
+                if (entry.Key != KeyObject.Prefix + KeyObject.Name(content))
+                    throw new RepositoryFormatException(entry.Key, 0, "the object's content is not what its name says");
+                ObjectHeader.Read(content, ObjectKind.Key, [], content.Length, entry.Key);
+                if (!ObjectHeader.RepositoryId(content).SequenceEqual(repository.RepositoryId))
+                    _problems.Enqueue(new CheckProblem(entry.Key, null, "this key is another repository's, or of one that was not completed here; it is not used", IsDamage: false));
+            }
+            catch (RepositoryException exception)
+            {
+                Damage(entry.Key, exception, "who holds this key can no longer open the repository: restore the object from a copy");
+            }
+        }
+    }
+
+    private async Task CheckSessionsAsync(CancellationToken cancellationToken)
+    {
+        await foreach (var entry in repository.Store.ListAsync(WriteSession.RecordPrefix, cancellationToken))
+        {
+            try
+            {
+                await repository.ReadSealedAsync(entry.Key, ObjectKind.Session, EnvelopeType.SessionRecord, WriteSession.MaxRecordLength, cancellationToken);
+            }
+            catch (StoreException exception) when (exception.Failure == StoreFailure.NotFound)
+            {
+                // Tidied away meanwhile.
+            }
+            catch (RepositoryException exception)
+            {
+                // It only tells who wrote; nothing is restored from it.
+                var format = exception as RepositoryFormatException;
+                _problems.Enqueue(new CheckProblem(entry.Key, format?.Offset, format?.Why ?? exception.Message, IsDamage: false));
+            }
+        }
+    }
+
     private async Task CheckIndexAsync(CancellationToken cancellationToken)
     {
         await foreach (var entry in repository.Store.ListAsync(IndexSegment.Prefix, cancellationToken))
         {
+            if (!IndexSegment.IsKey(entry.Key))
+            {
+                _problems.Enqueue(new CheckProblem(entry.Key, null, "this is not the name of an index segment; it is not used", IsDamage: false));
+                continue;
+            }
+
             try
             {
-                var content = await repository.Store.ReadAllAsync(entry.Key, IndexSegment.MaxPlainLength + (1L << 20), cancellationToken);
-                if (!entry.Key.EndsWith(HashOf(content).ToString(), StringComparison.Ordinal))
-                    throw new RepositoryFormatException(entry.Key, 0, "the object's content is not what its name says");
-                var plain = repository.OpenObject(content, entry.Key, ObjectKind.Index, EnvelopeType.IndexSegment, IndexSegment.MaxPlainLength);
-                foreach (var pack in IndexSegment.Decode(plain, entry.Key).Packs)
+                foreach (var pack in (await repository.ReadSegmentAsync(entry.Key, cancellationToken)).Packs)
                 {
                     _packs.TryAdd(pack.Pack, pack.Size);
                     repository.Learn(pack);
@@ -70,7 +116,8 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
         var there = new Dictionary<PackId, long>();
         await foreach (var entry in repository.Store.ListAsync("data/", cancellationToken))
         {
-            if (PackId.TryParse(entry.Key, out var id)) there.Add(id, entry.Length);
+            // A name in other letters than ours would stand for the same pack.
+            if (PackId.TryParse(entry.Key, out var id) && id.Key == entry.Key) there[id] = entry.Length;
             else _problems.Enqueue(new CheckProblem(entry.Key, null, "this is not the name of a pack; it is not used", IsDamage: false));
         }
 
@@ -78,12 +125,12 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
         {
             if (!there.TryGetValue(pack, out var length))
             {
-                _lostPacks.TryAdd(pack, "missing");
+                _damagedPacks.TryAdd(pack, 0);
                 _problems.Enqueue(new CheckProblem(pack.Key, null, "the pack is missing: the chunks in it are lost unless the object is brought back", IsDamage: true));
             }
             else if (length != size)
             {
-                _lostPacks.TryAdd(pack, "truncated");
+                _damagedPacks.TryAdd(pack, length);
                 _problems.Enqueue(new CheckProblem(pack.Key, Math.Min(length, size), $"the pack has {length} bytes, the index says {size}: it is truncated or altered", IsDamage: true));
             }
         }
@@ -95,7 +142,7 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
     private async Task ReadPacksAsync(CancellationToken cancellationToken)
     {
         var (part, parts) = options.Subset;
-        var chosen = _packs.Where(p => !_lostPacks.ContainsKey(p.Key) && p.Key.Hash.Prefix % (ulong)parts == (ulong)(part - 1)).ToList();
+        var chosen = _packs.Where(p => !_damagedPacks.ContainsKey(p.Key) && p.Key.Hash.Prefix % (ulong)parts == (ulong)(part - 1)).ToList();
         var total = chosen.Sum(p => p.Value);
         long done = 0;
         using var reader = repository.CreateReader();
@@ -127,7 +174,7 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
         {
             // Without a footer the chunks are still found by the index; they are read one by one when a snapshot uses them.
             Damage(pack.Key, exception, "");
-            _lostPacks.TryAdd(pack, "unreadable");
+            _damagedPacks.TryAdd(pack, length);
         }
         finally
         {
@@ -187,20 +234,34 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
         var tree = new TreeReader(reader.Source, repository.Config.Parameters.Trees);
         var walk = new TreeWalk(tree);
         long done = 0;
+        var verified = new HashSet<ChunkId>();
+        var roots = new List<(Snapshot Snapshot, TreeEntry Root)>();
         foreach (var snapshot in snapshots)
         {
-            await foreach (var reference in walk.ReferencesAsync(snapshot.Manifest.ReadRoot(), Unreadable, cancellationToken)) Check(reference);
+            try
+            {
+                roots.Add((snapshot, snapshot.Manifest.ReadRoot()));
+            }
+            catch (RepositoryException exception)
+            {
+                _problems.Enqueue(new CheckProblem($"snapshot {snapshot.Id}", null, exception.Message, IsDamage: true));
+            }
+        }
+
+        foreach (var (_, root) in roots)
+        {
+            await foreach (var reference in walk.ReferencesAsync(root, Unreadable, cancellationToken)) await CheckAsync(reference);
             progress?.Report(new CheckProgress("snapshots", ++done, snapshots.Count, _readBytes, _readBytes));
         }
 
         if (_lostChunks.IsEmpty) return snapshots.Count;
         var lost = _lostChunks.Keys.ToHashSet();
         var affected = new TreeWalk(tree);
-        foreach (var snapshot in snapshots)
+        foreach (var (snapshot, root) in roots)
         {
             var files = new List<string>();
             long count = 0;
-            await foreach (var path in affected.AffectedPathsAsync(snapshot.Manifest.ReadRoot(), lost, cancellationToken))
+            await foreach (var path in affected.AffectedPathsAsync(root, lost, cancellationToken))
             {
                 if (++count <= MaxFilesPerProblem) files.Add(Printable(path.Path.Span) + (path.IsDirectory ? "/" : ""));
             }
@@ -222,14 +283,14 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
             if (_lostChunks.TryAdd(reference.Id, "")) Damage($"{reference.Kind} chunk {reference.Id}", exception, "");
         }
 
-        void Check(ChunkReference reference)
+        async ValueTask CheckAsync(ChunkReference reference)
         {
             if (!repository.Index.TryFind(reference.Id, out var location))
             {
                 if (_lostChunks.TryAdd(reference.Id, ""))
                     _problems.Enqueue(new CheckProblem($"{reference.Kind} chunk {reference.Id}", null, $"snapshot trees use it and no index segment names it: it is lost", IsDamage: true));
             }
-            else if (_lostPacks.ContainsKey(location.Pack))
+            else if (_damagedPacks.TryGetValue(location.Pack, out var length) && location.Offset + location.StoredLength > length)
             {
                 _lostChunks.TryAdd(reference.Id, location.Pack.Key);
             }
@@ -238,6 +299,28 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
                 if (_lostChunks.TryAdd(reference.Id, location.Pack.Key))
                     _problems.Enqueue(new CheckProblem(location.Pack.Key, location.Offset, $"{reference.Kind} chunk {reference.Id} has {location.PlainLength} bytes, a tree says {reference.Length}", IsDamage: true));
             }
+            else if (options.ReadData && _damagedPacks.ContainsKey(location.Pack) && verified.Add(reference.Id))
+            {
+                await VerifyAsync(reader, reference, location, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>Reads a chunk of a pack that could not be read as a whole: much of it may be sound.</summary>
+    private async ValueTask VerifyAsync(ChunkReader reader, ChunkReference reference, ChunkLocation location, CancellationToken cancellationToken)
+    {
+        var plain = ArrayPool<byte>.Shared.Rent(location.PlainLength);
+        try
+        {
+            await reader.ReadAsync(reference.Id, reference.Kind, plain.AsMemory(0, location.PlainLength), cancellationToken);
+        }
+        catch (RepositoryException exception)
+        {
+            if (_lostChunks.TryAdd(reference.Id, location.Pack.Key)) Damage(location.Pack.Key, exception, "");
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(plain);
         }
     }
 
