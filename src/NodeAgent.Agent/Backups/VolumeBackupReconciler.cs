@@ -143,7 +143,7 @@ internal sealed class VolumeBackupReconciler(AgentServices services, RunRegistry
             ? new RunOutcome(PodVolumePhase.Completed, null, end)
             : new RunOutcome(
                 PodVolumePhase.Failed,
-                VolumeRun.Describe(manifest.IssueCount, "read as they were", [.. manifest.Issues.Take(1).Select(i => new FileIssue(i.Path, i.Operation, i.Error))]) + "; all others are in the snapshot",
+                VolumeRun.Describe(manifest.IssueCount, "backed up", [.. manifest.Issues.Take(1).Select(i => new FileIssue(i.Path, i.Operation, i.Error))]) + "; all others are in the snapshot",
                 end);
     }
 

@@ -171,7 +171,7 @@ internal sealed class VolumeRestoreReconciler(
         var end = new JsonObject { ["progress"] = RunStatus.ToJson(snapshot.Manifest.Stats.Bytes, result.Bytes) };
         // With files missing, the pod stays where it is: an application must not start on half of its data.
         if (result.IssueCount > result.MetadataIssueCount)
-            return (new RunOutcome(PodVolumePhase.Failed, VolumeRun.Describe(result.IssueCount, "restored as they were", [.. result.Issues.OrderBy(i => i.IsMetadataOnly).Take(1)]), end), result.Bytes);
+            return (new RunOutcome(PodVolumePhase.Failed, VolumeRun.Describe(result.IssueCount, "restored", [.. result.Issues.OrderBy(i => i.IsMetadataOnly).Take(1)]), end), result.Bytes);
         RestoreMark.Write(volume.Path, mark);
         var remark = result.IsComplete ? null : $"all content is back; some metadata is not: {result.Issues[0]}";
         return (new RunOutcome(PodVolumePhase.Completed, remark, end), result.Bytes);

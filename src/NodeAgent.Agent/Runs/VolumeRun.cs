@@ -50,7 +50,10 @@ internal static class VolumeRun
         return outcome.Phase;
     }
 
-    /// <summary>"3 files could not be restored, the first: path: what: why".</summary>
-    public static string Describe(long count, string done, IReadOnlyList<FileIssue> issues) =>
-        $"{count} {(count == 1 ? "file" : "files")} could not be {done}, the first: {(issues.Count > 0 ? issues[0].ToString() : "not recorded")}";
+    /// <summary>"3 files were not backed up as they were, the first: path: what: why".</summary>
+    public static string Describe(long count, string done, IReadOnlyList<FileIssue> issues)
+    {
+        var first = issues.Count > 0 ? issues[0].ToString() : "not recorded";
+        return count == 1 ? $"1 file was not {done} as it was: {first}" : $"{count} files were not {done} as they were, the first: {first}";
+    }
 }
