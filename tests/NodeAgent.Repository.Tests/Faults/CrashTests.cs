@@ -10,7 +10,7 @@ namespace NodeAgent.Repository.Tests.Faults;
 public sealed class CrashTests : IDisposable
 {
     private const int Bulk = 160 << 10;
-    private const int Pages = 60;
+    private const int Pages = 75;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly RepositoryCopies _copies = new();
