@@ -26,7 +26,8 @@ internal static class KeyObject
     private const int LabelLengthOffset = 72;
     private const int LabelOffset = 74;
 
-    public static (string Key, byte[] Content) Encode(ReadOnlySpan<byte> repositoryId, RootKeys keys, RepositorySecret secret, string label, DateTimeOffset created)
+    public static (string Key, byte[] Content) Encode(
+        ReadOnlySpan<byte> repositoryId, RootKeys keys, RepositorySecret secret, string label, DateTimeOffset created, Argon2Parameters? cost = null)
     {
         var labelBytes = Encoding.UTF8.GetBytes(label);
         if (labelBytes.Length > MaxLabelLength) throw new ArgumentException($"the key's label has {labelBytes.Length} bytes, more than {MaxLabelLength}", nameof(label));
@@ -37,7 +38,7 @@ internal static class KeyObject
         var bodyLength = start.Length - ObjectHeader.Length + KeyWrap.LengthOf(keys);
         // The header is part of what the wrap binds, so its length field is set before wrapping.
         new ObjectHeader(ObjectKind.Key, ObjectHeader.NoSession, (uint)bodyLength).Write(repositoryId, start);
-        byte[] content = [.. start, .. KeyWrap.Wrap(keys, secret, start)];
+        byte[] content = [.. start, .. KeyWrap.Wrap(keys, secret, start, cost)];
         return (Prefix + Name(content), content);
     }
 
