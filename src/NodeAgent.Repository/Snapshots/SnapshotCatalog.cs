@@ -19,12 +19,15 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
     {
         var forgotten = await ForgottenAsync(damaged, cancellationToken);
         var found = new List<Snapshot>();
+        // The time in an object's name is not part of the id: a copy under another time is no second snapshot.
+        var seen = new HashSet<SnapshotId>();
         await foreach (var (id, key) in KeysAsync(cancellationToken))
         {
-            if (forgotten.Contains(id)) continue;
+            if (forgotten.Contains(id) || seen.Contains(id)) continue;
             try
             {
                 found.Add(await ReadAsync(id, key, cancellationToken));
+                seen.Add(id);
             }
             catch (RepositoryException exception) when (damaged is not null)
             {

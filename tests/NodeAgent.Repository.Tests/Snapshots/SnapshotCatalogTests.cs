@@ -59,6 +59,19 @@ public sealed class SnapshotCatalogTests : IDisposable
         Assert.Equal(id, (await catalog.LatestForAsync(Source("/first"), "host", Cancellation))?.Id);
     }
 
+    [Fact]
+    public async Task A_copy_of_a_snapshot_object_under_another_time_is_the_same_snapshot()
+    {
+        await using var repository = await _test.InitializeAsync();
+        var id = await PublishAsync(repository, "/first");
+        var key = Assert.Single(Directory.GetFiles(Path.Combine(_test.Root, "snap")));
+        File.Copy(key, Path.Combine(_test.Root, "snap", $"20200101T000000Z-{id}"));
+
+        var catalog = new SnapshotCatalog(repository);
+        Assert.Equal([id], (await catalog.ListAsync(null, Cancellation)).Select(s => s.Id));
+        Assert.Equal(id, (await catalog.ResolveAsync(id.ToString()[..8], null, Cancellation)).Id);
+    }
+
     public void Dispose() => _test.Dispose();
 
     private static SnapshotSource Source(string path) => new() { Kind = SnapshotSource.Directory, Path = path };
