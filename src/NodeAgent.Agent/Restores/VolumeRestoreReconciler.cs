@@ -168,7 +168,9 @@ internal sealed class VolumeRestoreReconciler(
         };
         var result = await RestoreRun.ExecuteAsync(repository, snapshot.Manifest, request, status, cancellation);
         foreach (var issue in result.Issues.Take(IssuesLogged)) services.Log.FileIssue(VeleroResources.PodVolumeRestores.Kind, key.Name, issue.ToString());
-        var end = new JsonObject { ["progress"] = RunStatus.ToJson(snapshot.Manifest.Stats.Bytes, result.Bytes) };
+        var total = snapshot.Manifest.Stats.Bytes;
+        // Further names of one file count in the total and are not written again: a complete restore is all of it.
+        var end = new JsonObject { ["progress"] = RunStatus.ToJson(total, result.IsComplete ? total : Math.Min(total, result.Bytes)) };
         // With files missing, the pod stays where it is: an application must not start on half of its data.
         if (result.IssueCount > result.MetadataIssueCount)
             return (new RunOutcome(PodVolumePhase.Failed, VolumeRun.Describe(result.IssueCount, "restored", [.. result.Issues.OrderBy(i => i.IsMetadataOnly).Take(1)]), end), result.Bytes);
