@@ -21,9 +21,10 @@ internal sealed class NodeAgentProcess : IAsyncDisposable
         _copy = CopyOutputAsync(process, log);
     }
 
-    /// <summary>Where the executable of this build lies: beside this one, in the project that builds it.</summary>
+    /// <summary>Where the executable of this build lies: beside this one where both were copied to, else in the project that builds it.</summary>
     public static string Locate()
     {
+        if (Path.Combine(AppContext.BaseDirectory, "nodeagent.dll") is var beside && File.Exists(beside)) return beside;
         // .../NodeAgent.DevCluster/bin/<configuration>/<framework>/
         var here = new DirectoryInfo(AppContext.BaseDirectory);
         var framework = here.Name;
