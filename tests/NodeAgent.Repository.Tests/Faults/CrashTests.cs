@@ -54,14 +54,14 @@ public sealed class CrashTests : IDisposable
         var files = SampleTree.Create(SeededRandom.Create(), 16 << 10, 350);
         var initialized = _copies.Take();
         await (await InitializeAsync(new DirectoryStore(initialized))).DisposeAsync();
-        foreach (var stopAt in (int[])[65, 66, 67, 69])
+        foreach (var stopAt in (int[])[66, 69])
         {
             foreach (var mode in Enum.GetValues<StopMode>())
             {
                 var root = _copies.Take(initialized);
                 Assert.True(await StopAsync(root, stopAt, mode, files));
                 var segments = new DirectoryStore(root).ListAsync("index/", Cancellation).ToBlockingEnumerable(Cancellation).Count();
-                Assert.InRange(segments, stopAt < 66 ? 0 : stopAt > 68 ? 1 : 0, stopAt < 66 ? 0 : 1);
+                Assert.InRange(segments, stopAt > 68 ? 1 : 0, 1);
                 await AssertSoundAsync(root, []);
                 await using (var repository = await OpenAsync(new DirectoryStore(root)))
                 {
