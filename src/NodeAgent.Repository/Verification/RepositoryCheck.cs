@@ -14,12 +14,14 @@ namespace NodeAgent.Repository.Verification;
 
 /// <summary>
 /// Finds what is missing, altered or foreign, and says which files of which snapshots it costs:
-/// 1. every key, session record and index segment is read, and compared with its name or opened;
-/// 2. the packs that the index names are compared with those that are there;
-/// 3. on request packs are read: their hash, footer, and every chunk;
-/// 4. every snapshot's tree is walked, and every chunk it uses must be in the index and in a sound pack;
-/// 5. for what is lost, the files that use it are named.
-/// It changes nothing and may run beside anything.
+/// 1. every snapshot is read;
+/// 2. every key, session record and index segment is read, and compared with its name or opened;
+/// 3. the packs that the index names are compared with those that are there;
+/// 4. on request packs are read: their hash, footer, and every chunk;
+/// 5. every snapshot's tree is walked, and every chunk it uses must be in the index and in a sound pack;
+/// 6. for what is lost, the files that use it are named.
+/// It changes nothing and may run beside anything: a backup writes packs, index and snapshot in this order, so what is read
+/// here in the opposite order is complete.
 /// </summary>
 public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions options, IProgress<CheckProgress>? progress)
 {
@@ -36,13 +38,14 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
     /// <exception cref="StoreException">The store cannot be listed.</exception>
     public async Task<CheckReport> ExecuteAsync(CancellationToken cancellationToken)
     {
+        var snapshots = await new SnapshotCatalog(repository).ListAsync(DamagedSnapshot, cancellationToken);
         await CheckKeysAsync(cancellationToken);
         await CheckSessionsAsync(cancellationToken);
         await CheckIndexAsync(cancellationToken);
         await CheckPacksAsync(cancellationToken);
         if (options.ReadData) await ReadPacksAsync(cancellationToken);
-        var snapshots = await CheckSnapshotsAsync(cancellationToken);
-        return new CheckReport(snapshots, _packs.Count, repository.Index.Count, _readBytes, [.. _problems]);
+        await CheckTreesAsync(snapshots, cancellationToken);
+        return new CheckReport(snapshots.Count, _packs.Count, repository.Index.Count, _readBytes, [.. _problems]);
     }
 
     private async Task CheckKeysAsync(CancellationToken cancellationToken)
@@ -227,9 +230,8 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
         }
     }
 
-    private async Task<int> CheckSnapshotsAsync(CancellationToken cancellationToken)
+    private async Task CheckTreesAsync(List<Snapshot> snapshots, CancellationToken cancellationToken)
     {
-        var snapshots = await new SnapshotCatalog(repository).ListAsync(DamagedObject, cancellationToken);
         using var reader = repository.CreateReader();
         var tree = new TreeReader(reader.Source, repository.Config.Parameters.Trees);
         var walk = new TreeWalk(tree);
@@ -254,7 +256,7 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
             progress?.Report(new CheckProgress("snapshots", ++done, snapshots.Count, _readBytes, _readBytes));
         }
 
-        if (_lostChunks.IsEmpty) return snapshots.Count;
+        if (_lostChunks.IsEmpty) return;
         var lost = _lostChunks.Keys.ToHashSet();
         var affected = new TreeWalk(tree);
         foreach (var (snapshot, root) in roots)
@@ -269,14 +271,6 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
             if (count > 0)
                 _problems.Enqueue(new CheckProblem($"snapshot {snapshot.Id}", null, $"{count} files or directories of {snapshot.Manifest.Source.Display} cannot be restored whole", IsDamage: true) { Files = files });
         }
-
-        return snapshots.Count;
-
-        void DamagedObject(RepositoryException exception) => Damage(
-            "snap/", exception,
-            exception is RepositoryFormatException format && format.ObjectKey.StartsWith("forget/", StringComparison.Ordinal)
-                ? "the mark does not count, so its snapshot shows again: forget it again"
-                : "that snapshot cannot be restored unless the object is brought back");
 
         void Unreadable(ChunkReference reference, RepositoryException exception)
         {
@@ -305,6 +299,12 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
             }
         }
     }
+
+    private void DamagedSnapshot(RepositoryException exception) => Damage(
+        "snap/", exception,
+        exception is RepositoryFormatException format && format.ObjectKey.StartsWith("forget/", StringComparison.Ordinal)
+            ? "the mark does not count, so its snapshot shows again: forget it again"
+            : "that snapshot cannot be restored unless the object is brought back");
 
     /// <summary>Reads a chunk of a pack that could not be read as a whole: much of it may be sound.</summary>
     private async ValueTask VerifyAsync(ChunkReader reader, ChunkReference reference, ChunkLocation location, CancellationToken cancellationToken)
