@@ -88,6 +88,28 @@ public sealed class DamageTests : IDisposable
         Assert.True(lost > 10, $"{lost} files lost in all: the damage did not reach any");
     }
 
+    [Theory]
+    [InlineData(ChunkKind.Data)]
+    [InlineData(ChunkKind.Tree)]
+    public async Task Without_reading_data_a_check_still_finds_packs_that_are_gone_or_of_another_length(ChunkKind kind)
+    {
+        await PrepareAsync();
+        var key = (await PacksAsync(kind))[0].Key;
+        var original = await File.ReadAllBytesAsync(PathOf(key), Cancellation);
+        foreach (var (damage, costs) in ((Damage, bool)[])
+            [
+                (new Damage("deleted", null), true), (new Damage("emptied", []), true), (new Damage("cut within the first chunk", original[..100]), true),
+                (new Damage("cut in the middle", original[..(original.Length / 2)]), true), (new Damage("cut within the footer", original[..^20]), false),
+                (new Damage("longer", [.. original, 1, 2, 3]), false),
+            ])
+        {
+            if (damage.Content is null) File.Delete(PathOf(key));
+            else await File.WriteAllBytesAsync(PathOf(key), damage.Content, Cancellation);
+            var lost = await AssertReadableOrNamedAsync(damage, key, readData: false);
+            Assert.True(costs == lost > 0, $"{damage.Name}: {lost} files lost");
+        }
+    }
+
     [Fact]
     public async Task A_damaged_index_segment_is_named()
     {
@@ -234,11 +256,11 @@ public sealed class DamageTests : IDisposable
     }
 
     /// <summary>Reads everything; what fails must name the object, and a check must name what fails. Returns how many files fail.</summary>
-    private async Task<int> AssertReadableOrNamedAsync(Damage damage, string key)
+    private async Task<int> AssertReadableOrNamedAsync(Damage damage, string key, bool readData = true)
     {
         var lost = 0;
         await using var repository = await OpenAsync();
-        var report = await CheckAsync(repository);
+        var report = await CheckAsync(repository, readData);
         Assert.False(report.IsSound);
         Assert.Contains(report.Problems, p => p.IsDamage && (p.ObjectKey == key || p.Message.Contains(key, StringComparison.Ordinal) || damage.Content is null));
         await using var another = await OpenAsync();
@@ -278,8 +300,8 @@ public sealed class DamageTests : IDisposable
 
     private Task<ChunkRepository> OpenAsync() => TestRepository.OpenAsync(new DirectoryStore(_root));
 
-    private static Task<CheckReport> CheckAsync(ChunkRepository repository) =>
-        new RepositoryCheck(repository, new CheckOptions { ReadData = true }, null).ExecuteAsync(Cancellation);
+    private static Task<CheckReport> CheckAsync(ChunkRepository repository, bool readData = true) =>
+        new RepositoryCheck(repository, new CheckOptions { ReadData = readData }, null).ExecuteAsync(Cancellation);
 
     private string PathOf(string key) => Path.Combine(_root, key);
 
