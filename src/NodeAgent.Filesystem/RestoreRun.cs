@@ -10,8 +10,8 @@ namespace NodeAgent.Filesystem;
 
 /// <summary>
 /// A snapshot becomes a directory:
-/// 1. the target is made when it is not there, and opened: from here on everything is relative to that handle;
-/// 2. the part of the snapshot that is wanted is found;
+/// 1. the part of the snapshot that is wanted is found;
+/// 2. the target is made when it is not there, and opened: from here on everything is relative to that handle;
 /// 3. whether it fits is looked at; then the tree is walked; directories are made, workers write the files under temporary names and rename them;
 /// 4. further names of files with several are added, directories get their metadata when all below them is done;
 /// 5. the file system is told to make it durable.
@@ -21,8 +21,7 @@ public static class RestoreRun
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Runs a restore. Files that cannot be restored do not stop it: the result says which.</summary>
-    /// <exception cref="FileSystemException">The target cannot be made or opened.</exception>
-    /// <exception cref="IOException">The target's disk is full, or too small for the restore.</exception>
+    /// <exception cref="IOException">The target cannot be made or opened, or its disk is full, or too small for the restore.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled; what is complete has its final name.</exception>
     /// <exception cref="RepositoryException">The index cannot be read, or the sub path is not in the snapshot.</exception>
     public static async Task<RestoreResult> ExecuteAsync(ChunkRepository repository, SnapshotManifest snapshot, RestoreRequest request, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
@@ -32,16 +31,15 @@ public static class RestoreRun
         ArgumentNullException.ThrowIfNull(request);
         await repository.LoadIndexAsync(cancellationToken);
 
-        // 1. the target
-        Directory.CreateDirectory(request.TargetPath);
-        using var target = Files.OpenRoot(request.TargetPath);
-
-        // 2. what is wanted
+        // 1. what is wanted
         using var reader = repository.CreateReader();
         var tree = new TreeReader(reader.Source, repository.Config.Parameters.Trees);
         var root = snapshot.ReadRoot();
         var wanted = request.SubPath.IsEmpty ? root : await tree.FindPathAsync(root, request.SubPath, cancellationToken)
             ?? throw new RepositoryException($"{FileName.ToText(request.SubPath.Span)} is not in the snapshot: \"nodeagent snapshot ls\" shows what is");
+
+        // 2. the target
+        using var target = OpenTarget(request.TargetPath);
 
         // 3. and 4. the tree
         if (!request.IgnoreFreeSpace) await new SpaceCheck(request, tree).EnsureAsync(target, snapshot, wanted, cancellationToken);
@@ -70,5 +68,19 @@ public static class RestoreRun
 
         void Report() =>
             progress?.Report(new RunProgress(restore?.FilesDone ?? 0, snapshot.Stats.Files, Interlocked.Read(ref bytes), snapshot.Stats.Bytes, true, 0, null));
+    }
+
+    private static DirectoryHandle OpenTarget(string path)
+    {
+        try
+        {
+            Directory.CreateDirectory(path);
+            return Files.OpenRoot(path);
+        }
+        catch (Exception exception) when (exception is UnauthorizedAccessException or (IOException and not FileSystemException))
+        {
+            var why = File.Exists(path) ? "a file is in its place" : exception.Message;
+            throw new IOException($"{path}: the target cannot be made: {why} (give a directory that can be written, or a new name)", exception);
+        }
     }
 }

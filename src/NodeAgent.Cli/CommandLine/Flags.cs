@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.CommandLine.Parsing;
 using NodeAgent.Kubernetes.Velero;
 
@@ -54,7 +55,19 @@ internal static class Flags
     public static Option<bool> Switch(string name, string description, params string[] aliases) => new(name, aliases) { Description = description };
 
     public static Option<int> Count(string name, string description, int fallback = 0) =>
-        new(name) { Description = description, HelpName = "n", DefaultValueFactory = _ => fallback };
+        new(name)
+        {
+            Description = description,
+            HelpName = "n",
+            DefaultValueFactory = _ => fallback,
+            CustomParser = result =>
+            {
+                if (int.TryParse(result.Tokens[0].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var count))
+                    return count;
+                result.AddError($"{name} {result.Tokens[0].Value}: not a number (give 0 or more)");
+                return 0;
+            },
+        };
 
     /// <summary>A duration in Go's writing (1h30m, 720h, 10s); null when not given.</summary>
     public static Option<TimeSpan?> Duration(string name, string description, string? fallback = null) =>

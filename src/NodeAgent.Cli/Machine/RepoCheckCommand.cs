@@ -44,7 +44,7 @@ internal static class RepoCheckCommand
         if (!double.TryParse(subset[..^1], NumberStyles.Float, CultureInfo.InvariantCulture, out var percent) || percent is not (> 0 and <= 100))
             throw new UsageException($"--read-data-subset {subset}: not a share (write it as p%, above 0 and at most 100, or as n/m)");
         // A share becomes one of so many parts, drawn anew each time, so that repeated checks get round.
-        var parts = (int)Math.Round(100 / percent);
+        var parts = (int)Math.Min(Math.Round(100 / percent), 1_000_000);
         return new CheckOptions { ReadData = true, Subset = (Random.Shared.Next(parts) + 1, parts) };
     }
 

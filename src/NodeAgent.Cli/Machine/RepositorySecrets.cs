@@ -84,7 +84,7 @@ internal static class RepositorySecrets
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or InvalidDataException)
         {
-            var why = exception is FileNotFoundException or DirectoryNotFoundException ? "it is not there" : exception.Message;
+            var why = exception is FileNotFoundException or DirectoryNotFoundException ? "it is not there (check the path)" : exception.Message;
             throw new CommandException(ExitCode.Failed, $"{what} {DisplayText.Name(path)}: {why}", exception);
         }
         finally

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json.Nodes;
 using NodeAgent.Cli.CommandLine;
 using NodeAgent.Cli.Invocation;
 using NodeAgent.Cli.Terminal;
@@ -25,11 +26,17 @@ internal static class SnapshotForgetCommand
         // All are found before the first is forgotten: a mistyped id changes nothing, and "latest" means one snapshot.
         var chosen = parse.GetValue(Ids)!.Select(id => SnapshotSelection.Resolve(snapshots, id, null)).DistinctBy(snapshot => snapshot.Id).ToArray();
         var catalog = new SnapshotCatalog(repository);
+        var forgotten = new JsonArray();
         foreach (var (id, manifest) in chosen)
         {
             await catalog.ForgetAsync(id, "asked for on the command line", cancellationToken);
-            await StandardStreams.Out.WriteLineAsync($"forgot {id} of {DisplayText.Name(manifest.Source.Display)}");
+            forgotten.Add((JsonNode)new JsonObject { ["id"] = id.ToString(), ["source"] = manifest.Source.Display });
+            if (!MachineOutput.IsJson(parse))
+                await StandardStreams.Out.WriteLineAsync($"forgot {id} of {DisplayText.Name(manifest.Source.Display)}");
         }
+
+        if (MachineOutput.IsJson(parse))
+            MachineOutput.PrintJson(forgotten);
 
         return ExitCode.Done;
     }

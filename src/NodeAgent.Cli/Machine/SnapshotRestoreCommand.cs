@@ -12,7 +12,7 @@ namespace NodeAgent.Cli.Machine;
 /// <summary>Restores a snapshot, or a part of it, to a directory.</summary>
 internal static class SnapshotRestoreCommand
 {
-    private static readonly Option<string> Target = new("--target", "-t") { Description = "Directory to restore to; made when it is not there", HelpName = "dir", Required = true };
+    private static readonly Option<string> Target = new("--target", "-t") { Description = "Directory to restore to (must be given); made when it is not there", HelpName = "dir", DefaultValueFactory = static _ => "" };
     private static readonly Option<string> SubPath = Flags.Text("--path", "Only what is at this path in the snapshot", "path");
     private static readonly Option<string[]> Include = new("--include", "-i") { Description = "Only names or paths that match; may be repeated", HelpName = "pattern", DefaultValueFactory = static _ => [] };
     private static readonly Option<string[]> Exclude = new("--exclude", "-e") { Description = "Leave out names or paths that match; may be repeated", HelpName = "pattern", DefaultValueFactory = static _ => [] };
@@ -29,8 +29,12 @@ internal static class SnapshotRestoreCommand
 
     private static async Task<int> ExecuteAsync(ParseResult parse, CancellationToken cancellationToken)
     {
+        if (parse.GetValue(Target)!.Length == 0)
+            throw new UsageException("no target is named (give --target DIR)");
         await using var repository = await RepositoryAccess.OpenAsync(parse, cancellationToken);
         var snapshot = await SnapshotArguments.OpenAsync(parse, repository, cancellationToken);
+        // Looked for first: a mistyped path must not make a target.
+        await snapshot.FindAsync(SnapshotArguments.PathInSnapshot(parse.GetValue(SubPath)), cancellationToken);
         RestoreResult result;
         TimeSpan elapsed;
         await using (var display = MachineOutput.StartProgress(parse, "restore"))

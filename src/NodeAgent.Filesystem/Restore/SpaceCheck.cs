@@ -35,7 +35,7 @@ internal sealed class SpaceCheck(RestoreRequest request, TreeReader tree)
         if (needed > free)
         {
             throw new IOException(
-                $"{request.TargetPath}: the restore needs {FileSize(needed)} and {FileSize(free)} are free, nothing was written (free some space, restore a part of it, or say that free space is to be ignored)");
+                $"{request.TargetPath}: the restore needs {FileSize(needed)} and {FileSize(free)} are free, nothing was written (free some space, restore a part of it, or ignore it with --ignore-free-space)");
         }
     }
 

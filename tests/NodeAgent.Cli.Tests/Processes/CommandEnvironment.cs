@@ -14,4 +14,7 @@ internal sealed record CommandEnvironment
     public string? Program { get; init; }
 
     public string[] ProgramArguments { get; init; } = [];
+
+    /// <summary>A copy of the executable, for a user who cannot reach the one that was built; null for that one.</summary>
+    public string? Executable { get; init; }
 }

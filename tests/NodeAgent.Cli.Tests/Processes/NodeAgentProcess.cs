@@ -50,7 +50,7 @@ internal static class NodeAgentProcess
         };
         foreach (var argument in environment.ProgramArguments)
             start.ArgumentList.Add(argument);
-        start.ArgumentList.Add(Executable);
+        start.ArgumentList.Add(environment.Executable ?? Executable);
         foreach (var argument in arguments)
             start.ArgumentList.Add(argument);
         foreach (var name in start.Environment.Keys.Where(IsSetting).ToArray())
