@@ -82,6 +82,6 @@ internal static class RepoCheckCommand
     private sealed class Reporter(ProgressDisplay display) : IProgress<CheckProgress>
     {
         public void Report(CheckProgress value) =>
-            display.Report(new ProgressSample(value.Done, value.Total, value.BytesDone, value.BytesTotal, true, 0, value.Stage));
+            display.Report(new ProgressSample(value.Done, value.Total, value.BytesDone, value.BytesTotal, true, 0, null) { Unit = value.Stage });
     }
 }

@@ -8,4 +8,8 @@ internal readonly record struct ProgressSample(
     long BytesTotal,
     bool TotalIsFinal,
     long NewBytes,
-    string? CurrentPath);
+    string? CurrentPath)
+{
+    /// <summary>What is counted, in the plural; files unless said otherwise.</summary>
+    public string Unit { get; init; } = "files";
+}

@@ -27,8 +27,8 @@ internal static class ProgressText
 
     /// <summary>"1.2 GiB of 2.5 GiB, 1,234 of 50,000 files"; the totals only once they are final.</summary>
     public static string Amounts(ProgressSample sample) => sample.TotalIsFinal
-        ? string.Create(CultureInfo.InvariantCulture, $"{ByteSize.Format(sample.BytesDone)} of {ByteSize.Format(sample.BytesTotal)}, {sample.FilesDone:N0} of {sample.FilesTotal:N0} files")
-        : string.Create(CultureInfo.InvariantCulture, $"{ByteSize.Format(sample.BytesDone)}, {sample.FilesDone:N0} files");
+        ? string.Create(CultureInfo.InvariantCulture, $"{ByteSize.Format(sample.BytesDone)} of {ByteSize.Format(sample.BytesTotal)}, {sample.FilesDone:N0} of {sample.FilesTotal:N0} {sample.Unit}")
+        : string.Create(CultureInfo.InvariantCulture, $"{ByteSize.Format(sample.BytesDone)}, {sample.FilesDone:N0} {sample.Unit}");
 
     public static string RateAndTimeLeft(ProgressSample sample, RateEstimator rate)
     {
