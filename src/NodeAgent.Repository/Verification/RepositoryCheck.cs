@@ -109,7 +109,7 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
             }
             catch (RepositoryException exception)
             {
-                Damage(entry.Key, exception, "the packs that it names are no longer found: rebuild the index from the packs");
+                Damage(entry.Key, exception, "the packs that only it names are no longer found: restore the object from a copy, or remove it, and the next backup stores anew what is missing");
             }
         }
     }
@@ -217,7 +217,7 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
             var location = new ChunkLocation(pack, offset, chunk.StoredLength, chunk.PlainLength, chunk.Kind);
             reader.Open(chunk.Id, chunk.Kind, location, content.Slice((int)offset, chunk.StoredLength), plain.AsSpan(0, chunk.PlainLength));
             if (!repository.Index.Contains(chunk.Id))
-                _problems.Enqueue(new CheckProblem(pack.Key, offset, $"the index does not name {chunk.Kind} chunk {chunk.Id} of this pack: rebuild the index", IsDamage: true));
+                _problems.Enqueue(new CheckProblem(pack.Key, offset, $"the index does not name {chunk.Kind} chunk {chunk.Id} of this pack: the next backup stores it anew", IsDamage: true));
         }
         catch (RepositoryException exception)
         {
