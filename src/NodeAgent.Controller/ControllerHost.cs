@@ -3,7 +3,6 @@ using Microsoft.Extensions.Logging;
 using NodeAgent.Controller.Backups;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Deletion;
-using NodeAgent.Controller.Leadership;
 using NodeAgent.Controller.Locations;
 using NodeAgent.Controller.Requests;
 using NodeAgent.Controller.Restores;
@@ -11,6 +10,9 @@ using NodeAgent.Controller.Schedules;
 using NodeAgent.Controller.Sync;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Api;
+using NodeAgent.Kubernetes.Connection;
+using NodeAgent.Kubernetes.Leadership;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller;
@@ -18,24 +20,22 @@ namespace NodeAgent.Controller;
 /// <summary>The controller as one process runs it: all reconcilers against one cluster and namespace.</summary>
 public sealed class ControllerHost
 {
+    // Not "nodeagent-…", which are the heartbeats of nodes: a node may be named "controller".
+    private const string LeaseName = "controller.nodeagent.io";
+
     private readonly ControllerOptions _options;
-    private readonly HttpClient _http;
+    private readonly ClusterConfig _config;
     private readonly ILogger _log;
     private readonly TimeProvider _time;
 
-    /// <summary>Connects to the cluster that the options name. Throws <see cref="ArgumentException"/> when the options are not valid.</summary>
-    public ControllerHost(ControllerOptions options, ILoggerFactory loggers, TimeProvider time)
-        : this(options, ClusterConnection.Open(options), loggers, time)
+    /// <exception cref="ArgumentException">The options are not valid.</exception>
+    public ControllerHost(ControllerOptions options, ClusterConfig config, ILoggerFactory loggers, TimeProvider time)
     {
-    }
-
-    /// <param name="http">Client with the API server's address and credentials; disposed with the run.</param>
-    public ControllerHost(ControllerOptions options, HttpClient http, ILoggerFactory loggers, TimeProvider time)
-    {
-        var errors = options.Validate();
-        if (errors.Count > 0) throw new ArgumentException(string.Join("; ", errors), nameof(options));
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(loggers);
+        if (options.Validate() is { Count: > 0 } errors) throw new ArgumentException(string.Join("; ", errors), nameof(options));
         _options = options;
-        _http = http;
+        _config = config;
         _log = loggers.CreateLogger("NodeAgent.Controller");
         _time = time;
     }
@@ -46,18 +46,17 @@ public sealed class ControllerHost
     /// </summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
-        using var http = _http;
-        var cluster = new ClusterClient(http);
+        using var api = new ApiClient(_config, new ApiClientOptions { Time = _time });
         try
         {
             if (_options.LeaderElection)
             {
-                var identity = $"{Environment.MachineName}_{Guid.NewGuid():N}";
-                await new LeaderLease(cluster, _options.Namespace, identity, _time, _log).RunAsync(token => WorkAsync(cluster, token), cancellation);
+                var lease = new LeaseElectorOptions { Namespace = _options.Namespace, Name = LeaseName, Identity = $"{Environment.MachineName}_{Guid.NewGuid():N}" };
+                await new LeaseElector(api, lease, _log).RunAsync(token => WorkAsync(api, token), cancellation);
             }
             else
             {
-                await WorkAsync(cluster, cancellation);
+                await WorkAsync(api, cancellation);
             }
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
@@ -66,11 +65,12 @@ public sealed class ControllerHost
         }
     }
 
-    private async Task WorkAsync(ClusterClient cluster, CancellationToken cancellation)
+    private async Task WorkAsync(ApiClient api, CancellationToken cancellation)
     {
+        var cluster = new ClusterClient(api);
         using var telemetry = new Telemetry();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var services = new ControllerServices(_time, telemetry, _log, new PodExec(_http));
+        var services = new ControllerServices(_time, telemetry, _log);
         var locations = new StorageLocations(cluster, _options);
         var agents = new AgentDirectory(cluster, _options, _time);
         var backups = new BackupReconciler(cluster, locations, agents, _options, services);

@@ -31,10 +31,4 @@ internal static partial class ControllerLog
 
     [LoggerMessage(11, LogLevel.Warning, "{Kind} {Name}: files could not be written into the bucket: {Reason}")]
     public static partial void FilesNotWritten(this ILogger log, string kind, string name, string reason);
-
-    [LoggerMessage(9, LogLevel.Information, "this replica leads")]
-    public static partial void Leading(this ILogger log);
-
-    [LoggerMessage(10, LogLevel.Warning, "the lease could not be renewed: {Reason}")]
-    public static partial void LeaseFailed(this ILogger log, string reason);
 }

@@ -8,12 +8,6 @@ public sealed record ControllerOptions
     /// <summary>Namespace whose custom resources this controller works on (--namespace).</summary>
     public string Namespace { get; init; } = VeleroResources.DefaultNamespace;
 
-    /// <summary>Path of a kubeconfig file; null uses KUBECONFIG, the pod's service account or ~/.kube/config, in this order.</summary>
-    public string? Kubeconfig { get; init; }
-
-    /// <summary>Context within the kubeconfig; null for the current one.</summary>
-    public string? KubeContext { get; init; }
-
     /// <summary>Location used when neither the backup nor a location's default flag names one (--default-backup-storage-location).</summary>
     public string DefaultBackupStorageLocation { get; init; } = "default";
 
@@ -59,7 +53,7 @@ public sealed record ControllerOptions
     /// <summary>Age from which a node's heartbeat, unchanged as seen from here, counts as absent.</summary>
     public TimeSpan HeartbeatTimeout { get; init; } = TimeSpan.FromSeconds(40);
 
-    /// <summary>Whether replicas elect the one that works (a Lease named nodeagent-controller).</summary>
+    /// <summary>Whether replicas elect the one that works (a Lease named controller.nodeagent.io).</summary>
     public bool LeaderElection { get; init; } = true;
 
     /// <summary>Directory for archives while they are made or read; null for the system's.</summary>

@@ -1,7 +1,6 @@
 using Microsoft.Extensions.Logging;
-using NodeAgent.Controller.Cluster;
 
 namespace NodeAgent.Controller;
 
-/// <summary>What every reconciler needs of the process: its clock, its instruments, its log and its way into containers.</summary>
-internal sealed record ControllerServices(TimeProvider Time, Telemetry Telemetry, ILogger Log, PodExec Exec);
+/// <summary>What every reconciler needs of the process: its clock, its instruments and its log.</summary>
+internal sealed record ControllerServices(TimeProvider Time, Telemetry Telemetry, ILogger Log);

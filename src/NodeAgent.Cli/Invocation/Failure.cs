@@ -1,4 +1,7 @@
 using System.Net.Http;
+using NodeAgent.Kubernetes.Api;
+using NodeAgent.Kubernetes.Connection;
+using NodeAgent.Kubernetes.Leadership;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Snapshots;
 
@@ -16,6 +19,7 @@ internal readonly record struct Failure(int ExitCode, string Message)
         RepositoryNotFoundException => new(Cli.ExitCode.RepositoryNotFound, exception.Message),
         WrongKeyException => new(Cli.ExitCode.WrongKey, $"{exception.Message} (give the key or passphrase that it was made with)"),
         RepositoryException => new(Cli.ExitCode.Failed, exception.Message),
+        ClusterConfigException or ApiException or LeadershipLostException => new(Cli.ExitCode.Failed, exception.Message),
         UnauthorizedAccessException or IOException or HttpRequestException or TimeoutException => new(Cli.ExitCode.Failed, exception.Message),
         AggregateException { InnerException: { } inner } => Of(inner, interrupted),
         _ => new(Cli.ExitCode.Failed, $"unexpected: {exception.GetType().Name}: {exception.Message} (this is a fault in nodeagent; --verbose shows where)"),

@@ -3,6 +3,7 @@ using NodeAgent.Cli.Cluster;
 using NodeAgent.Cli.CommandLine;
 using NodeAgent.Cli.Invocation;
 using NodeAgent.Controller;
+using NodeAgent.Kubernetes.Connection;
 
 namespace NodeAgent.Cli.Servers;
 
@@ -43,8 +44,9 @@ internal static class ControllerCommand
         var options = BuildOptions(parse);
         if (options.Validate() is { Count: > 0 } errors)
             throw new UsageException(string.Join("; ", errors));
+        var config = ClusterConfig.Load(parse.GetValue(ClusterOptions.Kubeconfig), parse.GetValue(ClusterOptions.Kubecontext));
         await using var host = await ServerProcess.StartAsync("nodeagent-controller", parse, MetricsAddress, HealthAddress, cancellationToken);
-        await new ControllerHost(options, host.Loggers, TimeProvider.System).RunAsync(host.Stopping);
+        await new ControllerHost(options, config, host.Loggers, TimeProvider.System).RunAsync(host.Stopping);
         // Asked to stop and stopped: for a server that is success.
         return ExitCode.Done;
     }
@@ -52,8 +54,6 @@ internal static class ControllerCommand
     private static ControllerOptions BuildOptions(ParseResult parse) => Defaults with
     {
         Namespace = ClusterOptions.NamespaceOf(parse),
-        Kubeconfig = parse.GetValue(ClusterOptions.Kubeconfig) is { Length: > 0 } kubeconfig ? kubeconfig : null,
-        KubeContext = parse.GetValue(ClusterOptions.Kubecontext) is { Length: > 0 } context ? context : null,
         DefaultBackupStorageLocation = parse.GetValue(DefaultLocation) is { Length: > 0 } location ? location : Defaults.DefaultBackupStorageLocation,
         StoreValidationFrequency = parse.GetValue(StoreValidationFrequency) ?? Defaults.StoreValidationFrequency,
         DefaultBackupTtl = parse.GetValue(DefaultBackupTtl) ?? Defaults.DefaultBackupTtl,

@@ -83,8 +83,8 @@ internal sealed class BackupFilter
     /// <summary>Whether definitions of custom resources come along with their objects.</summary>
     public bool AdmitsDefinitions =>
         _scoped
-            ? !_cluster.IsExcludedByName(WellKnown.CustomResourceDefinitions.GroupResource)
-            : _spec.IncludeClusterResources != false && !_resources.IsExcludedByName(WellKnown.CustomResourceDefinitions.GroupResource);
+            ? !_cluster.IsExcludedByName(KubernetesResources.CustomResourceDefinitions.GroupResource)
+            : _spec.IncludeClusterResources != false && !_resources.IsExcludedByName(KubernetesResources.CustomResourceDefinitions.GroupResource);
 
     public bool TakesNamespace(string ns) => (Namespaces is null || Namespaces.Contains(ns)) && !ExcludedNamespaces.IsExcludedByName(ns);
 

@@ -4,6 +4,7 @@ using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Selection;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Backups;
@@ -68,8 +69,9 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
             Backup = read with { Spec = spec },
             Location = location,
             Bucket = bucket,
-            Filter = new BackupFilter(spec, new ResourceNames(served), namespaces, excluded),
-            Resources = InOrder(served),
+            Filter = new BackupFilter(spec, new ResourceNames(served.Preferred), namespaces, excluded),
+            Resources = InOrder(served.Preferred),
+            Unavailable = served.UnavailableGroups,
             Started = time.GetUtcNow(),
         }, []);
     }
@@ -80,7 +82,7 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
         var present = served.Select(r => r.Kind.GroupResource).ToHashSet(StringComparer.Ordinal);
         var dropped = Cohabiting.Where(c => present.Contains(c.Kept)).Select(c => c.Dropped).ToHashSet(StringComparer.Ordinal);
         return [.. served
-            .Where(r => r.Verbs.Contains("list") && r.Verbs.Contains("create") && r.Verbs.Contains("get") && r.Verbs.Contains("delete"))
+            .Where(r => r.Can("list") && r.Can("create") && r.Can("get") && r.Can("delete"))
             .Where(r => !dropped.Contains(r.Kind.GroupResource))
             .OrderBy(r => r.Kind.GroupResource switch { "pods" => 0, "persistentvolumeclaims" => 1, "persistentvolumes" => 2, _ => r.Kind.Group.Length == 0 ? 3 : 4 })];
     }
@@ -89,7 +91,7 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
     {
         var excluded = (spec.ExcludedNamespaces ?? []).ToList();
         var all = new List<string>();
-        await foreach (var ns in cluster.ListAsync(WellKnown.Namespaces, null, null, cancellation))
+        await foreach (var ns in cluster.ListAsync(KubernetesResources.Namespaces, null, null, cancellation))
         {
             all.Add(ns.Name());
             if (BackupFilter.IsMarkedExcluded(ns)) excluded.Add(ns.Name());
@@ -112,9 +114,9 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
                 ["labels"] = new JsonObject { [VeleroLabels.StorageLocation] = VeleroLabels.ToLabelValue(location.Metadata.Name!) },
                 ["annotations"] = new JsonObject
                 {
-                    [VeleroLabels.SourceClusterGitVersion] = version.Text("gitVersion"),
-                    [VeleroLabels.SourceClusterMajorVersion] = version.Text("major"),
-                    [VeleroLabels.SourceClusterMinorVersion] = version.Text("minor"),
+                    [VeleroLabels.SourceClusterGitVersion] = version.GitVersion,
+                    [VeleroLabels.SourceClusterMajorVersion] = version.Major,
+                    [VeleroLabels.SourceClusterMinorVersion] = version.Minor,
                     [VeleroLabels.ResourceTimeout] = GoDuration.Format(options.ResourceTimeout),
                 },
             },

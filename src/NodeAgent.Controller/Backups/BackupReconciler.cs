@@ -5,6 +5,7 @@ using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Expiry;
 using NodeAgent.Controller.Sync;
 using NodeAgent.Controller.Work;
+using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Backups;

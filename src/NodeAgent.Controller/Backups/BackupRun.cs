@@ -39,7 +39,7 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
         var volumes = new PodVolumeBackups(scope, agents);
         // Ends the wait of hooks for volumes when the run fails; the hooks themselves still run.
         using var abandoned = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var hooks = new BackupHookRunner(services.Exec, backup.Backup.Spec.Hooks, log);
+        var hooks = new BackupHookRunner(cluster, backup.Backup.Spec.Hooks, log);
         try
         {
             // 1. From here on the object tells that somebody works on it.

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Hooks;
 using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Api;
 
 namespace NodeAgent.Controller.Backups;
 
@@ -18,7 +19,8 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
     public async Task CollectAsync(CancellationToken cancellation)
     {
         await ReportMissingNamespacesAsync(cancellation);
-        foreach (var resource in scope.Backup.Resources.Where(r => r.Kind.GroupResource != WellKnown.Namespaces.GroupResource && scope.Backup.Filter.TakesType(r.Kind)))
+        foreach (var problem in scope.Backup.Unavailable) scope.Log.Warn("", $"what this group serves is not in the backup: {problem}");
+        foreach (var resource in scope.Backup.Resources.Where(r => r.Kind.GroupResource != KubernetesResources.Namespaces.GroupResource && scope.Backup.Filter.TakesType(r.Kind)))
         {
             try
             {
@@ -55,7 +57,7 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
         if (BackupFilter.IsMarkedExcluded(item) || item.Text("metadata", "deletionTimestamp") is not null) return;
         try
         {
-            if (kind == WellKnown.Pods)
+            if (kind == KubernetesResources.Pods)
             {
                 if (!await hooks.RunBeforeAsync(item, cancellation)) return;
                 IReadOnlyCollection<string> requested = [];
@@ -91,7 +93,7 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
             case "pods":
                 foreach (var claim in item.Objects("spec", "volumes").Select(v => v.Text("persistentVolumeClaim", "claimName")).OfType<string>())
                 {
-                    await AddByNameAsync(WellKnown.PersistentVolumeClaims, item.Namespace(), claim, cancellation);
+                    await AddByNameAsync(KubernetesResources.PersistentVolumeClaims, item.Namespace(), claim, cancellation);
                 }
 
                 if (item.Text("spec", "priorityClassName") is { Length: > 0 } priority) await AddByNameAsync("priorityclasses.scheduling.k8s.io", null, priority, cancellation);
@@ -100,7 +102,7 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
                 if (item.Text("spec", "volumeName") is { Length: > 0 } volume)
                 {
                     if (!volumes.IsClaimTaken(item.Namespace(), item.Name())) volumes.RecordSkipped(item.Namespace(), item.Name(), volume, "its files were not asked for");
-                    await AddByNameAsync(WellKnown.PersistentVolumes, null, volume, cancellation);
+                    await AddByNameAsync(KubernetesResources.PersistentVolumes, null, volume, cancellation);
                 }
 
                 break;
@@ -144,17 +146,17 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
     private async Task CollectNamespacesAsync(CancellationToken cancellation)
     {
         var filter = scope.Backup.Filter;
-        await foreach (var ns in scope.Cluster.ListAsync(WellKnown.Namespaces, null, null, cancellation))
+        await foreach (var ns in scope.Cluster.ListAsync(KubernetesResources.Namespaces, null, null, cancellation))
         {
             var active = ns.Text("status", "phase") is null or "Active";
             var chosen = !filter.Labels.IsEmpty && filter.TakesAllNamespaces ? filter.Labels.Matches(ns) : filter.TakesNamespace(ns.Name());
-            if (_namespacesUsed.Contains(ns.Name()) || (active && chosen && filter.AdmitsRelated(WellKnown.Namespaces))) await AddAsync(WellKnown.Namespaces, ns, cancellation);
+            if (_namespacesUsed.Contains(ns.Name()) || (active && chosen && filter.AdmitsRelated(KubernetesResources.Namespaces))) await AddAsync(KubernetesResources.Namespaces, ns, cancellation);
         }
     }
 
     private async Task CollectDefinitionsAsync(CancellationToken cancellation)
     {
-        if (!scope.Backup.Filter.AdmitsDefinitions || !_served.TryGetValue(WellKnown.CustomResourceDefinitions.GroupResource, out var definitions)) return;
+        if (!scope.Backup.Filter.AdmitsDefinitions || !_served.TryGetValue(KubernetesResources.CustomResourceDefinitions.GroupResource, out var definitions)) return;
         // Only groups with a dot can be defined by a custom resource definition.
         foreach (var kind in _typesUsed.Where(k => k.Group.Contains('.')).ToList())
         {
@@ -163,7 +165,7 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
                 var definition = await scope.Cluster.GetAsync(definitions.Kind, null, kind.GroupResource, cancellation);
                 if (definition is not null) await AddAsync(definitions.Kind, definition, cancellation);
             }
-            catch (ApiException e) when (e.Status != HttpStatusCode.NotFound)
+            catch (Exception e) when (e is ApiException or HttpRequestException)
             {
                 scope.Log.Error("", $"definition of {kind.GroupResource}: {e.Message}");
             }
@@ -174,7 +176,7 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
     {
         foreach (var ns in (scope.Backup.Filter.Namespaces ?? new HashSet<string>()).Order(StringComparer.Ordinal))
         {
-            if (await scope.Cluster.GetAsync(WellKnown.Namespaces, null, ns, cancellation) is null) scope.Log.Error("", $"included namespace {ns} does not exist");
+            if (await scope.Cluster.GetAsync(KubernetesResources.Namespaces, null, ns, cancellation) is null) scope.Log.Error("", $"included namespace {ns} does not exist");
         }
     }
 }

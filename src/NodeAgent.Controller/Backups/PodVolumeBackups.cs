@@ -35,7 +35,7 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
     {
         var before = _requested.ToHashSet(StringComparer.Ordinal);
         var optOut = scope.Backup.Backup.Spec.DefaultVolumesToFsBackup == true;
-        var decisions = PodVolumeSelection.Select(pod, optOut, scope.Backup.Filter.AdmitsRelated(WellKnown.PersistentVolumeClaims));
+        var decisions = PodVolumeSelection.Select(pod, optOut, scope.Backup.Filter.AdmitsRelated(KubernetesResources.PersistentVolumeClaims));
         foreach (var decision in decisions) await RequestAsync(pod, decision, cancellation);
         return [.. _requested.Except(before)];
     }
@@ -131,7 +131,7 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
         if (decision.Claim is not null)
         {
             if (IsClaimTaken(ns, decision.Claim)) return;
-            claim = await scope.Cluster.GetAsync(WellKnown.PersistentVolumeClaims, ns, decision.Claim, cancellation);
+            claim = await scope.Cluster.GetAsync(KubernetesResources.PersistentVolumeClaims, ns, decision.Claim, cancellation);
             if (claim is null)
             {
                 scope.Log.Error(ns, $"{what}: its claim {decision.Claim} does not exist");
@@ -172,7 +172,7 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
     {
         if (claim is null) return null;
         if (claim.Text("spec", "volumeName") is not { Length: > 0 } name) return "its claim is not bound";
-        var volume = await scope.Cluster.GetAsync(WellKnown.PersistentVolumes, null, name, cancellation);
+        var volume = await scope.Cluster.GetAsync(KubernetesResources.PersistentVolumes, null, name, cancellation);
         return volume.At("spec", "hostPath") is not null ? "its persistent volume is a hostPath" : null;
     }
 

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Storage;
+using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Backups;
@@ -21,6 +22,9 @@ internal sealed record PreparedBackup
 
     /// <summary>What the cluster serves that can be listed and created, in the order in which it is collected.</summary>
     public required IReadOnlyList<ServedResource> Resources { get; init; }
+
+    /// <summary>Groups of which the cluster did not say what it serves, each with the reason.</summary>
+    public required IReadOnlyList<string> Unavailable { get; init; }
 
     public required DateTimeOffset Started { get; init; }
 

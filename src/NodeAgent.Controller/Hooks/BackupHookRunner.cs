@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Work;
+using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Hooks;
@@ -9,7 +10,7 @@ namespace NodeAgent.Controller.Hooks;
 /// Runs the hooks of a backup's pods: those before at once, those after when the pod's volumes have ended, without holding up
 /// the other pods. Hooks after run whatever became of the backup, since they undo what those before did.
 /// </summary>
-internal sealed class BackupHookRunner(PodExec exec, BackupHooks? hooks, RunLog log)
+internal sealed class BackupHookRunner(ClusterClient cluster, BackupHooks? hooks, RunLog log)
 {
     private readonly List<Task> _after = [];
     private int _attempted;
@@ -57,18 +58,8 @@ internal sealed class BackupHookRunner(PodExec exec, BackupHooks? hooks, RunLog 
         foreach (var hook in toRun)
         {
             Interlocked.Increment(ref _attempted);
-            string? problem;
-            try
-            {
-                problem = await exec.RunAsync(pod.Namespace(), pod.Name(), hook.Container, hook.Command, hook.Timeout, cancellation);
-            }
-            catch (HttpRequestException e)
-            {
-                problem = e.Message;
-            }
-
             var what = $"hook {hook.Name} in container {hook.Container} of pod {pod.QualifiedName()}";
-            if (problem is null)
+            if (await HookCommand.RunAsync(cluster, pod.Namespace(), pod.Name(), hook, cancellation) is not { } problem)
             {
                 log.Info($"{what}: done");
                 continue;

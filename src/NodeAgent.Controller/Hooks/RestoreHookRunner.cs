@@ -2,6 +2,8 @@ using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Restores;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Hooks;
@@ -10,7 +12,7 @@ namespace NodeAgent.Controller.Hooks;
 /// Runs the hooks of a restore's pods: init containers are put into the pod before it is created; commands run once their
 /// container does, without holding up the other objects. Namespaces are the target ones.
 /// </summary>
-internal sealed class RestoreHookRunner(RestoreScope scope, PodExec exec)
+internal sealed class RestoreHookRunner(RestoreScope scope)
 {
     private const string InitPrefix = "init.hook.restore.velero.io/";
     private const string PostPrefix = "post.hook.restore.velero.io/";
@@ -135,13 +137,13 @@ internal sealed class RestoreHookRunner(RestoreScope scope, PodExec exec)
         try
         {
             var started = scope.Time.GetTimestamp();
-            while (!IsUp(await scope.Cluster.GetAsync(WellKnown.Pods, pod.Namespace(), pod.Name(), cancellation), hook))
+            while (!IsUp(await scope.Cluster.GetAsync(KubernetesResources.Pods, pod.Namespace(), pod.Name(), cancellation), hook))
             {
                 if (scope.Time.GetElapsedTime(started) > hook.Wait) return $"the container did not come up within {GoDuration.Format(hook.Wait)}";
                 await Task.Delay(scope.Options.PollInterval, scope.Time, cancellation);
             }
 
-            return await exec.RunAsync(pod.Namespace(), pod.Name(), hook.Hook.Container, hook.Hook.Command, hook.Hook.Timeout, cancellation);
+            return await HookCommand.RunAsync(scope.Cluster, pod.Namespace(), pod.Name(), hook.Hook, cancellation);
         }
         catch (Exception e) when (e is ApiException or HttpRequestException)
         {

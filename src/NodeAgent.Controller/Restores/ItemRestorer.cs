@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Hooks;
 using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Restores;
@@ -15,7 +16,7 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
     private readonly HashSet<string> _namespacesStuck = new(StringComparer.Ordinal);
     private readonly HashSet<string> _provisioned = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, SortedSet<string>> _outcomes = new(StringComparer.Ordinal);
-    private Dictionary<string, ServedResource> _served = [];
+    private ILookup<string, ResourceKind> _served = Enumerable.Empty<ResourceKind>().ToLookup(k => k.GroupResource);
 
     /// <summary>Objects that were handled, whatever the outcome.</summary>
     public int Handled => _done.Count;
@@ -24,8 +25,8 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
     public async Task DiscoverAsync(CancellationToken cancellation)
     {
         var found = await scope.Cluster.DiscoverAsync(cancellation);
-        _served = found.GroupBy(r => r.Kind.GroupResource).ToDictionary(g => g.Key, g => g.First());
-        sources.Use(found);
+        _served = found.All.Select(r => r.Kind).ToLookup(k => k.GroupResource);
+        sources.Use(found.Preferred);
     }
 
     /// <summary>The resource list file: apiVersion/Kind to names with what was done.</summary>
@@ -64,7 +65,7 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
         var started = scope.Time.GetTimestamp();
         while (true)
         {
-            var existing = await scope.Cluster.GetAsync(WellKnown.Namespaces, null, name, cancellation);
+            var existing = await scope.Cluster.GetAsync(KubernetesResources.Namespaces, null, name, cancellation);
             if (existing is null) break;
             if (existing.Text("metadata", "deletionTimestamp") is null)
             {
@@ -81,7 +82,7 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
             await Task.Delay(scope.Options.PollInterval, scope.Time, cancellation);
         }
 
-        var archived = sources.Archive.Find(WellKnown.Namespaces.GroupResource, "", original);
+        var archived = sources.Archive.Find(KubernetesResources.Namespaces.GroupResource, "", original);
         var item = archived is null ? [] : await BackupArchive.ReadAsync(archived, cancellation);
         RestoredObject.Reset(item);
         item["apiVersion"] = "v1";
@@ -90,9 +91,9 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
         item.Remove("spec");
         (item.At("metadata", "labels") as JsonObject)?.Remove("kubernetes.io/metadata.name");
         RestoredObject.AddLabels(item, scope.Restore.Name, scope.Restore.BackupName);
-        await scope.Cluster.CreateAsync(WellKnown.Namespaces, null, item, cancellation);
+        await scope.Cluster.CreateAsync(KubernetesResources.Namespaces, null, item, cancellation);
         _namespacesReady.Add(name);
-        Record(item, WellKnown.Namespaces.GroupResource, "", "created");
+        Record(item, KubernetesResources.Namespaces.GroupResource, "", "created");
     }
 
     private async Task<string> RestoreAsync(ArchivedItem archived, JsonObject item, string ns, CancellationToken cancellation)
@@ -121,7 +122,7 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
         {
             created = await scope.Cluster.CreateAsync(kind, ns, item, cancellation);
         }
-        catch (ApiException e) when (e.Status == HttpStatusCode.Conflict)
+        catch (ApiException e) when (e.StatusCode == HttpStatusCode.Conflict)
         {
             return await ReconcileExistingAsync(kind, item, ns, cancellation);
         }
@@ -135,7 +136,7 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
         if (status is not null && WantsStatus(archived, item)) await RestoreStatusAsync(kind, ns, item.Name(), status, cancellation);
         if (kind.GroupResource == "pods" && sources.Filter.TakesVolumeData) await volumes.RequestAsync(created, archived.Namespace, cancellation);
         if (kind.GroupResource == "pods") hooks.RunAfter(created, cancellation);
-        if (kind.GroupResource == WellKnown.CustomResourceDefinitions.GroupResource) await WaitForDefinitionAsync(kind, item.Name(), cancellation);
+        if (kind.GroupResource == KubernetesResources.CustomResourceDefinitions.GroupResource) await WaitForDefinitionAsync(kind, item.Name(), cancellation);
         return "created";
     }
 
@@ -198,9 +199,9 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
         var provision = volumes.ClaimsWithData.Contains($"{archived.Namespace}/{archived.Name}");
         if (volume.Length > 0)
         {
-            await RestoreRelatedAsync(WellKnown.PersistentVolumes.GroupResource, volume, cancellation);
+            await RestoreRelatedAsync(KubernetesResources.PersistentVolumes.GroupResource, volume, cancellation);
             // A claim that names a volume which is nowhere would be lost for ever.
-            provision |= _provisioned.Contains(volume) || await scope.Cluster.GetAsync(WellKnown.PersistentVolumes, null, volume, cancellation) is null;
+            provision |= _provisioned.Contains(volume) || await scope.Cluster.GetAsync(KubernetesResources.PersistentVolumes, null, volume, cancellation) is null;
         }
 
         RestoredObject.PrepareClaim(claim, provision);
@@ -220,7 +221,7 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
         var compared = (JsonObject)existing.DeepClone();
         RestoredObject.AddLabels(compared, scope.Restore.Name, scope.Restore.BackupName);
         var update = scope.Restore.Spec.ExistingResourcePolicy == "update";
-        var isAccount = kind.GroupResource == WellKnown.ServiceAccounts.GroupResource;
+        var isAccount = kind.GroupResource == KubernetesResources.ServiceAccounts.GroupResource;
         if (JsonNode.DeepEquals(compared, desired) && !update) return "skipped";
         var target = isAccount ? MergePatch.MergeServiceAccounts(existing, desired) : update ? desired : null;
         if (target is null)
@@ -236,7 +237,7 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
             await scope.Cluster.PatchAsync(kind, ns, desired.Name(), patch, null, cancellation);
             return "updated";
         }
-        catch (ApiException e)
+        catch (Exception e) when (e is ApiException or HttpRequestException)
         {
             scope.Log.Warn(ns, $"{kind.Kind} {KubeObject.Qualify(ns, desired.Name())} exists and could not be updated: {e.Message}");
             return "failed";
@@ -264,7 +265,7 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
         {
             await scope.Cluster.PatchAsync(kind, ns, name, new JsonObject { ["status"] = status.DeepClone() }, "status", cancellation);
         }
-        catch (ApiException e)
+        catch (Exception e) when (e is ApiException or HttpRequestException)
         {
             scope.Log.Warn(ns, $"{kind.Kind} {KubeObject.Qualify(ns, name)}: its status could not be restored: {e.Message}");
         }
@@ -283,13 +284,16 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
         scope.Log.Error("", $"resource definition {name} was not established within {GoDuration.Format(scope.Options.ResourceTimeout)}");
     }
 
-    /// <summary>The type at the version that the object was stored in; null when the cluster has it in another or not at all.</summary>
+    /// <summary>The type at the version that the object was stored in; null when the cluster does not have it at all.</summary>
     private ResourceKind? ServedKind(ArchivedItem archived, JsonObject item)
     {
-        if (!_served.TryGetValue(archived.GroupResource, out var served)) return null;
-        var apiVersion = item.Text("apiVersion") ?? "";
-        var slash = apiVersion.IndexOf('/', StringComparison.Ordinal);
-        return served.Kind with { Version = apiVersion[(slash + 1)..] };
+        if (!_served.Contains(archived.GroupResource)) return null;
+        var apiVersion = item.Text("apiVersion");
+        var kind = _served[archived.GroupResource].FirstOrDefault(k => k.ApiVersion == apiVersion)
+            ?? throw new InvalidDataException($"the cluster serves it as {_served[archived.GroupResource].First().ApiVersion}, not as {apiVersion}");
+        return kind.Namespaced == archived.Namespace.Length > 0
+            ? kind
+            : throw new InvalidDataException(kind.Namespaced ? "in the cluster it lives in a namespace, in the backup in none" : "in the backup it lives in a namespace, in the cluster in none");
     }
 
     private void Record(JsonObject item, string groupResource, string ns, string outcome)

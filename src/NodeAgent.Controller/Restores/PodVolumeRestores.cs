@@ -114,7 +114,7 @@ internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agent
         var started = scope.Time.GetTimestamp();
         while (scope.Time.GetElapsedTime(started) < scope.Options.ResourceTimeout)
         {
-            var pod = await scope.Cluster.GetAsync(WellKnown.Pods, parts[0], parts[1], cancellation);
+            var pod = await scope.Cluster.GetAsync(KubernetesResources.Pods, parts[0], parts[1], cancellation);
             if (pod is null) return;
             if (pod.Text("spec", "nodeName") is { Length: > 0 } node)
             {
@@ -183,7 +183,7 @@ internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agent
             [VeleroLabels.PodUid] = pod.Uid(),
         };
         var claimName = pod.Objects("spec", "volumes").FirstOrDefault(v => v.Text("name") == volume).Text("persistentVolumeClaim", "claimName");
-        if (claimName is not null && await scope.Cluster.GetAsync(WellKnown.PersistentVolumeClaims, pod.Namespace(), claimName, cancellation) is { } claim)
+        if (claimName is not null && await scope.Cluster.GetAsync(KubernetesResources.PersistentVolumeClaims, pod.Namespace(), claimName, cancellation) is { } claim)
         {
             labels[VeleroLabels.PvcUid] = claim.Uid();
         }

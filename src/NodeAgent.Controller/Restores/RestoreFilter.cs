@@ -1,5 +1,6 @@
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Selection;
+using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Restores;
@@ -56,7 +57,7 @@ internal sealed class RestoreFilter
 
     /// <summary>Volume data comes back only together with claims and volumes.</summary>
     public bool TakesVolumeData =>
-        _spec.RestorePvs != false && TakesType(WellKnown.PersistentVolumeClaims.GroupResource) && TakesType(WellKnown.PersistentVolumes.GroupResource);
+        _spec.RestorePvs != false && TakesType(KubernetesResources.PersistentVolumeClaims.GroupResource) && TakesType(KubernetesResources.PersistentVolumes.GroupResource);
 
     /// <summary>Whether the type's status is restored; of nothing, unless the restore asks for it.</summary>
     public bool TakesStatus(string groupResource) => Status.Includes.Count > 0 && Status.ShouldInclude(groupResource);

@@ -3,6 +3,8 @@ using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Hooks;
 using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Work;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Restores;
@@ -38,7 +40,7 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
         var sources = new RestoreSources(archive, restore.Spec);
         var scope = new RestoreScope(cluster, options, services.Time, log, restore);
         var volumes = new PodVolumeRestores(scope, agents, backups);
-        var hooks = new RestoreHookRunner(scope, services.Exec);
+        var hooks = new RestoreHookRunner(scope);
         var items = new ItemRestorer(scope, sources, volumes, hooks);
         try
         {
@@ -75,11 +77,11 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
 
     private async Task RestoreObjectsAsync(BackupArchive archive, RestoreSources sources, ItemRestorer items, RunLog log, CancellationToken cancellation)
     {
-        var definitions = WellKnown.CustomResourceDefinitions.GroupResource;
+        var definitions = KubernetesResources.CustomResourceDefinitions.GroupResource;
         foreach (var item in await SelectAsync(sources, definitions, cancellation)) await items.RestoreAsync(item, cancellation);
         if (items.Handled > 0) await items.DiscoverAsync(cancellation);
 
-        var order = new RestorePriorities(options.RestoreResourcePriorities).Order(archive.Resources.Where(r => r != definitions && r != WellKnown.Namespaces.GroupResource));
+        var order = new RestorePriorities(options.RestoreResourcePriorities).Order(archive.Resources.Where(r => r != definitions && r != KubernetesResources.Namespaces.GroupResource));
         await RestoreNamespacesAsync(archive, sources, items, log, cancellation);
         var total = items.Handled + order.Sum(r => sources.Select(r).Count());
         if (total == 0) log.Warn(null, "nothing in the backup matches the restore; check its namespaces, resources and selectors");
@@ -109,14 +111,14 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
     /// <summary>Namespaces without objects of their own are restored too, unless labels choose what is restored.</summary>
     private static async Task RestoreNamespacesAsync(BackupArchive archive, RestoreSources sources, ItemRestorer items, RunLog log, CancellationToken cancellation)
     {
-        if (!sources.Filter.Labels.IsEmpty || !sources.Filter.TakesType(WellKnown.Namespaces.GroupResource)) return;
-        foreach (var ns in archive.Items(WellKnown.Namespaces.GroupResource).Where(n => sources.Filter.TakesNamespace(n.Name)))
+        if (!sources.Filter.Labels.IsEmpty || !sources.Filter.TakesType(KubernetesResources.Namespaces.GroupResource)) return;
+        foreach (var ns in archive.Items(KubernetesResources.Namespaces.GroupResource).Where(n => sources.Filter.TakesNamespace(n.Name)))
         {
             try
             {
                 await items.EnsureNamespaceAsync(ns.Name, cancellation);
             }
-            catch (Exception e) when (e is ApiException or InvalidDataException)
+            catch (Exception e) when (e is ApiException or HttpRequestException or InvalidDataException)
             {
                 log.Error("", $"namespace {ns.Name}: {e.Message}");
             }

@@ -1,5 +1,7 @@
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Selection;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Restores;
@@ -22,6 +24,6 @@ internal sealed class RestoreSources(BackupArchive archive, RestoreSpec spec)
 
     /// <summary>The definition of a custom resource that is restored comes along, even where cluster-scoped objects do not.</summary>
     private bool IsNeededDefinition(ArchivedItem item) =>
-        item.GroupResource == WellKnown.CustomResourceDefinitions.GroupResource && Filter.AdmitsClusterScoped
+        item.GroupResource == KubernetesResources.CustomResourceDefinitions.GroupResource && Filter.AdmitsClusterScoped
         && Filter.TakesType(item.Name) && Archive.Items(item.Name).Any(i => i.Namespace.Length > 0 && Filter.TakesNamespace(i.Namespace));
 }

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Schedules;
@@ -94,7 +95,7 @@ internal sealed class ScheduleReconciler(ClusterClient cluster, ControllerOption
         {
             await cluster.CreateAsync(VeleroResources.Backups, options.Namespace, (JsonObject)JsonSerializer.SerializeToNode(backup, VeleroJsonContext.Default.Backup)!, cancellation);
         }
-        catch (ApiException e) when (e.Status == HttpStatusCode.Conflict)
+        catch (ApiException e) when (e.StatusCode == HttpStatusCode.Conflict)
         {
             // Made in this very second, before its time could be written down.
         }

@@ -1,4 +1,5 @@
 using NodeAgent.Controller.Cluster;
+using NodeAgent.Kubernetes.Api;
 
 namespace NodeAgent.Controller.Selection;
 
@@ -26,7 +27,7 @@ internal sealed class ResourceNames(IReadOnlyList<ServedResource> served)
         var dot = name.IndexOf('.', StringComparison.Ordinal);
         var (bare, group) = dot < 0 ? (name, null) : (name[..dot], name[(dot + 1)..]);
         if (group is not null && group != resource.Kind.Group && group != $"{resource.Kind.Version}.{resource.Kind.Group}") return false;
-        return bare == resource.Kind.Plural || bare == resource.Singular || resource.ShortNames.Contains(bare)
+        return bare == resource.Kind.Plural || bare == resource.SingularName || resource.ShortNames.Contains(bare)
             || string.Equals(bare, resource.Kind.Kind, StringComparison.OrdinalIgnoreCase);
     }
 }

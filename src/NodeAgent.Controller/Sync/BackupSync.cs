@@ -5,6 +5,7 @@ using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Selection;
 using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Work;
+using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Sync;
@@ -83,7 +84,7 @@ internal sealed class BackupSync(ClusterClient cluster, ControllerOptions option
         {
             await cluster.CreateAsync(VeleroResources.Backups, options.Namespace, backup, cancellation);
         }
-        catch (ApiException e) when (e.Status is HttpStatusCode.Conflict or HttpStatusCode.UnprocessableEntity or HttpStatusCode.BadRequest)
+        catch (ApiException e) when (e.StatusCode is HttpStatusCode.Conflict or HttpStatusCode.UnprocessableEntity or HttpStatusCode.BadRequest)
         {
             // Another was quicker, or a foreign file holds what the schema refuses; the other backups come in all the same.
             return;

@@ -1,4 +1,6 @@
 using NodeAgent.Controller.Cluster;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Api;
 
 namespace NodeAgent.Controller.Work;
 
@@ -19,7 +21,7 @@ internal sealed class AgentDirectory(ClusterClient cluster, ControllerOptions op
         if (node.Length == 0) return false;
         foreach (var selector in new[] { "role=node-agent", "name=node-agent" })
         {
-            await foreach (var pod in cluster.ListAsync(WellKnown.Pods, options.Namespace, selector, cancellation))
+            await foreach (var pod in cluster.ListAsync(KubernetesResources.Pods, options.Namespace, selector, cancellation))
             {
                 if (pod.Text("spec", "nodeName") == node && pod.Text("status", "phase") == "Running") return true;
             }
@@ -35,7 +37,7 @@ internal sealed class AgentDirectory(ClusterClient cluster, ControllerOptions op
         {
             try
             {
-                await foreach (var lease in cluster.ListAsync(WellKnown.Leases, options.Namespace, null, cancellation))
+                await foreach (var lease in cluster.ListAsync(KubernetesResources.Leases, options.Namespace, null, cancellation))
                 {
                     if (lease.Name().StartsWith(LeasePrefix, StringComparison.Ordinal)) Note(lease.Name(), Beat(lease));
                 }
@@ -53,7 +55,7 @@ internal sealed class AgentDirectory(ClusterClient cluster, ControllerOptions op
 
     private async Task<bool> IsBeatingAsync(string node, CancellationToken cancellation)
     {
-        var lease = await cluster.GetAsync(WellKnown.Leases, options.Namespace, LeasePrefix + node, cancellation);
+        var lease = await cluster.GetAsync(KubernetesResources.Leases, options.Namespace, LeasePrefix + node, cancellation);
         // An agent that stops hands its lease back by clearing the holder.
         if (lease is null || string.IsNullOrEmpty(lease.Text("spec", "holderIdentity"))) return false;
         var seenAt = Note(LeasePrefix + node, Beat(lease));

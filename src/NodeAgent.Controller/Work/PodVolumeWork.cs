@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Work;
@@ -78,7 +79,7 @@ internal sealed class PodVolumeWork(ClusterClient cluster, ControllerOptions opt
             {
                 await cluster.PatchAsync(kind, options.Namespace, work.Name(), new JsonObject { ["spec"] = new JsonObject { ["cancel"] = true } }, null, cancellation);
             }
-            catch (ApiException e) when (e.Status == System.Net.HttpStatusCode.NotFound)
+            catch (ApiException e) when (e.IsNotFound)
             {
                 // Deleted meanwhile, which is as good as cancelled.
             }

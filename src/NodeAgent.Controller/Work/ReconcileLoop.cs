@@ -3,6 +3,7 @@ using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Api;
 
 namespace NodeAgent.Controller.Work;
 

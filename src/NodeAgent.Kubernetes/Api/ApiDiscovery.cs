@@ -74,9 +74,9 @@ public sealed class ApiDiscovery
             var list = await SendAsync(group.Length == 0 ? $"api/{version}" : $"apis/{group}/{version}", cancellation);
             return (Read(list, group, version), null);
         }
-        catch (Exception e) when (e is ApiException or HttpRequestException)
+        catch (Exception e) when (group.Length > 0 && e is (ApiException or HttpRequestException))
         {
-            // An aggregated server that is down takes only its own group with it.
+            // An aggregated server that is down takes only its own group with it; the core group is the server itself.
             return ([], e.Message);
         }
         finally

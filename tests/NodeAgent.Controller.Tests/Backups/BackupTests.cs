@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Tests.Harness;
+using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Tests.Backups;
@@ -109,7 +110,7 @@ public sealed class BackupTests
     public async Task A_heartbeat_lease_stands_for_an_agent_where_there_is_no_pod()
     {
         await using var cluster = await ControllerFixture.StartAsync();
-        cluster.Api.Add(WellKnown.Leases, """{"metadata":{"name":"nodeagent-n9","namespace":"velero"},"spec":{"holderIdentity":"n9","renewTime":"2020-01-01T00:00:00.000000Z"}}""");
+        cluster.Api.Add(KubernetesResources.Leases, """{"metadata":{"name":"nodeagent-n9","namespace":"velero"},"spec":{"holderIdentity":"n9","renewTime":"2020-01-01T00:00:00.000000Z"}}""");
         cluster.AddShop(node: "n9");
         var backup = await cluster.BackUpAsync("leased", """{"includedNamespaces":["shop"]}""");
         Assert.Equal(BackupPhase.Completed, backup.Text("status", "phase"));

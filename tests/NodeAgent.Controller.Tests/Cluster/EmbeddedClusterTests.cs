@@ -7,6 +7,8 @@ using NodeAgent.Controller.Tests.Harness;
 using NodeAgent.Controller.Work;
 using NodeAgent.DevCluster;
 using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Api;
+using NodeAgent.Kubernetes.Connection;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Tests.Cluster;
@@ -69,8 +71,9 @@ public sealed class EmbeddedClusterTests
             var location = directory.CreateSubdirectory("location").FullName;
             embedded.Create(Shop);
             using var http = new HttpClient { BaseAddress = embedded.Address, Timeout = Timeout.InfiniteTimeSpan };
-            var cluster = new ClusterClient(http);
-            await cluster.PatchAsync(WellKnown.Pods, "shop", "web", Status("""{"phase":"Running"}"""), "status", cancellation);
+            using var client = new ApiClient(ClusterConfig.ForServer(embedded.Address));
+            var cluster = new ClusterClient(client);
+            await cluster.PatchAsync(KubernetesResources.Pods, "shop", "web", Status("""{"phase":"Running"}"""), "status", cancellation);
             var widgets = new ResourceKind("example.com", "v1", "widgets", "Widget");
             await CreateAsync(cluster, widgets, "shop", """{"metadata":{"name":"w"},"spec":{"size":3}}""", cancellation);
             await CreateAsync(cluster, VeleroResources.BackupStorageLocations, "velero", $$"""
@@ -78,13 +81,13 @@ public sealed class EmbeddedClusterTests
                 """, cancellation);
             var options = new ControllerOptions
             {
-                // The whole way through the kubeconfig, as a process outside the cluster goes.
-                Kubeconfig = embedded.KubeconfigPath,
                 PollInterval = TimeSpan.FromMilliseconds(50),
                 ResourceTimeout = TimeSpan.FromSeconds(5),
             };
+            // The whole way through the kubeconfig, as a process outside the cluster goes.
+            var config = ClusterConfig.Load(embedded.KubeconfigPath, null);
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-            var controller = new ControllerHost(options, NullLoggerFactory.Instance, TimeProvider.System).RunAsync(stop.Token);
+            var controller = new ControllerHost(options, config, NullLoggerFactory.Instance, TimeProvider.System).RunAsync(stop.Token);
             var agent = PlayAgentAsync(cluster, stop.Token);
 
             await CreateAsync(cluster, VeleroResources.Backups, "velero", """{"metadata":{"name":"b"},"spec":{"includedNamespaces":["shop"]}}""", cancellation);
@@ -93,16 +96,16 @@ public sealed class EmbeddedClusterTests
 
             // No kubelet runs here that would end the pod in its own time.
             (await http.DeleteAsync(new Uri("api/v1/namespaces/shop/pods/web?gracePeriodSeconds=0", UriKind.Relative), cancellation)).EnsureSuccessStatusCode();
-            await cluster.DeleteAsync(WellKnown.Namespaces, null, "shop", cancellation);
-            await cluster.DeleteAsync(WellKnown.CustomResourceDefinitions, null, "widgets.example.com", cancellation);
+            await cluster.DeleteAsync(KubernetesResources.Namespaces, null, "shop", cancellation);
+            await cluster.DeleteAsync(KubernetesResources.CustomResourceDefinitions, null, "widgets.example.com", cancellation);
             await CreateAsync(cluster, VeleroResources.Restores, "velero", """{"metadata":{"name":"r"},"spec":{"backupName":"b"}}""", cancellation);
             var restore = await WaitAsync(cluster, VeleroResources.Restores, "r", o => IsOver(o), cancellation);
             var results = BackupContents.ReadGzip(new LocationBucket(location), "restores/r/restore-r-results.gz");
             Assert.True(restore.Text("status", "phase") == RestorePhase.Completed, results);
             Assert.Equal("v", (await cluster.GetAsync(new ResourceKind("", "v1", "configmaps", "ConfigMap"), "shop", "settings", cancellation)).Text("data", "k"));
-            Assert.Equal("web", (await cluster.GetAsync(WellKnown.Namespaces, null, "shop", cancellation))!.Label("team"));
+            Assert.Equal("web", (await cluster.GetAsync(KubernetesResources.Namespaces, null, "shop", cancellation))!.Label("team"));
             Assert.Equal(3, (await cluster.GetAsync(widgets, "shop", "w", cancellation)).Number("spec", "size"));
-            var pod = await cluster.GetAsync(WellKnown.Pods, "shop", "web", cancellation);
+            var pod = await cluster.GetAsync(KubernetesResources.Pods, "shop", "web", cancellation);
             Assert.Equal("restore-wait", pod.Objects("spec", "initContainers").Single().Text("name"));
 
             await CreateAsync(cluster, VeleroResources.DeleteBackupRequests, "velero", """{"metadata":{"name":"d"},"spec":{"backupName":"b"}}""", cancellation);
@@ -130,9 +133,9 @@ public sealed class EmbeddedClusterTests
         try
         {
             await using var embedded = await EmbeddedCluster.StartAsync(new EmbeddedClusterOptions { Directory = directory.FullName, RunNodes = false }, cancellation);
-            using var http = new HttpClient { BaseAddress = embedded.Address };
-            var error = await Assert.ThrowsAsync<ApiException>(() => CreateAsync(new ClusterClient(http), VeleroResources.PodVolumeBackups, "default", json, cancellation));
-            Assert.Equal(HttpStatusCode.UnprocessableEntity, error.Status);
+            using var client = new ApiClient(ClusterConfig.ForServer(embedded.Address));
+            var error = await Assert.ThrowsAsync<ApiException>(() => CreateAsync(new ClusterClient(client), VeleroResources.PodVolumeBackups, "default", json, cancellation));
+            Assert.Equal(HttpStatusCode.UnprocessableEntity, error.StatusCode);
         }
         finally
         {
@@ -179,11 +182,11 @@ public sealed class EmbeddedClusterTests
                     }
                 }
 
-                await foreach (var pod in cluster.ListAsync(WellKnown.Pods, "shop", null, cancellation))
+                await foreach (var pod in cluster.ListAsync(KubernetesResources.Pods, "shop", null, cancellation))
                 {
                     if (pod.Text("spec", "nodeName") is null)
                     {
-                        await cluster.PatchAsync(WellKnown.Pods, "shop", pod.Name(), new JsonObject { ["spec"] = new JsonObject { ["nodeName"] = "node-1" } }, null, cancellation);
+                        await cluster.PatchAsync(KubernetesResources.Pods, "shop", pod.Name(), new JsonObject { ["spec"] = new JsonObject { ["nodeName"] = "node-1" } }, null, cancellation);
                     }
                 }
 

@@ -51,19 +51,19 @@ internal sealed class ControllerFixture : IAsyncDisposable
         };
         var fixture = new ControllerFixture(api) { Options = configure is null ? options : configure(options) };
         Directory.CreateDirectory(fixture.LocationPath);
-        api.Add(WellKnown.Namespaces, """{"metadata":{"name":"velero"},"status":{"phase":"Active"}}""");
-        api.Add(WellKnown.Namespaces, """{"metadata":{"name":"shop"},"status":{"phase":"Active"}}""");
+        api.Add(KubernetesResources.Namespaces, """{"metadata":{"name":"velero"},"status":{"phase":"Active"}}""");
+        api.Add(KubernetesResources.Namespaces, """{"metadata":{"name":"shop"},"status":{"phase":"Active"}}""");
         api.Add(VeleroResources.BackupStorageLocations, $$"""
             {"metadata":{"name":"default","namespace":"velero"},
              "spec":{"provider":"filesystem","default":true,"config":{"path":"{{fixture.LocationPath}}"},"objectStorage":{"bucket":""} } }
             """);
-        api.Add(WellKnown.Pods, """{"metadata":{"name":"agent-n1","namespace":"velero","labels":{"name":"node-agent"}},"spec":{"nodeName":"n1"},"status":{"phase":"Running"}}""");
+        api.Add(KubernetesResources.Pods, """{"metadata":{"name":"agent-n1","namespace":"velero","labels":{"name":"node-agent"}},"spec":{"nodeName":"n1"},"status":{"phase":"Running"}}""");
         if (start) fixture.StartController();
         fixture._tasks.Add(fixture.PlayAgentAsync());
         return fixture;
     }
 
-    public void StartController() => _tasks.Add(new ControllerHost(Options, Api.NewClient(), NullLoggerFactory.Instance, TimeProvider.System).RunAsync(_stop.Token));
+    public void StartController() => _tasks.Add(new ControllerHost(Options, Api.Config, NullLoggerFactory.Instance, TimeProvider.System).RunAsync(_stop.Token));
 
     /// <summary>Waits, at most 20 s, until the object satisfies the condition, and answers it.</summary>
     public async Task<JsonObject> WaitAsync(ResourceKind kind, string name, Func<JsonObject, bool> condition, string ns = Ns)
@@ -102,9 +102,9 @@ internal sealed class ControllerFixture : IAsyncDisposable
     /// <summary>A running pod on node n1 that mounts a claim (bound to volume pv-data), an emptyDir and a Secret.</summary>
     public void AddShop(string annotations = """{"backup.velero.io/backup-volumes":"data"}""", string phase = "Running", string node = "n1")
     {
-        Api.Add(WellKnown.PersistentVolumes, """{"metadata":{"name":"pv-data"},"spec":{"capacity":{"storage":"1Gi"},"persistentVolumeReclaimPolicy":"Delete","claimRef":{"namespace":"shop","name":"data","uid":"u1"}}}""");
-        Api.Add(WellKnown.PersistentVolumeClaims, """{"metadata":{"name":"data","namespace":"shop","annotations":{"pv.kubernetes.io/bind-completed":"yes","volume.kubernetes.io/selected-node":"n1","keep":"me"}},"spec":{"volumeName":"pv-data","accessModes":["ReadWriteOnce"]},"status":{"phase":"Bound"}}""");
-        Api.Add(WellKnown.Pods, $$$"""
+        Api.Add(KubernetesResources.PersistentVolumes, """{"metadata":{"name":"pv-data"},"spec":{"capacity":{"storage":"1Gi"},"persistentVolumeReclaimPolicy":"Delete","claimRef":{"namespace":"shop","name":"data","uid":"u1"}}}""");
+        Api.Add(KubernetesResources.PersistentVolumeClaims, """{"metadata":{"name":"data","namespace":"shop","annotations":{"pv.kubernetes.io/bind-completed":"yes","volume.kubernetes.io/selected-node":"n1","keep":"me"}},"spec":{"volumeName":"pv-data","accessModes":["ReadWriteOnce"]},"status":{"phase":"Bound"}}""");
+        Api.Add(KubernetesResources.Pods, $$$"""
             {"metadata":{"name":"web","namespace":"shop","labels":{"app":"web"},"annotations":{{{annotations}}},"ownerReferences":[{"kind":"ReplicaSet","name":"rs"}]},
              "spec":{"nodeName":"{{{node}}}","serviceAccountName":"default",
               "containers":[{"name":"web","image":"nginx","volumeMounts":[{"name":"data","mountPath":"/d"},{"name":"scratch","mountPath":"/s"},{"name":"cert","mountPath":"/c"}]}],
@@ -116,13 +116,13 @@ internal sealed class ControllerFixture : IAsyncDisposable
     /// <summary>Takes the shop away, as a disaster would.</summary>
     public void LoseShop()
     {
-        foreach (var kind in new[] { WellKnown.Pods, WellKnown.PersistentVolumeClaims, WellKnownTestKinds.ConfigMaps, WellKnownTestKinds.Services, WellKnownTestKinds.Jobs, WellKnown.ServiceAccounts, WellKnownTestKinds.Secrets })
+        foreach (var kind in new[] { KubernetesResources.Pods, KubernetesResources.PersistentVolumeClaims, WellKnownTestKinds.ConfigMaps, WellKnownTestKinds.Services, WellKnownTestKinds.Jobs, KubernetesResources.ServiceAccounts, WellKnownTestKinds.Secrets })
         {
             foreach (var item in Api.All(kind).Where(i => i.Namespace() == "shop")) Api.Remove(kind, "shop", item.Name());
         }
 
-        Api.Remove(WellKnown.PersistentVolumes, null, "pv-data");
-        Api.Remove(WellKnown.Namespaces, null, "shop");
+        Api.Remove(KubernetesResources.PersistentVolumes, null, "pv-data");
+        Api.Remove(KubernetesResources.Namespaces, null, "shop");
     }
 
     public async ValueTask DisposeAsync()
@@ -140,9 +140,9 @@ internal sealed class ControllerFixture : IAsyncDisposable
         {
             while (!_stop.IsCancellationRequested)
             {
-                foreach (var pod in Api.All(WellKnown.Pods).Where(p => p.Text("spec", "nodeName") is null))
+                foreach (var pod in Api.All(KubernetesResources.Pods).Where(p => p.Text("spec", "nodeName") is null))
                 {
-                    Api.Patch(WellKnown.Pods, pod.Namespace(), pod.Name(), new JsonObject { ["spec"] = new JsonObject { ["nodeName"] = ScheduledNode } }.ToJsonString());
+                    Api.Patch(KubernetesResources.Pods, pod.Namespace(), pod.Name(), new JsonObject { ["spec"] = new JsonObject { ["nodeName"] = ScheduledNode } }.ToJsonString());
                 }
 
                 foreach (var kind in new[] { VeleroResources.PodVolumeBackups, VeleroResources.PodVolumeRestores })

@@ -11,6 +11,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Connection;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Tests.Harness;
@@ -35,8 +36,8 @@ internal sealed class TestApiServer : IAsyncDisposable
         _app = app;
         _kinds =
         [
-            .. VeleroResources.All, WellKnown.Pods, WellKnown.PersistentVolumeClaims, WellKnown.PersistentVolumes, WellKnown.Namespaces,
-            WellKnown.ServiceAccounts, WellKnown.Leases, WellKnown.CustomResourceDefinitions, WellKnownTestKinds.ConfigMaps, WellKnownTestKinds.Secrets,
+            .. VeleroResources.All, KubernetesResources.Pods, KubernetesResources.PersistentVolumeClaims, KubernetesResources.PersistentVolumes, KubernetesResources.Namespaces,
+            KubernetesResources.ServiceAccounts, KubernetesResources.Leases, KubernetesResources.CustomResourceDefinitions, WellKnownTestKinds.ConfigMaps, WellKnownTestKinds.Secrets,
             WellKnownTestKinds.Services, WellKnownTestKinds.Deployments, WellKnownTestKinds.Jobs, WellKnownTestKinds.Nodes, WellKnownTestKinds.ClusterRoles,
             WellKnownTestKinds.ClusterRoleBindings, .. extra,
         ];
@@ -69,7 +70,7 @@ internal sealed class TestApiServer : IAsyncDisposable
         return server;
     }
 
-    public HttpClient NewClient() => new() { BaseAddress = Address, Timeout = Timeout.InfiniteTimeSpan };
+    public ClusterConfig Config => ClusterConfig.ForServer(Address);
 
     /// <summary>Adds an object as if it had been created; answers it as stored.</summary>
     public JsonObject Add(ResourceKind kind, string json)
@@ -172,7 +173,7 @@ internal sealed class TestApiServer : IAsyncDisposable
         var path = context.Request.Path.Value!.Trim('/');
         if (RefuseEvery > 0 && Interlocked.Increment(ref _requests) % RefuseEvery == 0)
         {
-            await RefuseAsync(context, HttpStatusCode.ServiceUnavailable, "ServiceUnavailable", "try again");
+            await RefuseAsync(context, HttpStatusCode.TooManyRequests, "TooManyRequests", "try again");
             return;
         }
 
@@ -180,6 +181,12 @@ internal sealed class TestApiServer : IAsyncDisposable
         if (path == "version")
         {
             await AnswerAsync(context, new JsonObject { ["gitVersion"] = "v1.31.0", ["major"] = "1", ["minor"] = "31" });
+            return;
+        }
+
+        if (path == "api")
+        {
+            await AnswerAsync(context, new JsonObject { ["versions"] = new JsonArray("v1") });
             return;
         }
 
@@ -251,7 +258,7 @@ internal sealed class TestApiServer : IAsyncDisposable
                 case "POST" when exists:
                     refusal = (HttpStatusCode.Conflict, "AlreadyExists");
                     break;
-                case "POST" when kind.Namespaced && !_objects.ContainsKey(Key(WellKnown.Namespaces, "", ns)):
+                case "POST" when kind.Namespaced && !_objects.ContainsKey(Key(KubernetesResources.Namespaces, "", ns)):
                     refusal = (HttpStatusCode.NotFound, "NotFound");
                     break;
                 case "POST":

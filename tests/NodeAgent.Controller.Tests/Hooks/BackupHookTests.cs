@@ -6,6 +6,9 @@ using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Tests.Harness;
 using NodeAgent.Controller.Work;
 using NodeAgent.DevCluster;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Api;
+using NodeAgent.Kubernetes.Connection;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Tests.Hooks;
@@ -105,9 +108,10 @@ public sealed class BackupHookTests
                 },
             }, limit.Token);
             embedded.Create(PodManifest.Replace("ANNOTATIONS", annotations, StringComparison.Ordinal));
-            using var http = new HttpClient { BaseAddress = embedded.Address, Timeout = Timeout.InfiniteTimeSpan };
-            var cluster = new ClusterClient(http);
-            await cluster.PatchAsync(WellKnown.Pods, "shop", "db", Parse("""{"status":{"phase":"Running"}}"""), "status", limit.Token);
+            var config = ClusterConfig.ForServer(embedded.Address);
+            using var client = new ApiClient(config);
+            var cluster = new ClusterClient(client);
+            await cluster.PatchAsync(KubernetesResources.Pods, "shop", "db", Parse("""{"status":{"phase":"Running"}}"""), "status", limit.Token);
             await cluster.CreateAsync(VeleroResources.BackupStorageLocations, "velero", Parse($$"""
                 {"apiVersion":"velero.io/v1","kind":"BackupStorageLocation","metadata":{"name":"default"},"spec":{"provider":"filesystem","default":true,"config":{"path":"{{location}}"} } }
                 """), limit.Token);
@@ -116,7 +120,7 @@ public sealed class BackupHookTests
                 """), limit.Token);
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(limit.Token);
             var options = new ControllerOptions { LeaderElection = false, PollInterval = TimeSpan.FromMilliseconds(20) };
-            var controller = new ControllerHost(options, new HttpClient { BaseAddress = embedded.Address }, NullLoggerFactory.Instance, TimeProvider.System).RunAsync(stop.Token);
+            var controller = new ControllerHost(options, config, NullLoggerFactory.Instance, TimeProvider.System).RunAsync(stop.Token);
             JsonObject? backup;
             do
             {

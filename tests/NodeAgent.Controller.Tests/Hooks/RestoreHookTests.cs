@@ -3,6 +3,9 @@ using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging.Abstractions;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.DevCluster;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Api;
+using NodeAgent.Kubernetes.Connection;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Tests.Hooks;
@@ -89,15 +92,16 @@ public sealed class RestoreHookTests
                 },
             }, limit.Token);
             embedded.Create(PodManifest.Replace("ANNOTATIONS", annotations, StringComparison.Ordinal));
-            using var http = new HttpClient { BaseAddress = embedded.Address, Timeout = Timeout.InfiniteTimeSpan };
-            var cluster = new ClusterClient(http);
-            await cluster.PatchAsync(WellKnown.Pods, "shop", "db", Parse("""{"status":{"phase":"Running"}}"""), "status", limit.Token);
+            var config = ClusterConfig.ForServer(embedded.Address);
+            using var client = new ApiClient(config);
+            var cluster = new ClusterClient(client);
+            await cluster.PatchAsync(KubernetesResources.Pods, "shop", "db", Parse("""{"status":{"phase":"Running"}}"""), "status", limit.Token);
             await cluster.CreateAsync(VeleroResources.BackupStorageLocations, "velero", Parse($$"""
                 {"apiVersion":"velero.io/v1","kind":"BackupStorageLocation","metadata":{"name":"default"},"spec":{"provider":"filesystem","default":true,"config":{"path":"{{location}}"} } }
                 """), limit.Token);
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(limit.Token);
             var options = new ControllerOptions { LeaderElection = false, PollInterval = TimeSpan.FromMilliseconds(20) };
-            var controller = new ControllerHost(options, new HttpClient { BaseAddress = embedded.Address }, NullLoggerFactory.Instance, TimeProvider.System).RunAsync(stop.Token);
+            var controller = new ControllerHost(options, config, NullLoggerFactory.Instance, TimeProvider.System).RunAsync(stop.Token);
             await cluster.CreateAsync(VeleroResources.Backups, "velero", Parse("""{"apiVersion":"velero.io/v1","kind":"Backup","metadata":{"name":"b"},"spec":{"includedNamespaces":["shop"]}}"""), limit.Token);
             while ((await cluster.GetAsync(VeleroResources.Backups, "velero", "b", limit.Token)).Text("status", "phase") != BackupPhase.Completed) await Task.Delay(20, limit.Token);
             await cluster.CreateAsync(VeleroResources.Restores, "velero", Parse($$"""
@@ -107,9 +111,9 @@ public sealed class RestoreHookTests
             do
             {
                 await Task.Delay(20, limit.Token);
-                if (comesUp && await cluster.GetAsync(WellKnown.Pods, "shop-2", "db", limit.Token) is { } made && made.At("status", "containerStatuses") is null)
+                if (comesUp && await cluster.GetAsync(KubernetesResources.Pods, "shop-2", "db", limit.Token) is { } made && made.At("status", "containerStatuses") is null)
                 {
-                    await cluster.PatchAsync(WellKnown.Pods, "shop-2", "db", Parse("""
+                    await cluster.PatchAsync(KubernetesResources.Pods, "shop-2", "db", Parse("""
                         {"status":{"phase":"Running","containerStatuses":[{"name":"db","state":{"running":{}},"ready":false},{"name":"side","state":{"running":{}},"ready":true}]}}
                         """), "status", limit.Token);
                 }
@@ -117,7 +121,7 @@ public sealed class RestoreHookTests
                 restore = await cluster.GetAsync(VeleroResources.Restores, "velero", "r", limit.Token);
             }
             while (restore.Text("status", "completionTimestamp") is null && restore.Text("status", "phase") is not RestorePhase.FailedValidation);
-            var pod = await cluster.GetAsync(WellKnown.Pods, "shop-2", "db", limit.Token);
+            var pod = await cluster.GetAsync(KubernetesResources.Pods, "shop-2", "db", limit.Token);
             await stop.CancelAsync();
             await controller;
             return (restore!, pod!, [.. events]);

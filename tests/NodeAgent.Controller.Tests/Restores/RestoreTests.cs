@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Tests.Harness;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Tests.Restores;
@@ -20,7 +22,7 @@ public sealed class RestoreTests
 
         Assert.Equal(RestorePhase.Completed, restore.Text("status", "phase"));
         Assert.Equal("v", cluster.Api.Find(WellKnownTestKinds.ConfigMaps, "shop", "settings").Text("data", "k"));
-        var pod = cluster.Api.Find(WellKnown.Pods, "shop", "web")!;
+        var pod = cluster.Api.Find(KubernetesResources.Pods, "shop", "web")!;
         Assert.Equal("r", pod.Label(VeleroLabels.RestoreName));
         Assert.Equal("b", pod.Label(VeleroLabels.BackupName));
         Assert.Null(pod["status"]);
@@ -30,11 +32,11 @@ public sealed class RestoreTests
         Assert.Equal("registry.example/nodeagent:1", wait.Text("image"));
         Assert.Equal(restore.Uid(), wait["args"]![0]!.GetValue<string>());
         Assert.Equal("/restores/data", wait.Objects("volumeMounts").Single().Text("mountPath"));
-        var claim = cluster.Api.Find(WellKnown.PersistentVolumeClaims, "shop", "data")!;
+        var claim = cluster.Api.Find(KubernetesResources.PersistentVolumeClaims, "shop", "data")!;
         Assert.Null(claim.Text("spec", "volumeName"));
         Assert.Null(claim.Annotation("pv.kubernetes.io/bind-completed"));
         Assert.Equal("me", claim.Annotation("keep"));
-        Assert.Null(cluster.Api.Find(WellKnown.PersistentVolumes, null, "pv-data"));
+        Assert.Null(cluster.Api.Find(KubernetesResources.PersistentVolumes, null, "pv-data"));
         var volume = Assert.Single(cluster.Api.All(VeleroResources.PodVolumeRestores));
         Assert.Equal("snap-data", volume.Text("spec", "snapshotID"));
         Assert.Equal("shop", volume.Text("spec", "sourceNamespace"));
@@ -55,9 +57,9 @@ public sealed class RestoreTests
         await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
         var restore = await cluster.RestoreAsync("r", """{"backupName":"b","namespaceMapping":{"shop":"shop-test"}}""");
         Assert.Equal(RestorePhase.Completed, restore.Text("status", "phase"));
-        Assert.NotNull(cluster.Api.Find(WellKnown.Namespaces, null, "shop-test"));
-        Assert.NotNull(cluster.Api.Find(WellKnown.Pods, "shop-test", "web"));
-        Assert.Null(cluster.Api.Find(WellKnown.Pods, "shop", "web")!.Label(VeleroLabels.RestoreName));
+        Assert.NotNull(cluster.Api.Find(KubernetesResources.Namespaces, null, "shop-test"));
+        Assert.NotNull(cluster.Api.Find(KubernetesResources.Pods, "shop-test", "web"));
+        Assert.Null(cluster.Api.Find(KubernetesResources.Pods, "shop", "web")!.Label(VeleroLabels.RestoreName));
         var volume = Assert.Single(cluster.Api.All(VeleroResources.PodVolumeRestores));
         Assert.Equal("shop-test", volume.Text("spec", "pod", "namespace"));
         Assert.Equal("shop", volume.Text("spec", "sourceNamespace"));
@@ -84,12 +86,12 @@ public sealed class RestoreTests
     public async Task Service_accounts_are_merged_whatever_the_policy()
     {
         await using var cluster = await ControllerFixture.StartAsync();
-        cluster.Api.Add(WellKnown.ServiceAccounts, """{"metadata":{"name":"sa","namespace":"shop","labels":{"a":"backup","b":"backup"}},"imagePullSecrets":[{"name":"p"}]}""");
+        cluster.Api.Add(KubernetesResources.ServiceAccounts, """{"metadata":{"name":"sa","namespace":"shop","labels":{"a":"backup","b":"backup"}},"imagePullSecrets":[{"name":"p"}]}""");
         await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
-        cluster.Api.Remove(WellKnown.ServiceAccounts, "shop", "sa");
-        cluster.Api.Add(WellKnown.ServiceAccounts, """{"metadata":{"name":"sa","namespace":"shop","labels":{"a":"cluster"}},"imagePullSecrets":[{"name":"q"}]}""");
+        cluster.Api.Remove(KubernetesResources.ServiceAccounts, "shop", "sa");
+        cluster.Api.Add(KubernetesResources.ServiceAccounts, """{"metadata":{"name":"sa","namespace":"shop","labels":{"a":"cluster"}},"imagePullSecrets":[{"name":"q"}]}""");
         await cluster.RestoreAsync("r", """{"backupName":"b"}""");
-        var account = cluster.Api.Find(WellKnown.ServiceAccounts, "shop", "sa")!;
+        var account = cluster.Api.Find(KubernetesResources.ServiceAccounts, "shop", "sa")!;
         Assert.Equal("cluster", account.Label("a"));
         Assert.Equal("backup", account.Label("b"));
         Assert.Equal(["q", "p"], account.Objects("imagePullSecrets").Select(s => s.Text("name")));
@@ -180,7 +182,7 @@ public sealed class RestoreTests
         var restore = await cluster.RestoreAsync("r", """{"backupName":"b"}""");
         Assert.Equal(RestorePhase.Failed, restore.Text("status", "phase"));
         Assert.NotEmpty(restore.Text("status", "failureReason")!);
-        Assert.Null(cluster.Api.Find(WellKnown.Namespaces, null, "shop"));
+        Assert.Null(cluster.Api.Find(KubernetesResources.Namespaces, null, "shop"));
     }
 
     [Theory]
@@ -206,7 +208,7 @@ public sealed class RestoreTests
         for (var i = 0; i < 40; i++) cluster.Api.Add(WellKnownTestKinds.ConfigMaps, $$"""{"metadata":{"name":"c{{i}}","namespace":"shop"} }""");
         await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
         cluster.LoseShop();
-        cluster.Api.Add(WellKnown.Namespaces, """{"metadata":{"name":"shop","deletionTimestamp":"2026-01-01T00:00:00Z"}}""");
+        cluster.Api.Add(KubernetesResources.Namespaces, """{"metadata":{"name":"shop","deletionTimestamp":"2026-01-01T00:00:00Z"}}""");
         var restore = await cluster.RestoreAsync("r", """{"backupName":"b"}""");
         Assert.Equal(RestorePhase.PartiallyFailed, restore.Text("status", "phase"));
         Assert.Equal(41, restore.Number("status", "errors"));
@@ -243,7 +245,8 @@ public sealed class RestoreTests
         await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
         await cluster.RestoreAsync("r", """{"backupName":"b"}""");
         Assert.True(Directory.Exists(Path.Combine(cluster.LocationPath, "restores/r")));
-        await new ClusterClient(cluster.Api.NewClient()).DeleteAsync(VeleroResources.Restores, "velero", "r", TestContext.Current.CancellationToken);
+        using var client = new ApiClient(cluster.Api.Config);
+        await new ClusterClient(client).DeleteAsync(VeleroResources.Restores, "velero", "r", TestContext.Current.CancellationToken);
         for (var i = 0; i < 500 && cluster.Api.Find(VeleroResources.Restores, "velero", "r") is not null; i++) await Task.Delay(20, TestContext.Current.CancellationToken);
         Assert.Null(cluster.Api.Find(VeleroResources.Restores, "velero", "r"));
         Assert.False(Directory.Exists(Path.Combine(cluster.LocationPath, "restores/r")));
@@ -261,6 +264,6 @@ public sealed class RestoreTests
         cluster.LoseShop();
         var restore = await cluster.RestoreAsync("r", """{"backupName":"b"}""");
         Assert.Equal(RestorePhase.PartiallyFailed, restore.Text("status", "phase"));
-        Assert.Empty(cluster.Api.Find(WellKnown.Pods, "shop", "web")!.Objects("spec", "initContainers"));
+        Assert.Empty(cluster.Api.Find(KubernetesResources.Pods, "shop", "web")!.Objects("spec", "initContainers"));
     }
 }

@@ -1,6 +1,8 @@
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Tests.Harness;
 using NodeAgent.Controller.Work;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Api;
 
 namespace NodeAgent.Controller.Tests.Work;
 
@@ -11,18 +13,18 @@ public sealed class AgentDirectoryTests
     {
         var cancellation = TestContext.Current.CancellationToken;
         await using var api = await TestApiServer.StartAsync();
-        api.Add(WellKnown.Namespaces, """{"metadata":{"name":"velero"}}""");
-        api.Add(WellKnown.Leases, """{"metadata":{"name":"nodeagent-n1","namespace":"velero"},"spec":{"holderIdentity":"n1","renewTime":"1999-01-01T00:00:00Z"}}""");
-        using var http = api.NewClient();
+        api.Add(KubernetesResources.Namespaces, """{"metadata":{"name":"velero"}}""");
+        api.Add(KubernetesResources.Leases, """{"metadata":{"name":"nodeagent-n1","namespace":"velero"},"spec":{"holderIdentity":"n1","renewTime":"1999-01-01T00:00:00Z"}}""");
+        using var client = new ApiClient(api.Config);
         var time = new ManualTime();
         var options = new ControllerOptions();
-        var agents = new AgentDirectory(new ClusterClient(http), options, time);
+        var agents = new AgentDirectory(new ClusterClient(client), options, time);
         Assert.True(await agents.IsServedAsync("n1", cancellation));
         time.Advance(options.HeartbeatTimeout + TimeSpan.FromSeconds(1));
         Assert.False(await agents.IsServedAsync("n1", cancellation));
-        api.Patch(WellKnown.Leases, "velero", "nodeagent-n1", """{"spec":{"renewTime":"1999-01-01T00:00:10Z"}}""");
+        api.Patch(KubernetesResources.Leases, "velero", "nodeagent-n1", """{"spec":{"renewTime":"1999-01-01T00:00:10Z"}}""");
         Assert.True(await agents.IsServedAsync("n1", cancellation));
-        api.Patch(WellKnown.Leases, "velero", "nodeagent-n1", """{"spec":{"holderIdentity":"","renewTime":"1999-01-01T00:00:20Z"}}""");
+        api.Patch(KubernetesResources.Leases, "velero", "nodeagent-n1", """{"spec":{"holderIdentity":"","renewTime":"1999-01-01T00:00:20Z"}}""");
         Assert.False(await agents.IsServedAsync("n1", cancellation));
         Assert.False(await agents.IsServedAsync("n2", cancellation));
         Assert.False(await agents.IsServedAsync("", cancellation));
@@ -35,9 +37,9 @@ public sealed class AgentDirectoryTests
     public async Task A_running_agent_pod_on_the_node_counts(string label, string phase, bool served)
     {
         await using var api = await TestApiServer.StartAsync();
-        api.Add(WellKnown.Pods, $$$"""{"metadata":{"name":"a","namespace":"velero","labels":{"{{{label}}}":"node-agent"}},"spec":{"nodeName":"n1"},"status":{"phase":"{{{phase}}}"} }""");
-        using var http = api.NewClient();
-        var agents = new AgentDirectory(new ClusterClient(http), new ControllerOptions(), TimeProvider.System);
+        api.Add(KubernetesResources.Pods, $$$"""{"metadata":{"name":"a","namespace":"velero","labels":{"{{{label}}}":"node-agent"}},"spec":{"nodeName":"n1"},"status":{"phase":"{{{phase}}}"} }""");
+        using var client = new ApiClient(api.Config);
+        var agents = new AgentDirectory(new ClusterClient(client), new ControllerOptions(), TimeProvider.System);
         Assert.Equal(served, await agents.IsServedAsync("n1", TestContext.Current.CancellationToken));
     }
 }

@@ -1,0 +1,30 @@
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Kubernetes.Api;
+
+namespace NodeAgent.Controller.Hooks;
+
+/// <summary>Runs the command of a hook in its container.</summary>
+internal static class HookCommand
+{
+    /// <summary>Runs the command to its end. Null when it succeeded, else why not, with what it printed.</summary>
+    public static async Task<string?> RunAsync(ClusterClient cluster, string ns, string pod, PodHook hook, CancellationToken cancellation)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(hook.Timeout);
+        using var output = new HookOutput();
+        try
+        {
+            var code = await cluster.ExecAsync(ns, pod, hook.Container, hook.Command, output, limit.Token);
+            if (code == 0) return null;
+            return output.Length == 0 ? $"it ended with exit code {code}" : $"it ended with exit code {code}; it printed: {output}";
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            return $"it did not end within {hook.Timeout.TotalSeconds:0.###} s";
+        }
+        catch (Exception e) when (e is ApiException or HttpRequestException)
+        {
+            return $"it could not be run: {e.Message}";
+        }
+    }
+}
