@@ -75,7 +75,7 @@ public class ChunkIndexBenchmarks
     {
         var chunks = new PackedChunk[ChunksPerPack];
         for (var i = 0; i < chunks.Length; i++) chunks[i] = new PackedChunk(NewId(random), ChunkKind.Data, _session, 100_000, 150_000);
-        return new PackContents(new PackId(1, NewId(random)), 100_000L * ChunksPerPack, chunks);
+        return new PackContents(new PackId(1, NewId(random)), (100_000L * ChunksPerPack) + (64 << 10), chunks);
     }
 
     private static ChunkId NewId(Random random)
