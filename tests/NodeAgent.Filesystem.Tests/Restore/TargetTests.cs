@@ -37,34 +37,40 @@ public sealed class TargetTests
         }
     }
 
-    [Fact]
-    public async Task A_directory_that_is_swapped_for_a_link_again_and_again_never_leads_outside()
+    [Theory]
+    [InlineData(OverwritePolicy.Never)]
+    [InlineData(OverwritePolicy.Always)]
+    public async Task A_directory_that_is_swapped_for_a_link_again_and_again_never_leads_outside(OverwritePolicy policy)
     {
         await using var test = await TestBackup.CreateAsync();
-        test.Shell("mkdir -p d/inner; for i in 1 2 3 4 5 6 7 8 9; do printf x > d/file$i; ln -s x d/link$i; printf y > d/inner/file$i; done; printf z > d/victim; ln d/file1 d/linked");
+        test.Shell("mkdir -p d/inner d/empty; for i in 1 2 3; do printf x > d/file$i; ln -s x d/link$i; printf y > d/inner/file$i; done; printf z > d/victim; ln d/file1 d/linked; chmod 777 d/inner");
         var backup = await test.RunAsync();
         var outside = new Outside(test);
         await test.RestoreAsync(backup.Manifest);
-        var (there, away) = (test.InTarget("d"), test.InTarget("away"));
+        var (there, other) = (test.InTarget("d"), test.InTarget("other"));
+        File.CreateSymbolicLink(other, outside.Directory);
+        using var target = Files.OpenRoot(test.Target);
+        var swaps = 0;
         await using (new Disturbance(_ =>
         {
+            if (Exchange.Try(target, "d", "other")) swaps++;
+            // The restore took the link away and made a directory: plant it anew.
+            if (new FileInfo(other).LinkTarget is not null || new FileInfo(there).LinkTarget is not null) return;
             try
             {
-                Directory.Move(there, away);
-                File.CreateSymbolicLink(there, outside.Directory);
-                File.Delete(there);
-                Directory.Move(away, there);
+                if (Directory.Exists(other)) Directory.Delete(other, recursive: true);
+                File.CreateSymbolicLink(other, outside.Directory);
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {
-                // The restore was quicker and made the directory: take that one next time.
-                TestBackup.Run("sh", "-c", "[ -L \"$1\" ] && rm -f \"$1\"; [ -d \"$1\" ] && rm -rf \"$2\"; true", "sh", there, away);
+                // The restore is still writing there.
             }
         }))
         {
-            for (var round = 0; round < 60; round++) await test.RestoreAsync(backup.Manifest);
+            for (var round = 0; round < 150; round++) await test.RestoreAsync(backup.Manifest, request => request with { Overwrite = policy });
         }
 
+        Assert.True(swaps > 150, $"only {swaps} swaps");
         outside.ExpectUntouched();
     }
 
