@@ -76,7 +76,7 @@ public sealed class ControllerHost
         var backups = new BackupReconciler(cluster, locations, agents, _options, services);
         var restores = new RestoreReconciler(cluster, locations, agents, _options, services);
         Task Loop(ResourceKind kind, Func<JsonObject, CancellationToken, Task<TimeSpan?>> reconcile, Action<int>? listed = null) =>
-            new ReconcileLoop(cluster, kind, _options, reconcile, _log) { Listed = listed }.RunAsync(_time, stop.Token);
+            new KindLoop(api, kind, _options, reconcile, _log) { Listed = listed }.RunAsync(stop.Token);
         _log.Started(_options.Namespace);
         Task[] loops =
         [

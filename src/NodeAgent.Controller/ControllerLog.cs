@@ -8,15 +8,6 @@ internal static partial class ControllerLog
     [LoggerMessage(1, LogLevel.Information, "controller started for namespace {Namespace}")]
     public static partial void Started(this ILogger log, string @namespace);
 
-    [LoggerMessage(2, LogLevel.Warning, "listing {Resource} failed and is tried again: {Reason}")]
-    public static partial void ListFailed(this ILogger log, string resource, string reason);
-
-    [LoggerMessage(3, LogLevel.Warning, "watching {Resource} failed and is tried again: {Reason}")]
-    public static partial void WatchFailed(this ILogger log, string resource, string reason);
-
-    [LoggerMessage(4, LogLevel.Error, "{Resource}/{Name}: failed, tried again in {Seconds} s")]
-    public static partial void ReconcileFailed(this ILogger log, string resource, string name, double seconds, Exception error);
-
     [LoggerMessage(5, LogLevel.Warning, "several backup storage locations are marked as default ({Names}); the newest, {Chosen}, is used")]
     public static partial void SeveralDefaults(this ILogger log, string names, string chosen);
 

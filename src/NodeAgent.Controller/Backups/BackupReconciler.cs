@@ -22,8 +22,12 @@ internal sealed class BackupReconciler(
     private readonly BackupExpiry _expiry = new(cluster, locations, options, services.Time);
     private readonly ConcurrentDictionary<string, Task> _running = new(StringComparer.Ordinal);
 
-    public async Task<TimeSpan?> ReconcileAsync(JsonObject item, CancellationToken cancellation)
+    public async Task<TimeSpan?> ReconcileAsync(JsonObject cached, CancellationToken cancellation)
     {
+        // Backups that ended stay as they are for weeks, and the cache is enough to see that. Whoever acts must not act on what
+        // the object was before a run wrote to it, so anything else is read anew.
+        if (IsEnded(cached) && _expiry.UntilNextLook(cached) is { } wait) return wait;
+        if (await cluster.GetAsync(VeleroResources.Backups, options.Namespace, cached.Name(), cancellation) is not { } item) return null;
         if (item.Text("metadata", "deletionTimestamp") is not null) return null;
         switch (item.Text("status", "phase") ?? "")
         {
@@ -36,15 +40,15 @@ internal sealed class BackupReconciler(
                 or BackupPhase.WaitingForPluginOperations or BackupPhase.WaitingForPluginOperationsPartiallyFailed:
                 if (!_running.ContainsKey(item.Uid())) await FailOrphanAsync(item, cancellation);
                 return null;
-            case BackupPhase.Completed or BackupPhase.PartiallyFailed or BackupPhase.Failed:
-                return await _expiry.ReconcileAsync(item, cancellation);
             default:
-                return null;
+                return IsEnded(item) ? await _expiry.ReconcileAsync(item, cancellation) : null;
         }
     }
 
     /// <summary>Waits until no run is left; they end early when their token is cancelled.</summary>
     public Task DrainAsync() => Task.WhenAll(_running.Values);
+
+    private static bool IsEnded(JsonObject item) => item.Text("status", "phase") is BackupPhase.Completed or BackupPhase.PartiallyFailed or BackupPhase.Failed;
 
     private async Task<TimeSpan?> StartAsync(JsonObject item, CancellationToken cancellation)
     {

@@ -47,15 +47,6 @@ internal sealed class ClusterClient(ApiClient api)
     public Task<bool> DeleteAsync(ResourceKind kind, string? ns, string name, CancellationToken cancellation) =>
         api.DeleteAsync(kind, ns, name, DeleteOptions.Default, cancellation);
 
-    /// <summary>Names of objects that changed, until the server ends the watch. The caller lists before and after.</summary>
-    public async IAsyncEnumerable<string> WatchNamesAsync(ResourceKind kind, string? ns, [EnumeratorCancellation] CancellationToken cancellation)
-    {
-        await foreach (var change in api.WatchAsync(kind, ns, new WatchOptions(), KubernetesJsonContext.Default.KubernetesObject, cancellation))
-        {
-            if (change.Item is { Name.Length: > 0 } item) yield return item.Name;
-        }
-    }
-
     /// <summary>What the cluster serves now.</summary>
     public Task<ServedResources> DiscoverAsync(CancellationToken cancellation) => api.Discovery.RefreshAsync(cancellation);
 

@@ -16,8 +16,11 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
     // As long as Velero keeps them, so that "describe" can show what went wrong.
     private static readonly TimeSpan KeepProcessed = TimeSpan.FromHours(24);
 
-    public async Task<TimeSpan?> ReconcileAsync(JsonObject item, CancellationToken cancellation)
+    public async Task<TimeSpan?> ReconcileAsync(JsonObject cached, CancellationToken cancellation)
     {
+        // A processed request stays one. Before anything is deleted, the request is read anew: it may be processed or withdrawn.
+        if (cached.Text("status", "phase") == DeleteBackupRequestPhase.Processed) return await ExpireAsync(cached, cancellation);
+        if (await cluster.GetAsync(VeleroResources.DeleteBackupRequests, options.Namespace, cached.Name(), cancellation) is not { } item) return null;
         if (item.Text("metadata", "deletionTimestamp") is not null) return null;
         if (item.Text("status", "phase") == DeleteBackupRequestPhase.Processed) return await ExpireAsync(item, cancellation);
 

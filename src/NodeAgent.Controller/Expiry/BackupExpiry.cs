@@ -13,12 +13,19 @@ internal sealed class BackupExpiry(ClusterClient cluster, StorageLocations locat
 {
     private static readonly TimeSpan Longest = TimeSpan.FromHours(1);
 
+    /// <summary>When a backup that has ended is worth another look; null when that is now, or when it does not expire.</summary>
+    public TimeSpan? UntilNextLook(JsonObject backup)
+    {
+        if (ExpirationOf(backup) is not { } expiration) return null;
+        var left = expiration - time.GetUtcNow();
+        return left <= TimeSpan.Zero ? null : left < Longest ? left : Longest;
+    }
+
     /// <summary>Deals with a backup that has ended. Answers when it is worth another look.</summary>
     public async Task<TimeSpan?> ReconcileAsync(JsonObject backup, CancellationToken cancellation)
     {
-        if (!DateTimeOffset.TryParse(backup.Text("status", "expiration"), CultureInfo.InvariantCulture, out var expiration)) return null;
-        var left = expiration - time.GetUtcNow();
-        if (left > TimeSpan.Zero) return left < Longest ? left : Longest;
+        if (ExpirationOf(backup) is null) return null;
+        if (UntilNextLook(backup) is { } wait) return wait;
         if (await FailureAsync(backup, cancellation) is { } failure)
         {
             await LabelAsync(backup, failure, cancellation);
@@ -50,6 +57,9 @@ internal sealed class BackupExpiry(ClusterClient cluster, StorageLocations locat
         await cluster.CreateAsync(VeleroResources.DeleteBackupRequests, options.Namespace, body, cancellation);
         return Longest;
     }
+
+    private static DateTimeOffset? ExpirationOf(JsonObject backup) =>
+        DateTimeOffset.TryParse(backup.Text("status", "expiration"), CultureInfo.InvariantCulture, out var expiration) ? expiration : null;
 
     private async Task<string?> FailureAsync(JsonObject backup, CancellationToken cancellation)
     {

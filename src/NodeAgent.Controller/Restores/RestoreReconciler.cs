@@ -16,8 +16,13 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
 
     private readonly ConcurrentDictionary<string, Task> _running = new(StringComparer.Ordinal);
 
-    public async Task<TimeSpan?> ReconcileAsync(JsonObject item, CancellationToken cancellation)
+    public async Task<TimeSpan?> ReconcileAsync(JsonObject cached, CancellationToken cancellation)
     {
+        // The cache is enough to see that nothing is to be done. Whoever acts must not act on what the object was before a run
+        // wrote to it, so anything else is read anew.
+        var isDeleted = cached.Text("metadata", "deletionTimestamp") is not null;
+        if (!isDeleted && cached.Text("status", "phase") is (RestorePhase.Completed or RestorePhase.PartiallyFailed or RestorePhase.Failed or RestorePhase.FailedValidation)) return null;
+        if (await cluster.GetAsync(VeleroResources.Restores, options.Namespace, cached.Name(), cancellation) is not { } item) return null;
         if (item.Text("metadata", "deletionTimestamp") is not null)
         {
             await RemoveFilesAsync(item, cancellation);

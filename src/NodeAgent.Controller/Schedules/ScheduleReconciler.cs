@@ -16,8 +16,10 @@ internal sealed class ScheduleReconciler(ClusterClient cluster, ControllerOption
 
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(1);
 
-    public async Task<TimeSpan?> ReconcileAsync(JsonObject item, CancellationToken cancellation)
+    public async Task<TimeSpan?> ReconcileAsync(JsonObject cached, CancellationToken cancellation)
     {
+        // Read anew, so that a schedule that was paused just now, or a backup that was noted just now, counts.
+        if (await cluster.GetAsync(VeleroResources.Schedules, options.Namespace, cached.Name(), cancellation) is not { } item) return null;
         if (item.Text("metadata", "deletionTimestamp") is not null) return null;
         Schedule schedule;
         CronSchedule cron;

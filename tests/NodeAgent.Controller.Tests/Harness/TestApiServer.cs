@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Net;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
@@ -25,6 +26,7 @@ internal sealed class TestApiServer : IAsyncDisposable
     private readonly Lock _gate = new();
     private readonly SortedDictionary<string, JsonObject> _objects = new(StringComparer.Ordinal);
     private readonly List<Channel<(string Collection, string Line)>> _watchers = [];
+    private readonly List<(long Version, string Collection, string Line)> _history = [];
     private readonly List<ResourceKind> _kinds;
     private readonly WebApplication _app;
     private readonly CancellationTokenSource _stop = new();
@@ -159,12 +161,16 @@ internal sealed class TestApiServer : IAsyncDisposable
 
     private void DeleteStored(ResourceKind kind, string key)
     {
-        if (_objects.Remove(key, out var item)) Publish(kind, "DELETED", item);
+        if (!_objects.Remove(key, out var item)) return;
+        var last = (JsonObject)item.DeepClone();
+        last.Child("metadata")["resourceVersion"] = $"{Interlocked.Increment(ref _version)}";
+        Publish(kind, "DELETED", last);
     }
 
     private void Publish(ResourceKind kind, string change, JsonObject item)
     {
         var line = new JsonObject { ["type"] = change, ["object"] = item.DeepClone() }.ToJsonString();
+        _history.Add((_version, kind.GroupResource, line));
         foreach (var watcher in _watchers) watcher.Writer.TryWrite((kind.GroupResource, line));
     }
 
@@ -305,9 +311,18 @@ internal sealed class TestApiServer : IAsyncDisposable
     private async Task ListAsync(HttpContext context, ResourceKind kind, string ns)
     {
         var selector = context.Request.Query["labelSelector"].ToString();
-        var skip = int.TryParse(context.Request.Query["continue"], out var at) ? at : 0;
-        var all = All(kind).Where(o => (ns.Length == 0 || o.Namespace() == ns) && Selected(o, selector)).ToList();
-        var page = all.Skip(skip).Take(MaxPage).ToList();
+        // Pages go on behind the last object of the one before, at its version: what changes meanwhile comes with a watch from there.
+        var token = context.Request.Query["continue"].ToString().Split('|', 2);
+        string version;
+        List<JsonObject> rest;
+        lock (_gate)
+        {
+            version = token is [var begun, _] ? begun : $"{_version}";
+            rest = [.. All(kind).Where(o => (ns.Length == 0 || o.Namespace() == ns) && Selected(o, selector))
+                .Where(o => token is not [_, var last] || string.CompareOrdinal(Key(kind, o.Namespace(), o.Name()), last) > 0)];
+        }
+
+        var page = rest.Take(MaxPage).ToList();
         // As the real server does, items of a list do not repeat their kind.
         foreach (var item in page)
         {
@@ -315,8 +330,8 @@ internal sealed class TestApiServer : IAsyncDisposable
             item.Remove("kind");
         }
 
-        var metadata = new JsonObject { ["resourceVersion"] = $"{_version}" };
-        if (skip + page.Count < all.Count) metadata["continue"] = $"{skip + page.Count}";
+        var metadata = new JsonObject { ["resourceVersion"] = version };
+        if (page.Count < rest.Count) metadata["continue"] = $"{version}|{Key(kind, page[^1].Namespace(), page[^1].Name())}";
         await AnswerAsync(context, new JsonObject { ["kind"] = kind.Kind + "List", ["apiVersion"] = kind.ApiVersion, ["metadata"] = metadata, ["items"] = new JsonArray([.. page]) });
     }
 
@@ -326,7 +341,12 @@ internal sealed class TestApiServer : IAsyncDisposable
         var channel = Channel.CreateBounded<(string Collection, string Line)>(10_000);
         lock (_gate)
         {
-            foreach (var item in All(kind)) channel.Writer.TryWrite((kind.GroupResource, new JsonObject { ["type"] = "ADDED", ["object"] = item }.ToJsonString()));
+            var since = long.Parse(context.Request.Query["resourceVersion"].ToString(), CultureInfo.InvariantCulture);
+            foreach (var (version, collection, line) in _history)
+            {
+                if (version > since) channel.Writer.TryWrite((collection, line));
+            }
+
             _watchers.Add(channel);
         }
 

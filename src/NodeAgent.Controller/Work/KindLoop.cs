@@ -1,0 +1,57 @@
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Api;
+using NodeAgent.Kubernetes.Queues;
+using NodeAgent.Kubernetes.Watching;
+
+namespace NodeAgent.Controller.Work;
+
+/// <summary>
+/// Calls a reconciler for every object of one kind: when it changes, when the reconciler asked to be called again, and each
+/// resync period. The reconciler gets a copy of the object as the cache has it, and one call at a time. A failing object is
+/// tried again after 1 s, 2 s, and so on up to a minute, and holds up no other.
+/// </summary>
+internal sealed class KindLoop(
+    ApiClient api, ResourceKind kind, ControllerOptions options, Func<JsonObject, CancellationToken, Task<TimeSpan?>> reconcile, ILogger log)
+{
+    private static readonly TimeSpan MaxBackoff = TimeSpan.FromMinutes(1);
+
+    /// <summary>Told the number of objects at each resync.</summary>
+    public Action<int>? Listed { get; init; }
+
+    /// <summary>Works until cancelled.</summary>
+    public async Task RunAsync(CancellationToken cancellation)
+    {
+        using var queue = new WorkQueue<NamespacedName>(new WorkQueueOptions { Time = api.Time, MaxBackoff = MaxBackoff });
+        var objects = Informer.Of(api, kind, new InformerOptions { Namespace = options.Namespace, Log = log });
+        objects.AddHandler(change => queue.Add(change.Key));
+        var loop = new ReconcileLoop<NamespacedName>(kind.Kind, queue, (key, token) => ReconcileAsync(objects.Get(key), token), workers: 1, log);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        Task[] tasks = [objects.RunAsync(stop.Token), ResyncAsync(objects, queue, stop.Token), loop.RunAsync(stop.Token)];
+        try
+        {
+            await await Task.WhenAny(tasks);
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            await Task.WhenAll(tasks).ContinueWith(static _ => { }, TaskScheduler.Default);
+        }
+    }
+
+    private async Task<ReconcileResult> ReconcileAsync(KubernetesObject? item, CancellationToken cancellation) =>
+        item is not null && await reconcile(item.DeepClone().Json, cancellation) is { } again ? ReconcileResult.After(again) : ReconcileResult.Done;
+
+    private async Task ResyncAsync(Informer<KubernetesObject> objects, WorkQueue<NamespacedName> queue, CancellationToken cancellation)
+    {
+        await objects.WaitForSyncAsync(cancellation);
+        while (true)
+        {
+            var all = objects.List();
+            foreach (var item in all) queue.Add(item.Key);
+            Listed?.Invoke(all.Count);
+            await Task.Delay(options.ResyncPeriod, api.Time, cancellation);
+        }
+    }
+}
