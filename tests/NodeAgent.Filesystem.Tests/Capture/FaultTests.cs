@@ -150,11 +150,12 @@ public sealed class FaultTests
             result = await test.RunAsync();
         }
 
-        var issue = Assert.Single(result.Manifest.Issues);
-        Assert.Equal("unsteady", Encoding.UTF8.GetString(issue.Path));
+        // Marked and reported, or neither: when the second reading happened to find it at rest.
+        var entry = await test.FindAsync(result.Manifest, "unsteady");
+        Assert.Equal(entry.ChangedWhileRead ? ["unsteady"] : [], result.Manifest.Issues.Select(issue => Encoding.UTF8.GetString(issue.Path)));
         await test.CheckAsync();
         Assert.Empty((await test.RestoreAsync(result.Manifest)).Issues);
-        Assert.Equal((await test.FindAsync(result.Manifest, "unsteady")).Size, new FileInfo(test.InTarget("unsteady")).Length);
+        Assert.Equal(entry.Size, new FileInfo(test.InTarget("unsteady")).Length);
     }
 
     [Fact]

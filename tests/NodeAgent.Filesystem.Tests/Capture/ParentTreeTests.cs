@@ -25,7 +25,7 @@ public sealed class ParentTreeTests
     }
 
     [Theory]
-    [InlineData(1.5, false)]
+    [InlineData(0.5, false)]
     [InlineData(3.5, true)]
     public async Task A_file_is_trusted_only_when_it_was_older_than_the_racy_window_as_the_last_snapshot_began(double secondsBefore, bool trusted)
     {
