@@ -22,7 +22,7 @@ namespace NodeAgent.Filesystem;
 /// </summary>
 public static class BackupRun
 {
-    /// <summary>More than a bundle may span, so that the walk never waits for a bundle that waits for the walk.</summary>
+    /// <summary>More steps than a bundle may span, so that the walk never waits for a bundle that waits for the walk.</summary>
     private const int QueueLength = 2 * BundleWriter.MaxSteps;
 
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromMilliseconds(100);

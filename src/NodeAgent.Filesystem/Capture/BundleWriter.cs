@@ -12,8 +12,9 @@ namespace NodeAgent.Filesystem.Capture;
 internal sealed class BundleWriter(WriteSession session, BundleParameters parameters, Func<Func<Task>, Task> run)
 {
     /// <summary>
-    /// Steps of the walk after which an open bundle is closed. The assembler waits for a bundle's files and the walk waits
-    /// for the assembler, so a bundle must end before the queue between them is full.
+    /// Steps in the queue after which an open bundle is closed. The assembler waits for a bundle's files and the walk waits
+    /// for the assembler, so a bundle must end before the queue between them is full. It is a fixed number, and not the moment
+    /// when the queue is full, so that where bundles end does not depend on how fast each side is.
     /// </summary>
     public const int MaxSteps = 2048;
 
@@ -35,7 +36,7 @@ internal sealed class BundleWriter(WriteSession session, BundleParameters parame
         return slice;
     }
 
-    /// <summary>Tells that the walk took a step.</summary>
+    /// <summary>Tells that one more step is about to be put into the queue: an entry or the end of a directory.</summary>
     public void Step()
     {
         if (_length > 0 && ++_steps >= MaxSteps) Close();

@@ -57,7 +57,7 @@ internal sealed class TreeCapture(
         var stack = new Stack<Frame>();
         try
         {
-            await output.WriteAsync(new CapturedEntry(await DescribeAsync(root, [], [], status, root, null, false, cancellationToken), null, []), cancellationToken);
+            await WriteAsync(output, new CapturedEntry(await DescribeAsync(root, [], [], status, root, null, false, cancellationToken), null, []), cancellationToken);
             counters.Directories++;
             stack.Push(new Frame(root, only is null ? Files.Names(root) : [only], [], status.MountId) { Before = parent?.Tree.OpenCursor(parent.Root), IsNamed = only is not null });
             while (stack.TryPeek(out var frame))
@@ -67,13 +67,12 @@ internal sealed class TreeCapture(
                 {
                     stack.Pop();
                     if (stack.Count > 0) frame.Dispose(); // the root's handle is the caller's
-                    await output.WriteAsync(CapturedEntry.EndOfDirectory, cancellationToken);
+                    await WriteAsync(output, CapturedEntry.EndOfDirectory, cancellationToken);
                     continue;
                 }
 
                 var name = frame.Names[frame.Next++];
                 await VisitAsync(frame, name, stack, output, cancellationToken);
-                _bundles.Step();
                 await workers.ThrottleAsync();
             }
 
@@ -92,6 +91,13 @@ internal sealed class TreeCapture(
                 if (stack.Count > 0) open.Dispose();
             }
         }
+    }
+
+    /// <summary>The one way into the queue: what is put there counts against the open bundle, whatever it is.</summary>
+    private ValueTask WriteAsync(ChannelWriter<CapturedEntry> output, CapturedEntry step, CancellationToken cancellationToken)
+    {
+        _bundles.Step();
+        return output.WriteAsync(step, cancellationToken);
     }
 
     private async ValueTask VisitAsync(Frame frame, byte[] name, Stack<Frame> stack, ChannelWriter<CapturedEntry> output, CancellationToken cancellationToken)
@@ -152,8 +158,8 @@ internal sealed class TreeCapture(
     private async ValueTask KeepEmptyAsync(Frame frame, byte[] name, byte[] path, FileStatus status, bool isUnreadable, ChannelWriter<CapturedEntry> output, CancellationToken cancellationToken)
     {
         counters.Directories++;
-        await output.WriteAsync(new CapturedEntry(await DescribeAsync(frame.Handle, name, path, status, null, null, isUnreadable, cancellationToken), null, path), cancellationToken);
-        await output.WriteAsync(CapturedEntry.EndOfDirectory, cancellationToken);
+        await WriteAsync(output, new CapturedEntry(await DescribeAsync(frame.Handle, name, path, status, null, null, isUnreadable, cancellationToken), null, path), cancellationToken);
+        await WriteAsync(output, CapturedEntry.EndOfDirectory, cancellationToken);
     }
 
     private async ValueTask EnterAsync(Frame frame, byte[] name, byte[] path, FileStatus status, TreeCursor? before, Stack<Frame> stack, ChannelWriter<CapturedEntry> output, CancellationToken cancellationToken)
@@ -173,7 +179,7 @@ internal sealed class TreeCapture(
             var names = Files.Names(handle);
             if (request.ExcludeCaches && IsCache(handle, names)) names = [CacheTagName];
             var entry = await DescribeAsync(frame.Handle, name, path, now, handle, null, false, cancellationToken);
-            await output.WriteAsync(new CapturedEntry(entry, null, path), cancellationToken);
+            await WriteAsync(output, new CapturedEntry(entry, null, path), cancellationToken);
             counters.Directories++;
             var cursor = before is { Type: TreeEntryType.Directory } ? parent!.Tree.OpenCursor(before.ToEntry()) : null;
             stack.Push(new Frame(handle, names, path, now.MountId) { Before = cursor });
@@ -206,7 +212,7 @@ internal sealed class TreeCapture(
                 var kept = await DescribeAsync(frame.Handle, name, path, status, null, old, false, cancellationToken);
                 var known = Task.FromResult(new CapturedContent(old.Content, old.Size, false));
                 if (status.Links > 1) _linked.TryAdd((status.Device, status.Inode), known);
-                await output.WriteAsync(new CapturedEntry(kept, known, path), cancellationToken);
+                await WriteAsync(output, new CapturedEntry(kept, known, path), cancellationToken);
                 return;
             }
         }
@@ -263,7 +269,7 @@ internal sealed class TreeCapture(
         CountFile(status);
         if (before is { Type: TreeEntryType.RegularFile }) counters.ChangedFiles++;
         else counters.NewFiles++;
-        await output.WriteAsync(new CapturedEntry(entry, content, path), cancellationToken);
+        await WriteAsync(output, new CapturedEntry(entry, content, path), cancellationToken);
     }
 
     private void CountFile(in FileStatus status)
@@ -363,7 +369,7 @@ internal sealed class TreeCapture(
 
         if (status.Type == TreeEntryType.SymbolicLink) counters.Symlinks++;
         else counters.Others++;
-        await output.WriteAsync(new CapturedEntry(entry, null, path), cancellationToken);
+        await WriteAsync(output, new CapturedEntry(entry, null, path), cancellationToken);
     }
 
     /// <summary>The entry without content. Attributes come from the handle, from an older entry, or by name.</summary>
