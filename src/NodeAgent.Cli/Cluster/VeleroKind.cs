@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using NodeAgent.Kubernetes;
 
 namespace NodeAgent.Cli.Cluster;
 
@@ -8,6 +9,8 @@ internal sealed record VeleroKind(string Kind, string Plural, string Noun, strin
     public const string Group = "velero.io";
     public const string Version = "v1";
     public const string ApiVersion = $"{Group}/{Version}";
+
+    public ResourceKind Resource => new(Group, Version, Plural, Kind);
 
     /// <summary>An object of this kind with its type and names filled in.</summary>
     public JsonObject NewObject(string name, string @namespace) => new()

@@ -30,7 +30,7 @@ internal sealed class Kubeconfig
         var name = !string.IsNullOrEmpty(contextName) ? contextName : _roots.Select(r => r.Text("current-context")).FirstOrDefault(c => c is not null)
             ?? throw new ClusterConfigException($"kubeconfig {_files}: it has no current-context (give --kubecontext, or run: kubectl config use-context NAME)");
         var context = Find("contexts", name, "context") ?? throw new ClusterConfigException(
-            $"kubeconfig {_files}: it has no context \"{OneLine.Of(name)}\" ({Offer("contexts")})");
+            $"kubeconfig {_files}: it has no context {OneLine.Of(name)} ({Offer("contexts")})");
         var clusterName = context.Required("cluster");
         var cluster = Find("clusters", clusterName, "cluster") ?? throw context.Bad("cluster", $"there is no cluster \"{OneLine.Of(clusterName)}\" ({Offer("clusters")})");
         var userName = context.Text("user");
