@@ -20,6 +20,9 @@ internal static partial class ControllerLog
     [LoggerMessage(8, LogLevel.Warning, "{Kind} {Name}: files could not be removed from the bucket: {Reason}")]
     public static partial void FilesNotRemoved(this ILogger log, string kind, string name, string reason);
 
+    [LoggerMessage(12, LogLevel.Warning, "{Kind} {Name}: {Reason}")]
+    public static partial void Waiting(this ILogger log, string kind, string name, string reason);
+
     [LoggerMessage(11, LogLevel.Warning, "{Kind} {Name}: files could not be written into the bucket: {Reason}")]
     public static partial void FilesNotWritten(this ILogger log, string kind, string name, string reason);
 }

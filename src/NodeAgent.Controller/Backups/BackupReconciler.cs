@@ -20,12 +20,15 @@ internal sealed class BackupReconciler(
     private static readonly TimeSpan QueuePoll = TimeSpan.FromSeconds(1);
 
     private readonly BackupExpiry _expiry = new(cluster, locations, options, services.Time);
+    // UIDs of ended backups whose volumes were seen to. Touched by one call of the reconciler at a time.
+    private readonly HashSet<string> _tidied = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Task> _running = new(StringComparer.Ordinal);
 
     public async Task<TimeSpan?> ReconcileAsync(JsonObject cached, CancellationToken cancellation)
     {
         // Backups that ended stay as they are for weeks, and the cache is enough to see that. Whoever acts must not act on what
         // the object was before a run wrote to it, so anything else is read anew.
+        if (IsEnded(cached)) await CancelLeftoversAsync(cached, cancellation);
         if (IsEnded(cached) && _expiry.UntilNextLook(cached) is { } wait) return wait;
         if (await cluster.GetAsync(VeleroResources.Backups, options.Namespace, cached.Name(), cancellation) is not { } item) return null;
         if (item.Text("metadata", "deletionTimestamp") is not null) return null;
@@ -94,7 +97,7 @@ internal sealed class BackupReconciler(
             // The top of a run: whatever went wrong, the object must say so.
             services.Log.RunFailed("backup", backup.Name, e);
             var reason = e is OperationCanceledException && cancellation.IsCancellationRequested ? "the controller was stopped while the backup ran" : e.Message;
-            await TryFailAsync(backup.Object, reason);
+            await TryFailAsync(backup.Object, reason, cancellation);
         }
         finally
         {
@@ -116,19 +119,31 @@ internal sealed class BackupReconciler(
         services.Log.Ended("backup", backup.Name, phase);
     }
 
-    private async Task TryFailAsync(JsonObject item, string reason)
+    private async Task TryFailAsync(JsonObject item, string reason, CancellationToken cancellation)
     {
-        // The process may be stopping, so its token is not used; the time is bounded instead.
+        // When the process is stopping, its token is not used; the time is bounded instead.
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10), services.Time);
+        var token = cancellation.IsCancellationRequested ? limit.Token : cancellation;
         try
         {
-            await FailAsync(item, reason, limit.Token);
+            await Outage.OutlastAsync(() => FailAsync(item, reason, token), PodVolumeWork.TimeoutOf(item, options), services.Time, null, token);
         }
         catch (Exception e) when (e is ApiException or HttpRequestException or OperationCanceledException)
         {
-            // The next start of the controller finds the backup InProgress and ends it.
+            // Whoever looks at the backup next finds it InProgress and ends it.
             services.Log.RunFailed("backup", item.Name(), e);
         }
+    }
+
+    /// <summary>
+    /// A run that failed because the server was away may not have reached its volumes, which nobody waits for any more. No run
+    /// adds to them once it has ended, so that one look at each backup is enough.
+    /// </summary>
+    private async Task CancelLeftoversAsync(JsonObject item, CancellationToken cancellation)
+    {
+        if (item.Text("status", "phase") is not (BackupPhase.Failed or BackupPhase.PartiallyFailed) || _running.ContainsKey(item.Uid()) || _tidied.Contains(item.Uid())) return;
+        await new PodVolumeWork(cluster, options, services.Time).CancelAllAsync(VeleroResources.PodVolumeBackups, $"{VeleroLabels.BackupUid}={item.Uid()}", cancellation);
+        _tidied.Add(item.Uid());
     }
 
     private async Task FailOrphanAsync(JsonObject item, CancellationToken cancellation)
@@ -138,13 +153,13 @@ internal sealed class BackupReconciler(
         services.Telemetry.Count("velero_backup_failure_total", item.Label(VeleroLabels.ScheduleName) ?? "");
     }
 
-    private Task FailAsync(JsonObject item, string reason, CancellationToken cancellation) => SetStatusAsync(item, new JsonObject
+    private Task<bool> FailAsync(JsonObject item, string reason, CancellationToken cancellation) => SetStatusAsync(item, new JsonObject
     {
         ["phase"] = BackupPhase.Failed,
         ["failureReason"] = reason,
         ["completionTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow()),
     }, cancellation);
 
-    private async Task SetStatusAsync(JsonObject item, JsonObject status, CancellationToken cancellation) =>
-        await cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, item.Name(), status, cancellation);
+    private Task<bool> SetStatusAsync(JsonObject item, JsonObject status, CancellationToken cancellation) =>
+        cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, item.Name(), status, cancellation);
 }

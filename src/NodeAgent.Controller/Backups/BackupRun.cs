@@ -137,7 +137,7 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
 
     private async Task<byte[]> MetadataAsync(JsonObject? finalStatus, CancellationToken cancellation)
     {
-        var current = await cluster.GetAsync(VeleroResources.Backups, options.Namespace, backup.Name, cancellation)
+        var current = await OutlastAsync(() => cluster.GetAsync(VeleroResources.Backups, options.Namespace, backup.Name, cancellation), cancellation)
             ?? throw new InvalidOperationException($"the Backup object {options.Namespace}/{backup.Name} was deleted while the backup ran");
         current.Child("metadata").Remove("managedFields");
         foreach (var (name, value) in finalStatus ?? []) current.Child("status")[name] = value?.DeepClone();
@@ -148,14 +148,25 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
     {
         if (!always && _lastProgress != 0 && services.Time.GetElapsedTime(_lastProgress) < ProgressInterval) return;
         _lastProgress = services.Time.GetTimestamp();
-        await SetStatusAsync(new JsonObject { ["progress"] = new JsonObject { ["totalItems"] = count, ["itemsBackedUp"] = count } }, cancellation);
+        try
+        {
+            await cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, backup.Name, new JsonObject { ["progress"] = new JsonObject { ["totalItems"] = count, ["itemsBackedUp"] = count } }, cancellation);
+        }
+        catch (Exception e) when (Outage.IsCauseOf(e))
+        {
+            // The next report says more than this one.
+        }
     }
 
     private async Task SetStatusAsync(JsonObject status, CancellationToken cancellation)
     {
-        if (!await cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, backup.Name, status, cancellation))
+        // Work of hours is not given up for a server that is away for minutes.
+        if (!await OutlastAsync(() => cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, backup.Name, status, cancellation), cancellation))
         {
             throw new InvalidOperationException($"the Backup object {options.Namespace}/{backup.Name} was deleted while the backup ran");
         }
     }
+
+    private Task<T> OutlastAsync<T>(Func<Task<T>> request, CancellationToken cancellation) =>
+        Outage.OutlastAsync(request, PodVolumeWork.TimeoutOf(backup.Object, options), services.Time, reason => services.Log.Waiting("backup", backup.Name, reason), cancellation);
 }

@@ -22,8 +22,7 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
     private readonly HashSet<string> _claimsSkipped = new(StringComparer.Ordinal);
     private IReadOnlyList<JsonObject> _results = [];
 
-    private TimeSpan Timeout =>
-        GoDuration.TryParse(scope.Backup.Object.Annotation(VeleroLabels.PodVolumeTimeout), out var own) && own > TimeSpan.Zero ? own : scope.Options.FsBackupTimeout;
+    private TimeSpan Timeout => PodVolumeWork.TimeoutOf(scope.Backup.Object, scope.Options);
 
     private string Selector => $"{VeleroLabels.BackupUid}={scope.Backup.Uid}";
 

@@ -137,7 +137,8 @@ internal sealed class RestoreHookRunner(RestoreScope scope)
         try
         {
             var started = scope.Time.GetTimestamp();
-            while (!IsUp(await scope.Cluster.GetAsync(KubernetesResources.Pods, pod.Namespace(), pod.Name(), cancellation), hook))
+            while (!IsUp(await Outage.OutlastAsync(
+                () => scope.Cluster.GetAsync(KubernetesResources.Pods, pod.Namespace(), pod.Name(), cancellation), hook.Wait - scope.Time.GetElapsedTime(started), scope.Time, null, cancellation), hook))
             {
                 if (scope.Time.GetElapsedTime(started) > hook.Wait) return $"the container did not come up within {GoDuration.Format(hook.Wait)}";
                 await Task.Delay(scope.Options.PollInterval, scope.Time, cancellation);

@@ -276,7 +276,7 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
         var started = scope.Time.GetTimestamp();
         while (scope.Time.GetElapsedTime(started) < scope.Options.ResourceTimeout)
         {
-            var definition = await scope.Cluster.GetAsync(kind, null, name, cancellation);
+            var definition = await Outage.OutlastAsync(() => scope.Cluster.GetAsync(kind, null, name, cancellation), scope.Options.ResourceTimeout - scope.Time.GetElapsedTime(started), scope.Time, null, cancellation);
             if (definition.Objects("status", "conditions").Any(c => c.Text("type") == "Established" && c.Text("status") == "True")) return;
             await Task.Delay(scope.Options.PollInterval, scope.Time, cancellation);
         }

@@ -63,7 +63,7 @@ internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agent
     public async Task WaitAsync(CancellationToken cancellation)
     {
         await Task.WhenAll(_byPod.Select(p => CheckNodeAsync(p.Key, p.Value, cancellation)));
-        var timeout = GoDuration.TryParse(scope.Restore.Object.Annotation(VeleroLabels.PodVolumeTimeout), out var own) && own > TimeSpan.Zero ? own : scope.Options.FsBackupTimeout;
+        var timeout = PodVolumeWork.TimeoutOf(scope.Restore.Object, scope.Options);
         var names = _made.Select(m => m.Name()).ToHashSet(StringComparer.Ordinal);
         var found = await _work.WaitAsync(VeleroResources.PodVolumeRestores, Selector, names, timeout, scope.Log, cancellation);
         foreach (var request in _made)
@@ -114,12 +114,19 @@ internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agent
         var started = scope.Time.GetTimestamp();
         while (scope.Time.GetElapsedTime(started) < scope.Options.ResourceTimeout)
         {
-            var pod = await scope.Cluster.GetAsync(KubernetesResources.Pods, parts[0], parts[1], cancellation);
-            if (pod is null) return;
-            if (pod.Text("spec", "nodeName") is { Length: > 0 } node)
+            try
             {
-                if (!await agents.IsServedAsync(node, cancellation)) await FailAsync(requests, $"no agent runs on node {node}; see that the agent's DaemonSet covers it", cancellation);
-                return;
+                var pod = await scope.Cluster.GetAsync(KubernetesResources.Pods, parts[0], parts[1], cancellation);
+                if (pod is null) return;
+                if (pod.Text("spec", "nodeName") is { Length: > 0 } node)
+                {
+                    if (!await agents.IsServedAsync(node, cancellation)) await FailAsync(requests, $"no agent runs on node {node}; see that the agent's DaemonSet covers it", cancellation);
+                    return;
+                }
+            }
+            catch (Exception e) when (Outage.IsCauseOf(e))
+            {
+                // Asked again below.
             }
 
             await Task.Delay(scope.Options.PollInterval, scope.Time, cancellation);

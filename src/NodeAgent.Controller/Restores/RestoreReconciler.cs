@@ -14,10 +14,13 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
 {
     private static readonly TimeSpan QueuePoll = TimeSpan.FromSeconds(1);
 
+    // UIDs of ended restores whose volumes were seen to. Touched by one call of the reconciler at a time.
+    private readonly HashSet<string> _tidied = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Task> _running = new(StringComparer.Ordinal);
 
     public async Task<TimeSpan?> ReconcileAsync(JsonObject cached, CancellationToken cancellation)
     {
+        await CancelLeftoversAsync(cached, cancellation);
         // The cache is enough to see that nothing is to be done. Whoever acts must not act on what the object was before a run
         // wrote to it, so anything else is read anew.
         var isDeleted = cached.Text("metadata", "deletionTimestamp") is not null;
@@ -83,7 +86,7 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
             // The top of a run: whatever went wrong, the object must say so.
             services.Log.RunFailed("restore", restore.Name, e);
             var reason = e is OperationCanceledException && cancellation.IsCancellationRequested ? "the controller was stopped while the restore ran" : e.Message;
-            await TryFailAsync(restore.Object, reason);
+            await TryFailAsync(restore.Object, reason, cancellation);
         }
         finally
         {
@@ -102,18 +105,31 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
         services.Log.Ended("restore", restore.Name, phase);
     }
 
-    private async Task TryFailAsync(JsonObject item, string reason)
+    private async Task TryFailAsync(JsonObject item, string reason, CancellationToken cancellation)
     {
+        // When the process is stopping, its token is not used; the time is bounded instead.
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10), services.Time);
+        var token = cancellation.IsCancellationRequested ? limit.Token : cancellation;
         try
         {
-            await FailAsync(item, reason, limit.Token);
+            await Outage.OutlastAsync(() => FailAsync(item, reason, token), PodVolumeWork.TimeoutOf(item, options), services.Time, null, token);
         }
         catch (Exception e) when (e is ApiException or HttpRequestException or OperationCanceledException)
         {
-            // The next start of the controller finds the restore InProgress and ends it.
+            // Whoever looks at the restore next finds it InProgress and ends it.
             services.Log.RunFailed("restore", item.Name(), e);
         }
+    }
+
+    /// <summary>
+    /// A run that failed because the server was away may not have reached its volumes, which nobody waits for any more. No run
+    /// adds to them once it has ended, so that one look at each restore is enough.
+    /// </summary>
+    private async Task CancelLeftoversAsync(JsonObject item, CancellationToken cancellation)
+    {
+        if (item.Text("status", "phase") is not (RestorePhase.Failed or RestorePhase.PartiallyFailed) || _running.ContainsKey(item.Uid()) || _tidied.Contains(item.Uid())) return;
+        await new PodVolumeWork(cluster, options, services.Time).CancelAllAsync(VeleroResources.PodVolumeRestores, $"{VeleroLabels.RestoreUid}={item.Uid()}", cancellation);
+        _tidied.Add(item.Uid());
     }
 
     private async Task FailOrphanAsync(JsonObject item, CancellationToken cancellation)
@@ -123,7 +139,7 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
         services.Telemetry.Count("velero_restore_failed_total", item.Text("spec", "scheduleName") ?? "");
     }
 
-    private Task FailAsync(JsonObject item, string reason, CancellationToken cancellation) => SetStatusAsync(item, new JsonObject
+    private Task<bool> FailAsync(JsonObject item, string reason, CancellationToken cancellation) => SetStatusAsync(item, new JsonObject
     {
         ["phase"] = RestorePhase.Failed,
         ["failureReason"] = reason,
@@ -168,6 +184,6 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
 
     private static IEnumerable<string> Finalizers(JsonObject item) => (item.At("metadata", "finalizers") as JsonArray ?? []).Select(f => f?.ToString() ?? "");
 
-    private async Task SetStatusAsync(JsonObject item, JsonObject status, CancellationToken cancellation) =>
-        await cluster.PatchStatusAsync(VeleroResources.Restores, options.Namespace, item.Name(), status, cancellation);
+    private Task<bool> SetStatusAsync(JsonObject item, JsonObject status, CancellationToken cancellation) =>
+        cluster.PatchStatusAsync(VeleroResources.Restores, options.Namespace, item.Name(), status, cancellation);
 }

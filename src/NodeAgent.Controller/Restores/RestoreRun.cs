@@ -148,14 +148,25 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
     {
         if (_lastProgress != 0 && services.Time.GetElapsedTime(_lastProgress) < ProgressInterval) return;
         _lastProgress = services.Time.GetTimestamp();
-        await SetStatusAsync(new JsonObject { ["progress"] = new JsonObject { ["totalItems"] = total, ["itemsRestored"] = done } }, cancellation);
+        try
+        {
+            await cluster.PatchStatusAsync(VeleroResources.Restores, options.Namespace, restore.Name, new JsonObject { ["progress"] = new JsonObject { ["totalItems"] = total, ["itemsRestored"] = done } }, cancellation);
+        }
+        catch (Exception e) when (Outage.IsCauseOf(e))
+        {
+            // The next report says more than this one.
+        }
     }
 
     private async Task SetStatusAsync(JsonObject status, CancellationToken cancellation)
     {
-        if (!await cluster.PatchStatusAsync(VeleroResources.Restores, options.Namespace, restore.Name, status, cancellation))
+        // Work of hours is not given up for a server that is away for minutes.
+        if (!await OutlastAsync(() => cluster.PatchStatusAsync(VeleroResources.Restores, options.Namespace, restore.Name, status, cancellation), cancellation))
         {
             throw new InvalidOperationException($"the Restore object {options.Namespace}/{restore.Name} was deleted while the restore ran");
         }
     }
+
+    private Task<T> OutlastAsync<T>(Func<Task<T>> request, CancellationToken cancellation) =>
+        Outage.OutlastAsync(request, PodVolumeWork.TimeoutOf(restore.Object, options), services.Time, reason => services.Log.Waiting("restore", restore.Name, reason), cancellation);
 }

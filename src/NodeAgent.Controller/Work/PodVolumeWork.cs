@@ -13,29 +13,34 @@ internal sealed class PodVolumeWork(ClusterClient cluster, ControllerOptions opt
     public static bool IsFinal(JsonObject work) =>
         work.Text("status", "phase") is PodVolumePhase.Completed or PodVolumePhase.Failed or PodVolumePhase.Canceled;
 
+    /// <summary>How long the volumes of a backup or restore may take.</summary>
+    public static TimeSpan TimeoutOf(JsonObject run, ControllerOptions options) =>
+        GoDuration.TryParse(run.Annotation(VeleroLabels.PodVolumeTimeout), out var own) && own > TimeSpan.Zero ? own : options.FsBackupTimeout;
+
     /// <summary>
     /// Waits until all named objects have ended and returns them as they are then. Past the timeout it asks the unfinished
     /// ones to stop and waits a grace period more; what is unfinished even then is returned as it is, and what was deleted
-    /// meanwhile is missing from the answer.
+    /// meanwhile is missing from the answer. An outage of the API server is waited out, since agents work on through it.
     /// </summary>
     public async Task<IReadOnlyDictionary<string, JsonObject>> WaitAsync(
         ResourceKind kind, string selector, IReadOnlyCollection<string> names, TimeSpan timeout, RunLog log, CancellationToken cancellation)
     {
         if (names.Count == 0) return new Dictionary<string, JsonObject>();
         var started = time.GetTimestamp();
-        var cancelled = false;
+        long? cancelledAt = null;
+        Task<T> OutlastAsync<T>(Func<Task<T>> request) =>
+            Outage.OutlastAsync(request, timeout + options.CancelGracePeriod - time.GetElapsedTime(started), time, log.Info, cancellation);
         while (true)
         {
-            var found = await FindAsync(kind, selector, names, cancellation);
+            var found = await OutlastAsync(() => FindAsync(kind, selector, names, cancellation));
             var open = found.Values.Where(w => !IsFinal(w)).ToList();
             if (open.Count == 0) return found;
-            var elapsed = time.GetElapsedTime(started);
-            if (elapsed > timeout + options.CancelGracePeriod) return found;
-            if (elapsed > timeout && !cancelled)
+            if (cancelledAt is { } since && time.GetElapsedTime(since) > options.CancelGracePeriod) return found;
+            if (cancelledAt is null && time.GetElapsedTime(started) > timeout)
             {
-                cancelled = true;
                 log.Info($"{open.Count} of {names.Count} {kind.Plural} did not end within {GoDuration.Format(timeout)} and are cancelled");
-                await CancelAsync(kind, open, cancellation);
+                await OutlastAsync(() => CancelAsync(kind, open, cancellation));
+                cancelledAt = time.GetTimestamp();
             }
 
             await Task.Delay(options.PollInterval, time, cancellation);
@@ -56,7 +61,7 @@ internal sealed class PodVolumeWork(ClusterClient cluster, ControllerOptions opt
 
     /// <summary>
     /// As <see cref="CancelAllAsync"/>, for a run that failed already: what goes wrong here must not hide why. Objects that
-    /// could not be reached are cancelled when the next start finds the run without an owner.
+    /// could not be reached are cancelled when the run's object is looked at next.
     /// </summary>
     public async Task TryCancelAllAsync(ResourceKind kind, string selector)
     {
@@ -71,19 +76,24 @@ internal sealed class PodVolumeWork(ClusterClient cluster, ControllerOptions opt
         }
     }
 
-    private async Task CancelAsync(ResourceKind kind, IReadOnlyList<JsonObject> open, CancellationToken cancellation)
+    /// <summary>Answers how many were there to be cancelled.</summary>
+    private async Task<int> CancelAsync(ResourceKind kind, IReadOnlyList<JsonObject> open, CancellationToken cancellation)
     {
+        var reached = 0;
         foreach (var work in open)
         {
             try
             {
                 await cluster.PatchAsync(kind, options.Namespace, work.Name(), new JsonObject { ["spec"] = new JsonObject { ["cancel"] = true } }, null, cancellation);
+                reached++;
             }
             catch (ApiException e) when (e.IsNotFound)
             {
                 // Deleted meanwhile, which is as good as cancelled.
             }
         }
+
+        return reached;
     }
 
     private async Task<Dictionary<string, JsonObject>> FindAsync(ResourceKind kind, string selector, IReadOnlyCollection<string> names, CancellationToken cancellation)

@@ -4,6 +4,7 @@ using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Connection;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Tests.Harness;
@@ -63,7 +64,16 @@ internal sealed class ControllerFixture : IAsyncDisposable
         return fixture;
     }
 
-    public void StartController() => _tasks.Add(new ControllerHost(Options, Api.Config, NullLoggerFactory.Instance, TimeProvider.System).RunAsync(_stop.Token));
+    /// <param name="config">The way to the API server; null for the direct one.</param>
+    public void StartController(ClusterConfig? config = null) =>
+        _tasks.Add(new ControllerHost(Options, config ?? Api.Config, NullLoggerFactory.Instance, TimeProvider.System).RunAsync(_stop.Token));
+
+    /// <summary>Waits, at most 20 s, until the condition holds.</summary>
+    public static async Task WaitUntilAsync(Func<bool> condition)
+    {
+        var deadline = DateTime.UtcNow.AddSeconds(20);
+        while (!condition()) await Task.Delay(DateTime.UtcNow < deadline ? 20 : throw new TimeoutException("the condition did not come about within 20 s"));
+    }
 
     /// <summary>Waits, at most 20 s, until the object satisfies the condition, and answers it.</summary>
     public async Task<JsonObject> WaitAsync(ResourceKind kind, string name, Func<JsonObject, bool> condition, string ns = Ns)
