@@ -164,6 +164,22 @@ public sealed class BackupTests
     }
 
     [Fact]
+    public async Task What_a_silent_group_serves_is_missed_with_a_warning_and_the_rest_is_backed_up()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.Api.Add(WellKnownTestKinds.ConfigMaps, """{"metadata":{"name":"settings","namespace":"shop"}}""");
+        cluster.Api.Add(WellKnownTestKinds.Jobs, """{"metadata":{"name":"job","namespace":"shop"}}""");
+        cluster.Api.SilentGroup = "batch";
+        var backup = await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
+        Assert.Equal(BackupPhase.Completed, backup.Text("status", "phase"));
+        Assert.Equal(1, backup.Number("status", "warnings"));
+        Assert.Contains("batch/v1", BackupContents.ReadGzip(cluster.Bucket, "backups/b/b-results.gz"), StringComparison.Ordinal);
+        var files = BackupContents.ReadArchive(cluster.Bucket, "b").Keys;
+        Assert.Contains("resources/configmaps/namespaces/shop/settings.json", files);
+        Assert.DoesNotContain("resources/jobs.batch/namespaces/shop/job.json", files);
+    }
+
+    [Fact]
     public async Task A_name_that_the_location_already_holds_is_refused()
     {
         await using var cluster = await ControllerFixture.StartAsync();

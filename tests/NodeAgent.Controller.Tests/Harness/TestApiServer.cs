@@ -56,6 +56,9 @@ internal sealed class TestApiServer : IAsyncDisposable
     /// <summary>Every how many-th request is refused as if the server were overloaded; 0 for none.</summary>
     public int RefuseEvery { get; set; }
 
+    /// <summary>Group of which the server does not say what it serves, as when an aggregated server is down.</summary>
+    public string? SilentGroup { get; set; }
+
     /// <summary>Everything that was written, as "METHOD path", in order.</summary>
     public ConcurrentQueue<string> Writes { get; } = new();
 
@@ -80,6 +83,9 @@ internal sealed class TestApiServer : IAsyncDisposable
         var item = (JsonObject)JsonNode.Parse(json)!;
         lock (_gate) return (JsonObject)Store(kind, item, "ADDED").DeepClone();
     }
+
+    /// <summary>Serves a resource differently from now on, as after an upgrade.</summary>
+    public void Serve(ResourceKind changed) => _kinds[_kinds.FindIndex(k => k.GroupResource == changed.GroupResource)] = changed;
 
     public JsonObject? Find(ResourceKind kind, string? ns, string name)
     {
@@ -212,6 +218,12 @@ internal sealed class TestApiServer : IAsyncDisposable
         var group = core ? "" : parts[1];
         var rest = parts[(core ? 2 : 3)..];
         var version = parts[core ? 1 : 2];
+        if (rest.Length == 0 && group == SilentGroup)
+        {
+            await RefuseAsync(context, HttpStatusCode.Forbidden, "Forbidden", "not now");
+            return;
+        }
+
         if (rest.Length == 0)
         {
             await AnswerAsync(context, new JsonObject { ["resources"] = new JsonArray([.. _kinds.Where(k => k.Group == group && k.Version == version).Select(Describe)]) });

@@ -82,6 +82,25 @@ public sealed class RestoreTests
         Assert.Contains($"shop/settings({outcome})", BackupContents.ReadGzip(cluster.Bucket, "restores/r/restore-r-resource-list.json.gz"), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("v2", true, "the cluster serves it as batch/v2, not as batch/v1")]
+    [InlineData("v1", false, "in the backup it lives in a namespace, in the cluster in none")]
+    public async Task An_object_that_the_cluster_serves_differently_by_now_fails_alone(string version, bool namespaced, string reason)
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.Api.Add(WellKnownTestKinds.Jobs, """{"metadata":{"name":"job","namespace":"shop"}}""");
+        cluster.Api.Add(WellKnownTestKinds.ConfigMaps, """{"metadata":{"name":"settings","namespace":"shop"}}""");
+        await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
+        cluster.LoseShop();
+        cluster.Api.Serve(WellKnownTestKinds.Jobs with { Version = version, Namespaced = namespaced });
+        var restore = await cluster.RestoreAsync("r", """{"backupName":"b"}""");
+        Assert.Equal(RestorePhase.PartiallyFailed, restore.Text("status", "phase"));
+        Assert.Equal(1, restore.Number("status", "errors"));
+        Assert.Contains(reason, BackupContents.ReadGzip(cluster.Bucket, "restores/r/restore-r-results.gz"), StringComparison.Ordinal);
+        Assert.NotNull(cluster.Api.Find(WellKnownTestKinds.ConfigMaps, "shop", "settings"));
+        Assert.Empty(cluster.Api.All(WellKnownTestKinds.Jobs));
+    }
+
     [Fact]
     public async Task Service_accounts_are_merged_whatever_the_policy()
     {

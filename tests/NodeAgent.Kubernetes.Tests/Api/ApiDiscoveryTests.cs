@@ -47,6 +47,15 @@ public sealed class ApiDiscoveryTests
     }
 
     [Fact]
+    public async Task Without_the_core_group_nothing_is_known()
+    {
+        await using var server = await TestServer.StartAsync(context => context.Request.Path == "/api/v1" ? TestServer.Status(403, "Forbidden", "no")(context) : AnswerAsync(context));
+        using var client = server.Connect();
+        var error = await Assert.ThrowsAsync<ApiException>(() => client.Discovery.GetAsync(Cancellation));
+        Assert.True(error.IsForbidden);
+    }
+
+    [Fact]
     public async Task The_server_is_asked_once_until_a_refresh()
     {
         await using var server = await StartAsync();
