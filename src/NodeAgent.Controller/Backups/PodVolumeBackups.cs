@@ -41,12 +41,12 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
 
     /// <summary>Waits until the named requests have ended, however they did.</summary>
     public async Task WaitForAsync(IReadOnlyCollection<string> names, CancellationToken cancellation) =>
-        await _work.WaitAsync(VeleroResources.PodVolumeBackups, Selector, names, Timeout, scope.Log, cancellation);
+        await _work.WaitAsync(VeleroResources.PodVolumeBackups, Selector, names, Timeout, agents, scope.Log, cancellation);
 
     /// <summary>Waits until all requested volumes have ended; those that failed are errors of the backup.</summary>
     public async Task WaitAsync(CancellationToken cancellation)
     {
-        var found = await _work.WaitAsync(VeleroResources.PodVolumeBackups, Selector, _requested, Timeout, scope.Log, cancellation);
+        var found = await _work.WaitAsync(VeleroResources.PodVolumeBackups, Selector, _requested, Timeout, agents, scope.Log, cancellation);
         foreach (var name in _requested.Except(found.Keys)) scope.Log.Error(null, $"pod volume backup {name} was deleted before it ended");
         _results = [.. found.Values.OrderBy(v => v.Name(), StringComparer.Ordinal)];
         foreach (var result in _results)

@@ -30,11 +30,12 @@ internal sealed class ClusterClient(ApiClient api)
         (await api.PatchAsync(kind, ns, name, patch, KubernetesJsonContext.Default.KubernetesObject, subresource, cancellation)).Json;
 
     /// <summary>Writes fields of the status, whether or not it is a subresource. False when the object is gone.</summary>
-    public async Task<bool> PatchStatusAsync(ResourceKind kind, string? ns, string name, JsonObject status, CancellationToken cancellation)
+    /// <param name="resourceVersion">Fails with a conflict when the object is not this version any more; null writes in any case.</param>
+    public async Task<bool> PatchStatusAsync(ResourceKind kind, string? ns, string name, JsonObject status, CancellationToken cancellation, string? resourceVersion = null)
     {
         try
         {
-            await api.PatchStatusAsync(kind, ns, name, status, null, cancellation);
+            await api.PatchStatusAsync(kind, ns, name, status, resourceVersion, cancellation);
             return true;
         }
         catch (ApiException e) when (e.IsNotFound)

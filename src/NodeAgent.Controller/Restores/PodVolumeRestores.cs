@@ -65,7 +65,7 @@ internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agent
         await Task.WhenAll(_byPod.Select(p => CheckNodeAsync(p.Key, p.Value, cancellation)));
         var timeout = PodVolumeWork.TimeoutOf(scope.Restore.Object, scope.Options);
         var names = _made.Select(m => m.Name()).ToHashSet(StringComparer.Ordinal);
-        var found = await _work.WaitAsync(VeleroResources.PodVolumeRestores, Selector, names, timeout, scope.Log, cancellation);
+        var found = await _work.WaitAsync(VeleroResources.PodVolumeRestores, Selector, names, timeout, agents, scope.Log, cancellation);
         foreach (var request in _made)
         {
             var ns = request.Text("spec", "pod", "namespace");

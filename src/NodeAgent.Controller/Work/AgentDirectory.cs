@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
@@ -19,15 +21,23 @@ internal sealed class AgentDirectory(ClusterClient cluster, ControllerOptions op
     public async Task<bool> IsServedAsync(string node, CancellationToken cancellation)
     {
         if (node.Length == 0) return false;
-        foreach (var selector in new[] { "role=node-agent", "name=node-agent" })
+        await foreach (var _ in PodsAsync(node, cancellation)) return true;
+        return await cluster.GetAsync(KubernetesResources.Leases, options.Namespace, LeasePrefix + node, cancellation) is { } lease && IsBeating(lease);
+    }
+
+    /// <summary>
+    /// Tells whether nobody works on a node any more. A node that dies leaves its agent's pod "Running" for as long as it is in
+    /// the cluster, so an agent that has a heartbeat is judged by that alone; without one, by a pod that is not known to be unready.
+    /// </summary>
+    public async Task<bool> IsGoneAsync(string node, CancellationToken cancellation)
+    {
+        if (await cluster.GetAsync(KubernetesResources.Leases, options.Namespace, LeasePrefix + node, cancellation) is { } lease) return !IsBeating(lease);
+        await foreach (var pod in PodsAsync(node, cancellation))
         {
-            await foreach (var pod in cluster.ListAsync(KubernetesResources.Pods, options.Namespace, selector, cancellation))
-            {
-                if (pod.Text("spec", "nodeName") == node && pod.Text("status", "phase") == "Running") return true;
-            }
+            if (pod.Objects("status", "conditions").All(c => c.Text("type") != "Ready" || c.Text("status") == "True")) return false;
         }
 
-        return await IsBeatingAsync(node, cancellation);
+        return true;
     }
 
     /// <summary>Looks at all heartbeats from time to time, so that a question is answered by what was seen before it.</summary>
@@ -51,14 +61,25 @@ internal sealed class AgentDirectory(ClusterClient cluster, ControllerOptions op
         }
     }
 
-    private static string Beat(System.Text.Json.Nodes.JsonObject lease) => $"{lease.Text("spec", "holderIdentity")} {lease.Text("spec", "renewTime")}";
+    private static string Beat(JsonObject lease) => $"{lease.Text("spec", "holderIdentity")} {lease.Text("spec", "renewTime")}";
 
-    private async Task<bool> IsBeatingAsync(string node, CancellationToken cancellation)
+    /// <summary>The agent's running pods on a node.</summary>
+    private async IAsyncEnumerable<JsonObject> PodsAsync(string node, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        var lease = await cluster.GetAsync(KubernetesResources.Leases, options.Namespace, LeasePrefix + node, cancellation);
+        foreach (var selector in new[] { "role=node-agent", "name=node-agent" })
+        {
+            await foreach (var pod in cluster.ListAsync(KubernetesResources.Pods, options.Namespace, selector, cancellation))
+            {
+                if (pod.Text("spec", "nodeName") == node && pod.Text("status", "phase") == "Running") yield return pod;
+            }
+        }
+    }
+
+    private bool IsBeating(JsonObject lease)
+    {
+        var seenAt = Note(lease.Name(), Beat(lease));
         // An agent that stops hands its lease back by clearing the holder.
-        if (lease is null || string.IsNullOrEmpty(lease.Text("spec", "holderIdentity"))) return false;
-        var seenAt = Note(LeasePrefix + node, Beat(lease));
+        if (string.IsNullOrEmpty(lease.Text("spec", "holderIdentity"))) return false;
         return time.GetElapsedTime(seenAt) <= options.HeartbeatTimeout;
     }
 

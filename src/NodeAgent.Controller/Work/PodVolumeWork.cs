@@ -22,12 +22,14 @@ internal sealed class PodVolumeWork(ClusterClient cluster, ControllerOptions opt
     /// ones to stop and waits a grace period more; what is unfinished even then is returned as it is, and what was deleted
     /// meanwhile is missing from the answer. An outage of the API server is waited out, since agents work on through it.
     /// </summary>
+    /// <param name="agents">Tells which agents died; work of theirs is ended.</param>
     public async Task<IReadOnlyDictionary<string, JsonObject>> WaitAsync(
-        ResourceKind kind, string selector, IReadOnlyCollection<string> names, TimeSpan timeout, RunLog log, CancellationToken cancellation)
+        ResourceKind kind, string selector, IReadOnlyCollection<string> names, TimeSpan timeout, AgentDirectory agents, RunLog log, CancellationToken cancellation)
     {
         if (names.Count == 0) return new Dictionary<string, JsonObject>();
         var started = time.GetTimestamp();
         long? cancelledAt = null;
+        var lost = new LostAgents(cluster, agents, options, time);
         Task<T> OutlastAsync<T>(Func<Task<T>> request) =>
             Outage.OutlastAsync(request, timeout + options.CancelGracePeriod - time.GetElapsedTime(started), time, log.Info, cancellation);
         while (true)
@@ -43,6 +45,7 @@ internal sealed class PodVolumeWork(ClusterClient cluster, ControllerOptions opt
                 cancelledAt = time.GetTimestamp();
             }
 
+            await lost.EndTheirsAsync(kind, open, log, cancellation);
             await Task.Delay(options.PollInterval, time, cancellation);
         }
     }

@@ -1,0 +1,77 @@
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Tests.Harness;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller.Tests.Work;
+
+public sealed class LostAgentTests
+{
+    private const string Gone = "the agent of node n1 is gone";
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_backup_does_not_wait_for_an_agent_that_died(bool hasHeartbeat)
+    {
+        await using var cluster = await StartAsync();
+        // A node that dies leaves the agent's pod behind, running as far as its phase tells.
+        if (hasHeartbeat) cluster.Api.Add(KubernetesResources.Leases, """{"metadata":{"name":"nodeagent-n1","namespace":"velero"},"spec":{"holderIdentity":"n1","renewTime":"2020-01-01T00:00:00Z"}}""");
+        cluster.AddShop();
+        cluster.Api.Add(VeleroResources.PodVolumeBackups, """{"metadata":{"name":"by-hand","namespace":"velero"},"spec":{"node":"nowhere","volume":"v"},"status":{"phase":"InProgress"}}""");
+        cluster.Api.Add(VeleroResources.Backups, """{"metadata":{"name":"b","namespace":"velero"},"spec":{"includedNamespaces":["shop"]}}""");
+        await ControllerFixture.WaitUntilAsync(() => cluster.Api.All(VeleroResources.PodVolumeBackups).Count == 2);
+        if (!hasHeartbeat) cluster.Api.Patch(KubernetesResources.Pods, "velero", "agent-n1", """{"status":{"conditions":[{"type":"Ready","status":"False"}]}}""");
+        var backup = await cluster.WaitForEndAsync(VeleroResources.Backups, "b");
+        Assert.Equal(BackupPhase.PartiallyFailed, backup.Text("status", "phase"));
+        var volume = Assert.Single(cluster.Api.All(VeleroResources.PodVolumeBackups), v => v.Name() != "by-hand");
+        Assert.Equal(PodVolumePhase.Failed, volume.Text("status", "phase"));
+        Assert.Contains(Gone, volume.Text("status", "message"), StringComparison.Ordinal);
+        Assert.NotNull(volume.Text("status", "completionTimestamp"));
+        Assert.Contains(Gone, BackupContents.ReadGzip(cluster.Bucket, "backups/b/b-results.gz"), StringComparison.Ordinal);
+        // What others asked for is theirs, whatever node it names.
+        Assert.Equal("InProgress", cluster.Api.Find(VeleroResources.PodVolumeBackups, "velero", "by-hand").Text("status", "phase"));
+    }
+
+    [Fact]
+    public async Task A_restore_does_not_wait_for_an_agent_that_died()
+    {
+        await using var cluster = await StartAsync();
+        cluster.AgentOutcome = PodVolumePhase.Completed;
+        cluster.AddShop();
+        await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
+        cluster.LoseShop();
+        cluster.AgentOutcome = null;
+        cluster.Api.Add(KubernetesResources.Leases, """{"metadata":{"name":"nodeagent-n1","namespace":"velero"},"spec":{"holderIdentity":"n1","renewTime":"2020-01-01T00:00:00Z"}}""");
+        var restore = await cluster.RestoreAsync("r", """{"backupName":"b"}""");
+        Assert.Equal(RestorePhase.PartiallyFailed, restore.Text("status", "phase"));
+        var volume = Assert.Single(cluster.Api.All(VeleroResources.PodVolumeRestores));
+        Assert.Equal(PodVolumePhase.Failed, volume.Text("status", "phase"));
+        Assert.Contains(Gone, volume.Text("status", "message"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_agent_that_lives_is_waited_for_however_long_it_takes()
+    {
+        await using var cluster = await StartAsync();
+        cluster.Api.Add(KubernetesResources.Leases, """{"metadata":{"name":"nodeagent-n1","namespace":"velero"},"spec":{"holderIdentity":"n1","renewTime":"2020-01-01T00:00:00Z"}}""");
+        cluster.AddShop();
+        cluster.Api.Add(VeleroResources.Backups, """{"metadata":{"name":"b","namespace":"velero"},"spec":{"includedNamespaces":["shop"]}}""");
+        // Three times as long as a dead one is given.
+        for (var i = 0; i < 60; i++)
+        {
+            cluster.Api.Patch(KubernetesResources.Leases, "velero", "nodeagent-n1", $$$"""{"spec":{"renewTime":"2020-01-01T00:00:{{{i:00}}}Z"} }""");
+            await Task.Delay(100, TestContext.Current.CancellationToken);
+        }
+
+        cluster.AgentOutcome = PodVolumePhase.Completed;
+        Assert.Equal(BackupPhase.Completed, (await cluster.WaitForEndAsync(VeleroResources.Backups, "b")).Text("status", "phase"));
+    }
+
+    private static async Task<ControllerFixture> StartAsync()
+    {
+        var cluster = await ControllerFixture.StartAsync(o => o with { HeartbeatTimeout = TimeSpan.FromSeconds(1) });
+        cluster.AgentOutcome = null;
+        return cluster;
+    }
+}
