@@ -18,9 +18,9 @@ internal sealed class IssueList
 
     public IReadOnlyList<FileIssue> Issues => [.. _issues.Take(Kept)];
 
-    public void Add(byte[] path, string operation, string reason, bool isMetadataOnly = false)
+    public void Add(TreePath path, string operation, string reason, bool isMetadataOnly = false)
     {
         if (isMetadataOnly) Interlocked.Increment(ref _metadataOnly);
-        if (Interlocked.Increment(ref _count) <= Kept) _issues.Enqueue(new FileIssue(path, operation, reason, isMetadataOnly));
+        if (Interlocked.Increment(ref _count) <= Kept) _issues.Enqueue(new FileIssue(path.ToBytes(), operation, reason, isMetadataOnly));
     }
 }

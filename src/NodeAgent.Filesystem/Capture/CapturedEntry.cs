@@ -7,9 +7,9 @@ namespace NodeAgent.Filesystem.Capture;
 /// <param name="Entry">The entry without content; null for the end of a directory.</param>
 /// <param name="Content">The content of a regular file, when it is known.</param>
 /// <param name="Path">The path, for issues.</param>
-internal sealed record CapturedEntry(TreeEntry? Entry, Task<CapturedContent>? Content, byte[] Path)
+internal sealed record CapturedEntry(TreeEntry? Entry, Task<CapturedContent>? Content, TreePath Path)
 {
-    public static CapturedEntry EndOfDirectory { get; } = new(null, null, []);
+    public static CapturedEntry EndOfDirectory { get; } = new(null, null, TreePath.Root);
 }
 
 /// <summary>What was read of a regular file.</summary>

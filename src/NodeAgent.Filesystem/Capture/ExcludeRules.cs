@@ -9,7 +9,8 @@ namespace NodeAgent.Filesystem.Capture;
 /// </summary>
 internal sealed class ExcludeRules
 {
-    private readonly List<(Regex Expression, bool WholePath)> _rules = [];
+    /// <summary>A depth when only paths of that many names can match: they alone have their path put together.</summary>
+    private readonly List<(Regex Expression, bool WholePath, int? Depth)> _rules = [];
 
     public ExcludeRules(IEnumerable<string> patterns)
     {
@@ -32,15 +33,22 @@ internal sealed class ExcludeRules
                 }
             }
 
-            _rules.Add((new Regex(expression.Append('$').ToString(), RegexOptions.Singleline | RegexOptions.NonBacktracking), wholePath));
+            var depth = anchored && !text.Contains("**", StringComparison.Ordinal) ? text.Count(c => c == '/') + 1 : (int?)null;
+            _rules.Add((new Regex(expression.Append('$').ToString(), RegexOptions.Singleline | RegexOptions.NonBacktracking), wholePath, depth));
         }
     }
 
-    public bool Matches(ReadOnlySpan<byte> path, ReadOnlySpan<byte> name)
+    public bool Matches(TreePath path)
     {
         if (_rules.Count == 0) return false;
-        var pathText = Encoding.Latin1.GetString(path);
-        var nameText = Encoding.Latin1.GetString(name);
-        return _rules.Exists(rule => rule.Expression.IsMatch(rule.WholePath ? pathText : nameText));
+        var nameText = Encoding.Latin1.GetString(path.Name);
+        string? pathText = null;
+        foreach (var (expression, wholePath, depth) in _rules)
+        {
+            if (depth is not null && depth != path.Depth) continue;
+            if (expression.IsMatch(wholePath ? pathText ??= Encoding.Latin1.GetString(path.ToBytes()) : nameText)) return true;
+        }
+
+        return false;
     }
 }

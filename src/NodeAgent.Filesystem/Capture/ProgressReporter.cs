@@ -7,11 +7,11 @@ internal sealed class ProgressReporter(IProgress<RunProgress>? progress, Capture
 {
     private long _last = time.GetTimestamp();
 
-    public void Report(byte[] path)
+    public void Report(TreePath path)
     {
         if (progress is null || time.GetElapsedTime(_last) < interval) return;
         _last = time.GetTimestamp();
-        progress.Report(Now(FileName.ToText(path)));
+        progress.Report(Now(path.ToString()));
     }
 
     public void Finish() => progress?.Report(Now(null));

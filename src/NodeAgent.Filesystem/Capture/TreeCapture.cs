@@ -36,7 +36,7 @@ internal sealed class TreeCapture(
     private readonly Dictionary<ulong, ulong> _deviceOrdinals = [];
     private readonly byte[] _small = new byte[repository.Config.Parameters.Bundles.FileLimit + 1];
 
-    private sealed record Frame(DirectoryHandle Handle, IReadOnlyList<byte[]> Names, byte[] Path, ulong MountId) : IDisposable
+    private sealed record Frame(DirectoryHandle Handle, IReadOnlyList<byte[]> Names, TreePath Path, ulong MountId) : IDisposable
     {
         public int Next { get; set; }
 
@@ -57,9 +57,9 @@ internal sealed class TreeCapture(
         var stack = new Stack<Frame>();
         try
         {
-            await WriteAsync(output, new CapturedEntry(await DescribeAsync(root, [], [], status, root, null, false, cancellationToken), null, []), cancellationToken);
+            await WriteAsync(output, new CapturedEntry(await DescribeAsync(root, [], TreePath.Root, status, root, null, false, cancellationToken), null, TreePath.Root), cancellationToken);
             counters.Directories++;
-            stack.Push(new Frame(root, only is null ? Files.Names(root) : [only], [], status.MountId) { Before = parent?.Tree.OpenCursor(parent.Root), IsNamed = only is not null });
+            stack.Push(new Frame(root, only is null ? Files.Names(root) : [only], TreePath.Root, status.MountId) { Before = parent?.Tree.OpenCursor(parent.Root), IsNamed = only is not null });
             while (stack.TryPeek(out var frame))
             {
                 cancellationToken.ThrowIfCancellationRequested();
@@ -102,8 +102,8 @@ internal sealed class TreeCapture(
 
     private async ValueTask VisitAsync(Frame frame, byte[] name, Stack<Frame> stack, ChannelWriter<CapturedEntry> output, CancellationToken cancellationToken)
     {
-        byte[] path = frame.Path.Length == 0 ? name : [.. frame.Path, (byte)'/', .. name];
-        if (!frame.IsNamed && _excludes.Matches(path, name)) return;
+        var path = frame.Path.Below(name);
+        if (!frame.IsNamed && _excludes.Matches(path)) return;
         FileStatus status;
         try
         {
@@ -155,14 +155,14 @@ internal sealed class TreeCapture(
         }
     }
 
-    private async ValueTask KeepEmptyAsync(Frame frame, byte[] name, byte[] path, FileStatus status, bool isUnreadable, ChannelWriter<CapturedEntry> output, CancellationToken cancellationToken)
+    private async ValueTask KeepEmptyAsync(Frame frame, byte[] name, TreePath path, FileStatus status, bool isUnreadable, ChannelWriter<CapturedEntry> output, CancellationToken cancellationToken)
     {
         counters.Directories++;
         await WriteAsync(output, new CapturedEntry(await DescribeAsync(frame.Handle, name, path, status, null, null, isUnreadable, cancellationToken), null, path), cancellationToken);
         await WriteAsync(output, CapturedEntry.EndOfDirectory, cancellationToken);
     }
 
-    private async ValueTask EnterAsync(Frame frame, byte[] name, byte[] path, FileStatus status, TreeCursor? before, Stack<Frame> stack, ChannelWriter<CapturedEntry> output, CancellationToken cancellationToken)
+    private async ValueTask EnterAsync(Frame frame, byte[] name, TreePath path, FileStatus status, TreeCursor? before, Stack<Frame> stack, ChannelWriter<CapturedEntry> output, CancellationToken cancellationToken)
     {
         DirectoryHandle? handle = null;
         try
@@ -198,7 +198,7 @@ internal sealed class TreeCapture(
         }
     }
 
-    private async ValueTask ReadFileAsync(Frame frame, byte[] name, byte[] path, FileStatus status, TreeCursor? before, ChannelWriter<CapturedEntry> output, CancellationToken cancellationToken)
+    private async ValueTask ReadFileAsync(Frame frame, byte[] name, TreePath path, FileStatus status, TreeCursor? before, ChannelWriter<CapturedEntry> output, CancellationToken cancellationToken)
     {
         if (before is not null && !request.ForceReread && parent!.IsUnchanged(before, status))
         {
@@ -279,7 +279,7 @@ internal sealed class TreeCapture(
     }
 
     /// <summary>Reads a small file here and now; null, with its new status, when it has become a large one.</summary>
-    private Task<CapturedContent>? TryReadSmall(DirectoryHandle handle, ref FileStatus status, byte[] path)
+    private Task<CapturedContent>? TryReadSmall(DirectoryHandle handle, ref FileStatus status, TreePath path)
     {
         const int tries = 2;
         for (var attempt = 1; ; attempt++)
@@ -312,7 +312,7 @@ internal sealed class TreeCapture(
         static async Task<CapturedContent> MarkAsync(Task<CapturedContent> content, bool changed, FileStatus status) => await content with { Changed = changed, Status = status };
     }
 
-    private Task<CapturedContent> ReadLarge(DirectoryHandle handle, FileStatus status, byte[] path, CancellationToken cancellationToken)
+    private Task<CapturedContent> ReadLarge(DirectoryHandle handle, FileStatus status, TreePath path, CancellationToken cancellationToken)
     {
         var result = new TaskCompletionSource<CapturedContent>(TaskCreationOptions.RunContinuationsAsynchronously);
         _ = workers.Run(async () =>
@@ -354,7 +354,7 @@ internal sealed class TreeCapture(
             before.Size != after.Size || before.Modified != after.Modified || before.Changed != after.Changed || content.Size != after.Size;
     }
 
-    private async ValueTask OtherAsync(Frame frame, byte[] name, byte[] path, FileStatus status, ChannelWriter<CapturedEntry> output, CancellationToken cancellationToken)
+    private async ValueTask OtherAsync(Frame frame, byte[] name, TreePath path, FileStatus status, ChannelWriter<CapturedEntry> output, CancellationToken cancellationToken)
     {
         TreeEntry entry;
         try
@@ -374,7 +374,7 @@ internal sealed class TreeCapture(
 
     /// <summary>The entry without content. Attributes come from the handle, from an older entry, or by name.</summary>
     private async ValueTask<TreeEntry> DescribeAsync(
-        DirectoryHandle directory, byte[] name, byte[] path, FileStatus status, DirectoryHandle? handle, TreeEntry? attributesOf, bool unreadable, CancellationToken cancellationToken)
+        DirectoryHandle directory, byte[] name, TreePath path, FileStatus status, DirectoryHandle? handle, TreeEntry? attributesOf, bool unreadable, CancellationToken cancellationToken)
     {
         var type = status.Type!.Value;
         var attributes = attributesOf?.ExtendedAttributes ?? [];

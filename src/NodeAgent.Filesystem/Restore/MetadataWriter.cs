@@ -31,15 +31,15 @@ internal sealed class MetadataWriter(ChunkReader reader, IssueList issues)
     }
 
     /// <summary>Applies everything but inode flags to a file or directory by its open handle.</summary>
-    public ValueTask ApplyAsync(DirectoryHandle file, TreeEntry entry, byte[] path, CancellationToken cancellationToken) =>
+    public ValueTask ApplyAsync(DirectoryHandle file, TreeEntry entry, TreePath path, CancellationToken cancellationToken) =>
         ApplyAsync(file, entry, path, isNamedOnly: false, cancellationToken);
 
     /// <summary>The same for what cannot be opened without side effects (links, fifos, devices), by a handle that only names it.</summary>
-    public ValueTask ApplyToNamedAsync(DirectoryHandle file, TreeEntry entry, byte[] path, CancellationToken cancellationToken) =>
+    public ValueTask ApplyToNamedAsync(DirectoryHandle file, TreeEntry entry, TreePath path, CancellationToken cancellationToken) =>
         ApplyAsync(file, entry, path, isNamedOnly: true, cancellationToken);
 
     /// <summary>Inode flags come last of all: an immutable file takes nothing more.</summary>
-    public void ApplyFlags(DirectoryHandle file, TreeEntry entry, byte[] path)
+    public void ApplyFlags(DirectoryHandle file, TreeEntry entry, TreePath path)
     {
         if (entry.InodeFlags == 0) return;
         try
@@ -53,7 +53,7 @@ internal sealed class MetadataWriter(ChunkReader reader, IssueList issues)
         }
     }
 
-    private async ValueTask ApplyAsync(DirectoryHandle file, TreeEntry entry, byte[] path, bool isNamedOnly, CancellationToken cancellationToken)
+    private async ValueTask ApplyAsync(DirectoryHandle file, TreeEntry entry, TreePath path, bool isNamedOnly, CancellationToken cancellationToken)
     {
         var owned = ChangeOwner(file, entry, path);
         foreach (var attribute in entry.ExtendedAttributes)
@@ -77,7 +77,7 @@ internal sealed class MetadataWriter(ChunkReader reader, IssueList issues)
     }
 
     /// <summary>The value from where it is; null, and reported, when it cannot be had.</summary>
-    private async ValueTask<ReadOnlyMemory<byte>?> ValueAsync(ExtendedAttribute attribute, byte[] path, CancellationToken cancellationToken)
+    private async ValueTask<ReadOnlyMemory<byte>?> ValueAsync(ExtendedAttribute attribute, TreePath path, CancellationToken cancellationToken)
     {
         if (attribute.Chunk is not { } chunk) return attribute.Value;
         try
@@ -94,7 +94,7 @@ internal sealed class MetadataWriter(ChunkReader reader, IssueList issues)
         }
     }
 
-    private bool ChangeOwner(DirectoryHandle file, TreeEntry entry, byte[] path)
+    private bool ChangeOwner(DirectoryHandle file, TreeEntry entry, TreePath path)
     {
         var error = Files.TryChangeOwner(file, [], entry.UserId, entry.GroupId);
         if (error == 0) return true;
@@ -105,7 +105,7 @@ internal sealed class MetadataWriter(ChunkReader reader, IssueList issues)
         return false;
     }
 
-    private void Once(byte[] path, string what, FileSystemException failure)
+    private void Once(TreePath path, string what, FileSystemException failure)
     {
         var key = $"{what} {failure.Error}";
         if (_reported.TryAdd(key, true))

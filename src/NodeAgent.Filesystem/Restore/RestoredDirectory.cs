@@ -7,7 +7,7 @@ namespace NodeAgent.Filesystem.Restore;
 /// A directory that is being filled. It is made when something in it is needed, and gets its owner, mode and times when
 /// everything below it is done: filling it would change them again.
 /// </summary>
-internal sealed class RestoredDirectory(RestoredDirectory? parent, TreeEntry entry, byte[] path, Func<RestoredDirectory, DirectoryHandle> make, Func<RestoredDirectory, ValueTask> complete)
+internal sealed class RestoredDirectory(RestoredDirectory? parent, TreeEntry entry, TreePath path, Func<RestoredDirectory, DirectoryHandle> make, Func<RestoredDirectory, ValueTask> complete)
 {
     private readonly Lock _gate = new();
     private DirectoryHandle? _handle;
@@ -17,7 +17,7 @@ internal sealed class RestoredDirectory(RestoredDirectory? parent, TreeEntry ent
 
     public TreeEntry Entry => entry;
 
-    public byte[] Path => path;
+    public TreePath Path => path;
 
     /// <summary>It was there before this run.</summary>
     public bool WasThere { get; set; }

@@ -44,8 +44,8 @@ internal sealed class SpaceCheck(RestoreRequest request, TreeReader tree)
         var linked = new HashSet<(ulong Device, ulong Inode)>();
         if (wanted.Type != TreeEntryType.Directory) return await DataOfAsync(wanted, linked, cancellationToken);
         var needed = 0L;
-        var open = new Stack<(TreeCursor Entries, byte[] Path, bool Included)>();
-        open.Push((tree.OpenCursor(wanted), [], request.Includes.Count == 0));
+        var open = new Stack<(TreeCursor Entries, TreePath Path, bool Included)>();
+        open.Push((tree.OpenCursor(wanted), TreePath.Root, request.Includes.Count == 0));
         while (open.TryPeek(out var frame))
         {
             if (!await frame.Entries.MoveNextAsync(cancellationToken))
@@ -54,9 +54,9 @@ internal sealed class SpaceCheck(RestoreRequest request, TreeReader tree)
                 continue;
             }
 
-            byte[] path = frame.Path.Length == 0 ? frame.Entries.Name.ToArray() : [.. frame.Path, (byte)'/', .. frame.Entries.Name];
-            if (_excludes.Matches(path, frame.Entries.Name)) continue;
-            var included = frame.Included || _includes.Matches(path, frame.Entries.Name);
+            var path = frame.Path.Below(frame.Entries.Name.ToArray());
+            if (_excludes.Matches(path)) continue;
+            var included = frame.Included || _includes.Matches(path);
             if (frame.Entries.Type == TreeEntryType.Directory && open.Count < TreeLimits.MaxDepth) open.Push((tree.OpenCursor(frame.Entries.ToEntry()), path, included));
             else if (included && frame.Entries.Type == TreeEntryType.RegularFile) needed += await DataOfAsync(frame.Entries.ToEntry(), linked, cancellationToken);
         }

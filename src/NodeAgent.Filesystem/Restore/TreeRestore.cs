@@ -34,7 +34,7 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
     private Exception? _fatal;
 
     /// <summary>A file that this run made and to which further names can be given.</summary>
-    private sealed record LinkSource(byte[] Path, ulong Device, ulong Inode);
+    private sealed record LinkSource(TreePath Path, ulong Device, ulong Inode);
 
     public long FilesDone => Interlocked.Read(ref _files);
 
@@ -43,7 +43,7 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
     /// <summary>Restores a directory's content into an open directory, and the directory's own metadata.</summary>
     public async Task RestoreAsync(DirectoryHandle target, TreeEntry root, CancellationToken cancellationToken)
     {
-        var top = new RestoredDirectory(null, root, [], directory => OpenTop(target, directory), directory => CompleteAsync(directory, cancellationToken));
+        var top = new RestoredDirectory(null, root, TreePath.Root, directory => OpenTop(target, directory), directory => CompleteAsync(directory, cancellationToken));
         _ = top.Handle;
         var open = new Stack<(RestoredDirectory Directory, IAsyncEnumerator<TreeEntry> Entries, bool Included)>();
         open.Push((top, tree.ReadDirectoryAsync(root, cancellationToken).GetAsyncEnumerator(cancellationToken), request.Includes.Count == 0));
@@ -68,9 +68,9 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
                     continue;
                 }
 
-                byte[] path = frame.Directory.Path.Length == 0 ? entry.Name.ToArray() : [.. frame.Directory.Path, (byte)'/', .. entry.Name.Span];
-                if (_excludes.Matches(path, entry.Name.Span)) continue;
-                var included = frame.Included || _includes.Matches(path, entry.Name.Span);
+                var path = frame.Directory.Path.Below(entry.Name.ToArray());
+                if (_excludes.Matches(path)) continue;
+                var included = frame.Included || _includes.Matches(path);
                 if (entry.Type == TreeEntryType.Directory)
                 {
                     if (open.Count >= TreeLimits.MaxDepth)
@@ -112,8 +112,8 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
     public async Task RestoreSingleAsync(DirectoryHandle target, TreeEntry entry, CancellationToken cancellationToken)
     {
         var carrier = new TreeEntry { Type = TreeEntryType.Directory, Name = default, Mode = 0x1ed };
-        var top = new RestoredDirectory(null, carrier, [], directory => OpenTop(target, directory), _ => ValueTask.CompletedTask);
-        Schedule(target, top, entry, entry.Name.ToArray(), cancellationToken);
+        var top = new RestoredDirectory(null, carrier, TreePath.Root, directory => OpenTop(target, directory), _ => ValueTask.CompletedTask);
+        Schedule(target, top, entry, TreePath.Root.Below(entry.Name), cancellationToken);
         await workers.DrainAsync();
         await top.ReleaseAsync();
         ThrowIfStopped(cancellationToken);
@@ -206,7 +206,7 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
         }
     }
 
-    private void Schedule(DirectoryHandle target, RestoredDirectory directory, TreeEntry entry, byte[] path, CancellationToken cancellationToken)
+    private void Schedule(DirectoryHandle target, RestoredDirectory directory, TreeEntry entry, TreePath path, CancellationToken cancellationToken)
     {
         TaskCompletionSource<LinkSource?>? link = null;
         Task<LinkSource?>? previous = null;
@@ -248,7 +248,7 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
             }
             catch (Exception exception)
             {
-                Stop(new IOException($"the restore stopped in {request.TargetPath} at {FileName.ToText(path)}: {exception.Message}", exception));
+                Stop(new IOException($"the restore stopped in {request.TargetPath} at {path}: {exception.Message}", exception));
             }
             finally
             {
@@ -258,7 +258,7 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
         }
     }
 
-    private async Task<LinkSource?> RestoreEntryAsync(RestoredDirectory directory, TreeEntry entry, byte[] path, bool isLinked, CancellationToken cancellationToken)
+    private async Task<LinkSource?> RestoreEntryAsync(RestoredDirectory directory, TreeEntry entry, TreePath path, bool isLinked, CancellationToken cancellationToken)
     {
         var parent = directory.Handle;
         if (!MayWrite(parent, entry, path)) return null;
@@ -320,7 +320,7 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
     }
 
     /// <summary>Gives a complete file its name. False when another has it and stays.</summary>
-    private bool Publish(DirectoryHandle parent, byte[] temporary, TreeEntry entry, byte[] path)
+    private bool Publish(DirectoryHandle parent, byte[] temporary, TreeEntry entry, TreePath path)
     {
         if (request.Overwrite != OverwritePolicy.Always)
         {
@@ -353,7 +353,7 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
         }
     }
 
-    private bool MakeOther(DirectoryHandle parent, byte[] temporary, TreeEntry entry, byte[] path)
+    private bool MakeOther(DirectoryHandle parent, byte[] temporary, TreeEntry entry, TreePath path)
     {
         switch (entry.Type)
         {
@@ -374,7 +374,7 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
         }
     }
 
-    private bool MayWrite(DirectoryHandle parent, TreeEntry entry, byte[] path)
+    private bool MayWrite(DirectoryHandle parent, TreeEntry entry, TreePath path)
     {
         if (request.Overwrite == OverwritePolicy.Always) return true;
         try
@@ -390,7 +390,7 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
         return false;
     }
 
-    private void Skip(byte[] path)
+    private void Skip(TreePath path)
     {
         Interlocked.Increment(ref _skipped);
         if (request.Overwrite == OverwritePolicy.Fail) issues.Add(path, "restore", "it is there already and was left as it is");
@@ -400,7 +400,7 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
     /// Adds a further name. False when that cannot be (the file system takes no more names, or the first name is gone): the
     /// entry carries its content and is then restored as a file of its own.
     /// </summary>
-    private bool TryLink(DirectoryHandle target, RestoredDirectory directory, TreeEntry entry, byte[] path, LinkSource source)
+    private bool TryLink(DirectoryHandle target, RestoredDirectory directory, TreeEntry entry, TreePath path, LinkSource source)
     {
         var parent = directory.Handle;
         if (!MayWrite(parent, entry, path)) return true;
@@ -412,7 +412,7 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
         }
         catch (FileSystemException failure) when (failure.Error is not (Errno.NoSpace or Errno.QuotaExceeded or Errno.ReadOnly))
         {
-            issues.Add(path, failure.Operation, $"it cannot be one file with {FileName.ToText(source.Path)} here and becomes a file of its own: {failure.Reason}");
+            issues.Add(path, failure.Operation, $"it cannot be one file with {source.Path} here and becomes a file of its own: {failure.Reason}");
             return false;
         }
 
@@ -451,14 +451,12 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
     private static DirectoryHandle OpenMade(DirectoryHandle target, LinkSource source, int flags)
     {
         var at = Files.Open(target, "."u8, OpenFlags.Directory);
-        var path = source.Path.AsSpan();
-        while (!path.IsEmpty)
+        var names = source.Path.ToNames();
+        for (var i = 0; i < names.Length; i++)
         {
-            var slash = path.IndexOf((byte)'/');
-            var next = Files.TryOpen(at, slash < 0 ? path : path[..slash], slash < 0 ? flags : OpenFlags.Directory, 0, out var error);
+            var next = Files.TryOpen(at, names[i].Span, i == names.Length - 1 ? flags : OpenFlags.Directory, 0, out var error);
             at.Dispose();
             at = next ?? throw new FileSystemException("open", error);
-            path = slash < 0 ? default : path[(slash + 1)..];
         }
 
         var status = Files.Status(at, []);
@@ -481,14 +479,14 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
         }
     }
 
-    private void Report(byte[] path, FileSystemException failure)
+    private void Report(TreePath path, FileSystemException failure)
     {
         issues.Add(path, failure.Operation, failure.Reason);
         // A full disk fails every file that follows: say it once and stop.
         if (failure.Error is Errno.NoSpace or Errno.QuotaExceeded or Errno.ReadOnly)
         {
             Stop(new IOException(
-                $"the restore stopped in {request.TargetPath} at {FileName.ToText(path)}: {failure.Message} (what is complete has its final name; {(failure.Error == Errno.ReadOnly ? "make it writable" : "free some space")} and run it again)"));
+                $"the restore stopped in {request.TargetPath} at {path}: {failure.Message} (what is complete has its final name; {(failure.Error == Errno.ReadOnly ? "make it writable" : "free some space")} and run it again)"));
         }
     }
 
