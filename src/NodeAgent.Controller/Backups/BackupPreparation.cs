@@ -43,6 +43,8 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
         if (read.Spec.SnapshotMoveData == true) errors.Add("spec.snapshotMoveData: moving snapshot data is not supported; use defaultVolumesToFsBackup");
         var location = await locations.FindAsync(read.Spec.StorageLocation, cancellation);
         if (StorageLocations.ProblemOf(location, read.Spec.StorageLocation, forWriting: true) is { } problem) errors.Add(problem);
+        // The location's phase may be a minute old.
+        else if (await locations.EmptinessOfAsync(location!, cancellation) is { } emptiness) errors.Add($"backup storage location \"{location!.Metadata.Name}\": {emptiness}");
         if (errors.Count > 0) return (null, errors);
 
         var spec = read.Spec with

@@ -31,7 +31,7 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
         var refusal = name.Length == 0 ? "spec.backupName is required"
             : backup is null ? $"backup \"{name}\" does not exist"
             : IsRunning(backup) ? $"backup \"{name}\" is in progress; wait until it ends"
-            : StorageLocations.ProblemOf(location, locationName, forWriting: true);
+            : StorageLocations.ProblemOf(location, locationName, forWriting: true) ?? await locations.EmptinessOfAsync(location!, cancellation);
         if (refusal is not null)
         {
             await SetStatusAsync(item, DeleteBackupRequestPhase.Processed, [refusal], cancellation);

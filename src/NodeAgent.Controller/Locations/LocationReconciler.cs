@@ -37,7 +37,8 @@ internal sealed class LocationReconciler(ClusterClient cluster, StorageLocations
         if (frequency <= TimeSpan.Zero && checkedBefore) return location.Status!.Phase == LocationPhase.Available ? await sync.ReconcileAsync(location, cancellation) : null;
 
         // Looking costs a few system calls, so it is done at every change; it is written down when it is news or due.
-        var problem = Check(location);
+        // Before the check, which makes the root.
+        var problem = await locations.EmptinessOfAsync(location, cancellation) ?? Check(location);
         var phase = problem is null ? LocationPhase.Available : LocationPhase.Unavailable;
         var last = location.Status?.LastValidationTime;
         var due = last is null || services.Time.GetUtcNow() - last.Value >= frequency;

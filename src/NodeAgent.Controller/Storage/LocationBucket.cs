@@ -9,6 +9,13 @@ internal sealed class LocationBucket(string root)
 {
     public string Root { get; } = Path.GetFullPath(root);
 
+    /// <summary>
+    /// True when the root is not there or empty but for what a file system has of its own. A location where backups were stored
+    /// never looks like this; the directory that it was mounted on does.
+    /// </summary>
+    public bool HoldsNothing() =>
+        !Directory.Exists(Root) || !Directory.EnumerateFileSystemEntries(Root).Select(p => Path.GetFileName(p)).Any(n => !n.StartsWith('.') && n != "lost+found");
+
     /// <summary>Names of the folders and files directly below a key; empty when there is nothing.</summary>
     public IReadOnlyList<string> List(string prefix)
     {

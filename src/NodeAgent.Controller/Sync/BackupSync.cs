@@ -53,9 +53,10 @@ internal sealed class BackupSync(ClusterClient cluster, ControllerOptions option
         foreach (var name in stored.Except(known.Keys).Order(StringComparer.Ordinal)) await AddAsync(name, location, bucket, cancellation);
         foreach (var backup in known.Values.Where(b => b.Text("spec", "storageLocation") == location.Metadata.Name && !stored.Contains(b.Name())))
         {
-            // Looked up once more: a backup may have been written after the folder was read.
+            // Looked up once more: a backup may have been written after the folder was read. And a location that was just
+            // unmounted has lost no backup.
             var ended = backup.Text("status", "phase") is BackupPhase.Completed or BackupPhase.PartiallyFailed;
-            if (ended && !bucket.Exists(new BackupFiles(backup.Name()).Metadata))
+            if (ended && !bucket.Exists(new BackupFiles(backup.Name()).Metadata) && !bucket.HoldsNothing())
             {
                 await cluster.DeleteAsync(VeleroResources.Backups, options.Namespace, backup.Name(), cancellation);
             }

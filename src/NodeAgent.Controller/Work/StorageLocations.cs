@@ -59,6 +59,32 @@ internal sealed class StorageLocations(ClusterClient cluster, ControllerOptions 
         return FilesystemLocation.Resolve(location.Spec, out _) is { } problem ? $"backup storage location \"{location.Metadata.Name}\": {problem}" : null;
     }
 
+    /// <summary>
+    /// Says so when a location holds nothing although backups in this cluster were stored in it: whatever is there is not what
+    /// they were written to. Null when it may be used, or when something else is wrong with it that others tell.
+    /// </summary>
+    public async Task<string?> EmptinessOfAsync(BackupStorageLocation location, CancellationToken cancellation)
+    {
+        if (FilesystemLocation.Resolve(location.Spec, out var root) is not null || !Directory.Exists(location.Spec.Config!["path"])) return null;
+        try
+        {
+            if (!new LocationBucket(root).HoldsNothing()) return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+
+        var stored = 0;
+        await foreach (var backup in cluster.ListAsync(VeleroResources.Backups, options.Namespace, null, cancellation))
+        {
+            if (backup.Text("spec", "storageLocation") == location.Metadata.Name && backup.Text("status", "phase") is BackupPhase.Completed or BackupPhase.PartiallyFailed) stored++;
+        }
+
+        if (stored == 0) return null;
+        return $"{root} holds nothing, though {(stored == 1 ? "a backup was" : $"{stored} backups were")} stored in it: is it mounted? If it was emptied on purpose, delete the Backup objects";
+    }
+
     /// <summary>The files of a location whose spec was found valid.</summary>
     public static LocationBucket Open(BackupStorageLocation location) =>
         FilesystemLocation.Resolve(location.Spec, out var root) is { } problem ? throw new InvalidOperationException(problem) : new LocationBucket(root);

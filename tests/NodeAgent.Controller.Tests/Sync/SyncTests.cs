@@ -43,4 +43,55 @@ public sealed class SyncTests
         for (var i = 0; i < 500 && cluster.Api.Find(VeleroResources.Backups, "velero", "b") is not null; i++) await Task.Delay(20, TestContext.Current.CancellationToken);
         Assert.Equal("failed", Assert.Single(cluster.Api.All(VeleroResources.Backups)).Name());
     }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("bucket")]
+    public async Task A_location_that_was_unmounted_is_unavailable_and_loses_no_backup(string bucket)
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.Api.Patch(VeleroResources.BackupStorageLocations, "velero", "default", $$$"""{"spec":{"backupSyncPeriod":"100ms","objectStorage":{"bucket":"{{{bucket}}}"} } }""");
+        await cluster.WaitForPhaseAsync(VeleroResources.BackupStorageLocations, "default", LocationPhase.Available);
+        await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
+        // What an unmounted directory looks like: there, and empty.
+        var aside = cluster.LocationPath + "-aside";
+        Directory.Move(cluster.LocationPath, aside);
+        Directory.CreateDirectory(Path.Combine(cluster.LocationPath, "lost+found"));
+        var tooEarly = await cluster.BackUpAsync("too-early", """{"includedNamespaces":["shop"]}""");
+        Assert.Equal(BackupPhase.FailedValidation, tooEarly.Text("status", "phase"));
+        var location = await cluster.WaitForPhaseAsync(VeleroResources.BackupStorageLocations, "default", LocationPhase.Unavailable);
+        Assert.Contains("holds nothing, though a backup was stored in it: is it mounted?", location.Text("status", "message"), StringComparison.Ordinal);
+        Assert.Equal(["lost+found"], Directory.EnumerateFileSystemEntries(cluster.LocationPath).Select(Path.GetFileName));
+        // A few rounds more.
+        await Task.Delay(cluster.Options.ResyncPeriod * 1.5, TestContext.Current.CancellationToken);
+        Assert.Equal(BackupPhase.Completed, cluster.Api.Find(VeleroResources.Backups, "velero", "b").Text("status", "phase"));
+        Directory.Delete(cluster.LocationPath, recursive: true);
+        Directory.Move(aside, cluster.LocationPath);
+        await cluster.WaitForPhaseAsync(VeleroResources.BackupStorageLocations, "default", LocationPhase.Available);
+        Assert.Equal(BackupPhase.Completed, cluster.Api.Find(VeleroResources.Backups, "velero", "b").Text("status", "phase"));
+    }
+
+    [Fact]
+    public async Task A_location_that_is_not_checked_any_more_loses_no_backup_when_it_is_unmounted()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.Api.Patch(VeleroResources.BackupStorageLocations, "velero", "default", """{"spec":{"backupSyncPeriod":"100ms","validationFrequency":"0s"}}""");
+        await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
+        // Only a location that was never checked is still checked then.
+        await SyncAsync(2);
+        Directory.Delete(cluster.LocationPath, recursive: true);
+        Directory.CreateDirectory(cluster.LocationPath);
+        await SyncAsync(3);
+        Assert.Equal(LocationPhase.Available, cluster.Api.Find(VeleroResources.BackupStorageLocations, "velero", "default").Text("status", "phase"));
+        Assert.NotNull(cluster.Api.Find(VeleroResources.Backups, "velero", "b"));
+
+        async Task SyncAsync(int rounds)
+        {
+            for (var round = 0; round < rounds; round++)
+            {
+                var before = cluster.Api.Find(VeleroResources.BackupStorageLocations, "velero", "default").Text("status", "lastSyncedTime");
+                await cluster.WaitAsync(VeleroResources.BackupStorageLocations, "default", l => l.Text("status", "lastSyncedTime") != before);
+            }
+        }
+    }
 }
