@@ -138,7 +138,7 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
     private async Task<byte[]> MetadataAsync(JsonObject? finalStatus, CancellationToken cancellation)
     {
         var current = await OutlastAsync(() => cluster.GetAsync(VeleroResources.Backups, options.Namespace, backup.Name, cancellation), cancellation)
-            ?? throw new InvalidOperationException($"the Backup object {options.Namespace}/{backup.Name} was deleted while the backup ran");
+            ?? throw Deleted();
         current.Child("metadata").Remove("managedFields");
         foreach (var (name, value) in finalStatus ?? []) current.Child("status")[name] = value?.DeepClone();
         return System.Text.Encoding.UTF8.GetBytes(current.ToJsonString());
@@ -150,7 +150,7 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
         _lastProgress = services.Time.GetTimestamp();
         try
         {
-            await cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, backup.Name, new JsonObject { ["progress"] = new JsonObject { ["totalItems"] = count, ["itemsBackedUp"] = count } }, cancellation);
+            if (!await cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, backup.Name, new JsonObject { ["progress"] = new JsonObject { ["totalItems"] = count, ["itemsBackedUp"] = count } }, cancellation)) throw Deleted();
         }
         catch (Exception e) when (Outage.IsCauseOf(e))
         {
@@ -163,10 +163,12 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
         // Work of hours is not given up for a server that is away for minutes.
         if (!await OutlastAsync(() => cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, backup.Name, status, cancellation), cancellation))
         {
-            throw new InvalidOperationException($"the Backup object {options.Namespace}/{backup.Name} was deleted while the backup ran");
+            throw Deleted();
         }
     }
 
     private Task<T> OutlastAsync<T>(Func<Task<T>> request, CancellationToken cancellation) =>
         Outage.OutlastAsync(request, PodVolumeWork.TimeoutOf(backup.Object, options), services.Time, reason => services.Log.Waiting("backup", backup.Name, reason), cancellation);
+
+    private InvalidOperationException Deleted() => new($"the Backup object {options.Namespace}/{backup.Name} was deleted while the backup ran");
 }

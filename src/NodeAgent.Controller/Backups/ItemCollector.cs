@@ -32,7 +32,15 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
             }
         }
 
-        await CollectNamespacesAsync(cancellation);
+        try
+        {
+            await CollectNamespacesAsync(cancellation);
+        }
+        catch (Exception e) when (e is ApiException or HttpRequestException)
+        {
+            scope.Log.Error("", $"listing namespaces: {e.Message}");
+        }
+
         await CollectDefinitionsAsync(cancellation);
     }
 
@@ -64,6 +72,11 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
                 try
                 {
                     requested = await volumes.RequestAsync(item, cancellation);
+                }
+                catch (Exception e) when (e is ApiException or HttpRequestException)
+                {
+                    // The pod itself is worth having all the same.
+                    scope.Log.Error(item.Namespace(), $"requesting the volumes of pod {item.QualifiedName()}: {e.Message}");
                 }
                 finally
                 {
@@ -119,7 +132,15 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
         if (_clusterRoleBindings is null)
         {
             _clusterRoleBindings = [];
-            await foreach (var binding in scope.Cluster.ListAsync(bindings.Kind, null, null, cancellation)) _clusterRoleBindings.Add(binding);
+            try
+            {
+                await foreach (var binding in scope.Cluster.ListAsync(bindings.Kind, null, null, cancellation)) _clusterRoleBindings.Add(binding);
+            }
+            catch (Exception e) when (e is ApiException or HttpRequestException)
+            {
+                // Said once, not for each account.
+                scope.Log.Error("", $"listing {bindings.Kind.GroupResource}, so that roles bound to service accounts may be missing: {e.Message}");
+            }
         }
 
         foreach (var binding in _clusterRoleBindings.Where(b => b.Objects("subjects").Any(s =>
@@ -138,7 +159,18 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
     private async Task AddByNameAsync(ResourceKind kind, string? ns, string name, CancellationToken cancellation)
     {
         if (!scope.Backup.Filter.AdmitsRelated(kind) || _done.Contains($"{kind.GroupResource}/{ns ?? ""}/{name}")) return;
-        var item = await scope.Cluster.GetAsync(kind, ns, name, cancellation);
+        JsonObject? item;
+        try
+        {
+            item = await scope.Cluster.GetAsync(kind, ns, name, cancellation);
+        }
+        catch (Exception e) when (e is ApiException or HttpRequestException)
+        {
+            // What refers to it is in the backup, and so are the others.
+            scope.Log.Error(ns ?? "", $"{kind.GroupResource} {KubeObject.Qualify(ns ?? "", name)}: {e.Message}");
+            return;
+        }
+
         if (item is null) scope.Log.Warn(ns ?? "", $"{kind.GroupResource} {KubeObject.Qualify(ns ?? "", name)} is referred to but does not exist");
         else await AddAsync(kind, item, cancellation);
     }
@@ -176,7 +208,14 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
     {
         foreach (var ns in (scope.Backup.Filter.Namespaces ?? new HashSet<string>()).Order(StringComparer.Ordinal))
         {
-            if (await scope.Cluster.GetAsync(KubernetesResources.Namespaces, null, ns, cancellation) is null) scope.Log.Error("", $"included namespace {ns} does not exist");
+            try
+            {
+                if (await scope.Cluster.GetAsync(KubernetesResources.Namespaces, null, ns, cancellation) is null) scope.Log.Error("", $"included namespace {ns} does not exist");
+            }
+            catch (Exception e) when (e is ApiException or HttpRequestException)
+            {
+                scope.Log.Error("", $"included namespace {ns}: {e.Message}");
+            }
         }
     }
 }

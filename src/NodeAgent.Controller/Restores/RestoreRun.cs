@@ -150,7 +150,7 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
         _lastProgress = services.Time.GetTimestamp();
         try
         {
-            await cluster.PatchStatusAsync(VeleroResources.Restores, options.Namespace, restore.Name, new JsonObject { ["progress"] = new JsonObject { ["totalItems"] = total, ["itemsRestored"] = done } }, cancellation);
+            if (!await cluster.PatchStatusAsync(VeleroResources.Restores, options.Namespace, restore.Name, new JsonObject { ["progress"] = new JsonObject { ["totalItems"] = total, ["itemsRestored"] = done } }, cancellation)) throw Deleted();
         }
         catch (Exception e) when (Outage.IsCauseOf(e))
         {
@@ -163,10 +163,12 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
         // Work of hours is not given up for a server that is away for minutes.
         if (!await OutlastAsync(() => cluster.PatchStatusAsync(VeleroResources.Restores, options.Namespace, restore.Name, status, cancellation), cancellation))
         {
-            throw new InvalidOperationException($"the Restore object {options.Namespace}/{restore.Name} was deleted while the restore ran");
+            throw Deleted();
         }
     }
 
     private Task<T> OutlastAsync<T>(Func<Task<T>> request, CancellationToken cancellation) =>
         Outage.OutlastAsync(request, PodVolumeWork.TimeoutOf(restore.Object, options), services.Time, reason => services.Log.Waiting("restore", restore.Name, reason), cancellation);
+
+    private InvalidOperationException Deleted() => new($"the Restore object {options.Namespace}/{restore.Name} was deleted while the restore ran");
 }

@@ -210,4 +210,45 @@ public sealed class BackupTests
         Assert.Contains("resources/persistentvolumeclaims/namespaces/shop/data.json", archive.Keys);
         Assert.DoesNotContain("resources/configmaps/namespaces/shop/other.json", archive.Keys);
     }
+
+    [Theory]
+    [InlineData("GET /api/v1/persistentvolumes/pv-data", "resources/persistentvolumes/cluster/pv-data.json")]
+    [InlineData("GET /apis/rbac.authorization.k8s.io/v1/clusterrolebindings", "resources/clusterrolebindings.rbac.authorization.k8s.io/cluster/bound.json")]
+    [InlineData("GET /api/v1/namespaces/shop", null)]
+    public async Task A_related_object_that_cannot_be_read_is_one_error_and_everything_else_is_in_the_backup(string fault, string? missing)
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.AddShop("{}");
+        cluster.Api.Add(KubernetesResources.Pods, """{"metadata":{"name":"zeta","namespace":"shop"},"spec":{"nodeName":"n1"},"status":{"phase":"Running"}}""");
+        cluster.Api.Add(KubernetesResources.PersistentVolumeClaims, """{"metadata":{"name":"zeta","namespace":"shop"}}""");
+        foreach (var account in new[] { "first", "zeta" }) cluster.Api.Add(KubernetesResources.ServiceAccounts, $$"""{"metadata":{"name":"{{account}}","namespace":"shop"} }""");
+        cluster.Api.Add(WellKnownTestKinds.ClusterRoleBindings, """{"metadata":{"name":"bound"},"subjects":[{"kind":"ServiceAccount","name":"first","namespace":"shop"}],"roleRef":{"name":"role"}}""");
+        cluster.Api.Add(WellKnownTestKinds.ClusterRoles, """{"metadata":{"name":"role"}}""");
+        string[] all =
+        [
+            "resources/pods/namespaces/shop/web.json", "resources/pods/namespaces/shop/zeta.json", "resources/persistentvolumeclaims/namespaces/shop/data.json",
+            "resources/persistentvolumeclaims/namespaces/shop/zeta.json", "resources/persistentvolumes/cluster/pv-data.json", "resources/serviceaccounts/namespaces/shop/first.json",
+            "resources/serviceaccounts/namespaces/shop/zeta.json", "resources/clusterrolebindings.rbac.authorization.k8s.io/cluster/bound.json", "resources/namespaces/cluster/shop.json",
+        ];
+        cluster.Api.Faults[fault] = true;
+        var backup = await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
+        Assert.Equal(BackupPhase.PartiallyFailed, backup.Text("status", "phase"));
+        var results = BackupContents.ReadJson(cluster.Bucket, "backups/b/b-results.gz")!["errors"]!.ToJsonString();
+        Assert.Equal(1, backup.Number("status", "errors"));
+        Assert.Contains("etcd is full", results, StringComparison.Ordinal);
+        var archive = BackupContents.ReadArchive(cluster.Bucket, "b");
+        Assert.All(all.Where(a => a != missing), a => Assert.Contains(a, archive.Keys));
+    }
+
+    [Fact]
+    public async Task A_pod_whose_volumes_cannot_be_requested_is_in_the_backup_all_the_same()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.AddShop();
+        cluster.Api.Faults["POST /apis/velero.io/v1/namespaces/velero/podvolumebackups"] = true;
+        var backup = await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
+        Assert.Equal(BackupPhase.PartiallyFailed, backup.Text("status", "phase"));
+        Assert.Contains("resources/pods/namespaces/shop/web.json", BackupContents.ReadArchive(cluster.Bucket, "b").Keys);
+        Assert.Contains("requesting the volumes of pod shop/web", BackupContents.ReadGzip(cluster.Bucket, "backups/b/b-results.gz"), StringComparison.Ordinal);
+    }
 }

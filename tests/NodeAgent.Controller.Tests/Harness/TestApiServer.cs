@@ -59,6 +59,9 @@ internal sealed class TestApiServer : IAsyncDisposable
     /// <summary>Group of which the server does not say what it serves, as when an aggregated server is down.</summary>
     public string? SilentGroup { get; set; }
 
+    /// <summary>Requests, as "METHOD /path", that the server answers with an error of its own.</summary>
+    public ConcurrentDictionary<string, bool> Faults { get; } = new();
+
     /// <summary>Everything that was written, as "METHOD path", in order.</summary>
     public ConcurrentQueue<string> Writes { get; } = new();
 
@@ -186,6 +189,12 @@ internal sealed class TestApiServer : IAsyncDisposable
         if (RefuseEvery > 0 && Interlocked.Increment(ref _requests) % RefuseEvery == 0)
         {
             await RefuseAsync(context, HttpStatusCode.TooManyRequests, "TooManyRequests", "try again");
+            return;
+        }
+
+        if (Faults.ContainsKey($"{context.Request.Method} {context.Request.Path}") && context.Request.Query["watch"] != "true")
+        {
+            await RefuseAsync(context, HttpStatusCode.InternalServerError, "InternalError", "etcd is full");
             return;
         }
 
