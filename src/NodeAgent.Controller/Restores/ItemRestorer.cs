@@ -16,6 +16,8 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
     private readonly HashSet<string> _namespacesStuck = new(StringComparer.Ordinal);
     private readonly HashSet<string> _provisioned = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, SortedSet<string>> _outcomes = new(StringComparer.Ordinal);
+    // For all objects together: each stuck one would otherwise cost the whole time again.
+    private TimeSpan _patience = scope.Options.ResourceTimeout;
     private ILookup<string, ResourceKind> _served = Enumerable.Empty<ResourceKind>().ToLookup(k => k.GroupResource);
 
     /// <summary>Objects that were handled, whatever the outcome.</summary>
@@ -117,22 +119,8 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
         if (ns.Length > 0) item.Child("metadata")["namespace"] = ns;
         RestoredObject.AddLabels(item, scope.Restore.Name, scope.Restore.BackupName);
 
-        JsonObject created;
-        try
-        {
-            created = await scope.Cluster.CreateAsync(kind, ns, item, cancellation);
-        }
-        catch (ApiException e) when (e.StatusCode == HttpStatusCode.Conflict)
-        {
-            return await ReconcileExistingAsync(kind, item, ns, cancellation);
-        }
-        catch (ApiException) when (kind.Plural == "services" && kind.Group.Length == 0)
-        {
-            // A node port that is taken is refused as invalid; when the service itself is what holds it, that is a conflict.
-            if (await scope.Cluster.GetAsync(kind, ns, item.Name(), cancellation) is null) throw;
-            return await ReconcileExistingAsync(kind, item, ns, cancellation);
-        }
-
+        var (created, existing) = await CreateAsync(kind, item, ns, cancellation);
+        if (created is null) return await ReconcileExistingAsync(kind, existing!, item, ns, cancellation);
         if (status is not null && WantsStatus(archived, item)) await RestoreStatusAsync(kind, ns, item.Name(), status, cancellation);
         if (kind.GroupResource == "pods" && sources.Filter.TakesVolumeData) await volumes.RequestAsync(created, archived.Namespace, cancellation);
         if (kind.GroupResource == "pods") hooks.RunAfter(created, cancellation);
@@ -213,10 +201,35 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
         if (sources.Archive.Find(groupResource, "", name) is { } related) await RestoreAsync(related, cancellation);
     }
 
-    private async Task<string> ReconcileExistingAsync(ResourceKind kind, JsonObject desired, string ns, CancellationToken cancellation)
+    /// <summary>Creates the object, or answers the one that is there. One that is being deleted is none: it is waited for, or it would be skipped and then be gone.</summary>
+    private async Task<(JsonObject? Created, JsonObject? Existing)> CreateAsync(ResourceKind kind, JsonObject item, string ns, CancellationToken cancellation)
     {
-        var existing = await scope.Cluster.GetAsync(kind, ns, desired.Name(), cancellation);
-        if (existing is null) return await CreateAgainAsync(kind, desired, ns, cancellation);
+        while (true)
+        {
+            try
+            {
+                return (await scope.Cluster.CreateAsync(kind, ns, item, cancellation), null);
+            }
+            // A node port that is taken is refused as invalid; when the service itself is what holds it, that is a conflict.
+            catch (ApiException e) when (e.StatusCode == HttpStatusCode.Conflict || kind.GroupResource == "services")
+            {
+                var existing = await scope.Cluster.GetAsync(kind, ns, item.Name(), cancellation);
+                if (existing is null && e.StatusCode != HttpStatusCode.Conflict) throw;
+                if (existing is not null && existing.Text("metadata", "deletionTimestamp") is null) return (null, existing);
+                _patience -= scope.Options.PollInterval;
+                if (_patience < TimeSpan.Zero)
+                {
+                    if (existing is null) throw;
+                    throw new InvalidDataException("the one in the cluster is still being deleted; restore again when it is gone");
+                }
+            }
+
+            await Task.Delay(scope.Options.PollInterval, scope.Time, cancellation);
+        }
+    }
+
+    private async Task<string> ReconcileExistingAsync(ResourceKind kind, JsonObject existing, JsonObject desired, string ns, CancellationToken cancellation)
+    {
         RestoredObject.Reset(existing);
         var compared = (JsonObject)existing.DeepClone();
         RestoredObject.AddLabels(compared, scope.Restore.Name, scope.Restore.BackupName);
@@ -242,13 +255,6 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
             scope.Log.Warn(ns, $"{kind.Kind} {KubeObject.Qualify(ns, desired.Name())} exists and could not be updated: {e.Message}");
             return "failed";
         }
-    }
-
-    /// <summary>The object was there for the create and gone for the get; once more is enough, as nobody recreates it.</summary>
-    private async Task<string> CreateAgainAsync(ResourceKind kind, JsonObject desired, string ns, CancellationToken cancellation)
-    {
-        await scope.Cluster.CreateAsync(kind, ns, desired, cancellation);
-        return "created";
     }
 
     private bool WantsStatus(ArchivedItem archived, JsonObject item) =>

@@ -82,6 +82,40 @@ public sealed class RestoreTests
         Assert.Contains($"shop/settings({outcome})", BackupContents.ReadGzip(cluster.Bucket, "restores/r/restore-r-resource-list.json.gz"), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task An_object_that_is_being_deleted_is_waited_for_and_made_anew()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.AddShop();
+        await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
+        cluster.Api.Patch(KubernetesResources.Pods, "shop", "web", """{"metadata":{"deletionTimestamp":"2026-01-01T00:00:00Z"}}""");
+        cluster.Api.Add(VeleroResources.Restores, """{"metadata":{"name":"r","namespace":"velero"},"spec":{"backupName":"b"}}""");
+        await cluster.WaitForPhaseAsync(VeleroResources.Restores, "r", RestorePhase.InProgress);
+        while (!cluster.Api.Writes.Contains("POST /api/v1/namespaces/shop/pods")) await Task.Delay(5, TestContext.Current.CancellationToken);
+        cluster.Api.Remove(KubernetesResources.Pods, "shop", "web");
+        var restore = await cluster.WaitForEndAsync(VeleroResources.Restores, "r");
+        Assert.Equal(RestorePhase.Completed, restore.Text("status", "phase"));
+        var pod = cluster.Api.Find(KubernetesResources.Pods, "shop", "web")!;
+        Assert.Equal("r", pod.Label(VeleroLabels.RestoreName));
+        // Its volumes are asked for as those of any other pod, or it would wait for them for ever.
+        Assert.Equal(pod.Uid(), Assert.Single(cluster.Api.All(VeleroResources.PodVolumeRestores)).Text("spec", "pod", "uid"));
+    }
+
+    [Fact]
+    public async Task Objects_that_stay_in_deletion_fail_by_name_after_one_wait_for_all_of_them()
+    {
+        await using var cluster = await ControllerFixture.StartAsync(o => o with { ResourceTimeout = TimeSpan.FromSeconds(1), PollInterval = TimeSpan.FromMilliseconds(100) });
+        for (var i = 0; i < 20; i++) cluster.Api.Add(WellKnownTestKinds.ConfigMaps, $$"""{"metadata":{"name":"stuck-{{i}}","namespace":"shop"} }""");
+        await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
+        for (var i = 0; i < 20; i++) cluster.Api.Patch(WellKnownTestKinds.ConfigMaps, "shop", $"stuck-{i}", """{"metadata":{"deletionTimestamp":"2026-01-01T00:00:00Z"}}""");
+        var restore = await cluster.RestoreAsync("r", """{"backupName":"b"}""");
+        Assert.Equal(RestorePhase.PartiallyFailed, restore.Text("status", "phase"));
+        Assert.Equal(20, restore.Number("status", "errors"));
+        Assert.Contains("shop/stuck-7: the one in the cluster is still being deleted", BackupContents.ReadGzip(cluster.Bucket, "restores/r/restore-r-results.gz"), StringComparison.Ordinal);
+        // One wait of ten looks, and then one look for each; waits for every one would be 200.
+        Assert.InRange(cluster.Api.Writes.Count(w => w == "POST /api/v1/namespaces/shop/configmaps"), 30, 31);
+    }
+
     [Theory]
     [InlineData("v2", true, "the cluster serves it as batch/v2, not as batch/v1")]
     [InlineData("v1", false, "in the backup it lives in a namespace, in the cluster in none")]
