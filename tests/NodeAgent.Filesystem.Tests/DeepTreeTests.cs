@@ -1,5 +1,8 @@
+using System.Text;
 using NodeAgent.Filesystem.Interop;
 using NodeAgent.Filesystem.Tests.Support;
+using NodeAgent.Repository.Snapshots;
+using NodeAgent.Repository.Trees;
 
 namespace NodeAgent.Filesystem.Tests;
 
@@ -18,16 +21,7 @@ public sealed class DeepTreeTests
         await using var test = await TestBackup.CreateAsync();
         var name = new byte[250];
         name.AsSpan().Fill((byte)'n');
-        var at = Files.OpenRoot(test.Source);
-        for (var level = 0; level < Levels; level++)
-        {
-            Files.MakeDirectory(at, name, DirectoryMode);
-            var below = Files.Open(at, name, OpenFlags.Directory);
-            at.Dispose();
-            at = below;
-        }
-
-        at.Dispose();
+        MakeLevels(test, Levels, name).Dispose();
         // A volume's backup has this rule.
         var before = GC.GetTotalAllocatedBytes(precise: true);
         var backup = await test.RunAsync(request => request with { Excludes = [RestoreMark.Exclude] });
@@ -42,5 +36,41 @@ public sealed class DeepTreeTests
         Assert.Empty(restored.Issues);
         Assert.InRange(backedUp - before, 0, bound);
         Assert.InRange(after - backedUp, 0, bound);
+    }
+
+    [Fact]
+    public async Task Issues_whose_paths_are_longer_than_a_snapshot_may_be_do_not_cost_the_snapshot()
+    {
+        const int issues = 40;
+        await using var test = await TestBackup.CreateAsync();
+        var name = new byte[100];
+        name.AsSpan().Fill((byte)'n');
+        using (var bottom = MakeLevels(test, TreeLimits.MaxDepth - 1, name))
+        {
+            for (var i = 0; i < issues; i++) Files.MakeDirectory(bottom, Encoding.ASCII.GetBytes($"too deep {i}"), DirectoryMode);
+        }
+
+        var backup = await test.RunAsync();
+
+        Assert.Equal(SnapshotOutcome.PartiallyFailed, backup.Manifest.Outcome);
+        Assert.Equal(issues, backup.Manifest.IssueCount);
+        Assert.Equal(issues, backup.Manifest.Issues.Count);
+        Assert.EndsWith("/too deep 0", backup.Manifest.Issues[0].Display, StringComparison.Ordinal);
+        var published = Assert.Single(await new SnapshotCatalog(test.Repository).ListAsync(null, TestBackup.Cancellation));
+        Assert.Equal(backup.Id, published.Id);
+    }
+
+    private static DirectoryHandle MakeLevels(TestBackup test, int levels, byte[] name)
+    {
+        var at = Files.OpenRoot(test.Source);
+        for (var level = 0; level < levels; level++)
+        {
+            Files.MakeDirectory(at, name, DirectoryMode);
+            var below = Files.Open(at, name, OpenFlags.Directory);
+            at.Dispose();
+            at = below;
+        }
+
+        return at;
     }
 }
