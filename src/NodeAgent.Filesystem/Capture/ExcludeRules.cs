@@ -34,7 +34,8 @@ internal sealed class ExcludeRules
             }
 
             var depth = anchored && !text.Contains("**", StringComparison.Ordinal) ? text.Count(c => c == '/') + 1 : (int?)null;
-            _rules.Add((new Regex(expression.Append('$').ToString(), RegexOptions.Singleline | RegexOptions.NonBacktracking), wholePath, depth));
+            // Not '$': that also matches before a newline at the end of a name.
+            _rules.Add((new Regex(expression.Append("\\z").ToString(), RegexOptions.Singleline | RegexOptions.NonBacktracking), wholePath, depth));
         }
     }
 
