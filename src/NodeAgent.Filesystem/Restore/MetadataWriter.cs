@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text;
 using NodeAgent.Filesystem.Interop;
 using NodeAgent.Repository;
 using NodeAgent.Repository.Objects;
@@ -16,7 +17,7 @@ internal sealed class MetadataWriter(ChunkReader reader, IssueList issues)
     private static readonly byte[] AccessList = "system.posix_acl_access"u8.ToArray();
     private static readonly byte[] DefaultAccessList = "system.posix_acl_default"u8.ToArray();
 
-    private readonly ConcurrentDictionary<string, bool> _reported = new();
+    private readonly ConcurrentDictionary<(string About, int Error), bool> _reported = new();
 
     /// <summary>Whether what is made in this directory inherits an access list.</summary>
     public static bool PassesOnAccess(DirectoryHandle directory) => Files.HasAttribute(directory, DefaultAccessList);
@@ -49,7 +50,7 @@ internal sealed class MetadataWriter(ChunkReader reader, IssueList issues)
         }
         catch (FileSystemException failure)
         {
-            Once(path, "inode flags", failure);
+            Once("inode flags", path, "inode flags", failure);
         }
     }
 
@@ -66,7 +67,7 @@ internal sealed class MetadataWriter(ChunkReader reader, IssueList issues)
             }
             catch (FileSystemException failure)
             {
-                Once(path, $"attribute {FileName.ToText(attribute.Name.Span)}", failure);
+                OnceFor(attribute, path, failure);
             }
         }
 
@@ -101,14 +102,26 @@ internal sealed class MetadataWriter(ChunkReader reader, IssueList issues)
         if (error != Errno.NotPermitted && error != Errno.Invalid) throw new FileSystemException("chown", error);
         var now = Files.Status(file, []);
         if (now.UserId == entry.UserId && now.GroupId == entry.GroupId) return true;
-        Once(path, "owners", new FileSystemException("chown", error));
+        Once("owners", path, "owners", new FileSystemException("chown", error));
         return false;
     }
 
-    private void Once(TreePath path, string what, FileSystemException failure)
+    /// <summary>
+    /// What a file system or a user may not set is a class of attributes, the part of the name before the first dot: a file may
+    /// have thousands of them, with names that whoever wrote the file made up.
+    /// </summary>
+    private void OnceFor(ExtendedAttribute attribute, TreePath path, FileSystemException failure)
     {
-        var key = $"{what} {failure.Error}";
-        if (_reported.TryAdd(key, true))
-            issues.Add(path, failure.Operation, $"{what} cannot be restored here: {failure.Reason}; further files with the same trouble are not listed (run as root, or on a file system that has them)", isMetadataOnly: true);
+        var name = attribute.Name.Span;
+        var dot = name.IndexOf((byte)'.');
+        // Classes are few; what has no dot, or is in none of them, is one more.
+        var kind = dot < 0 ? "" : Encoding.Latin1.GetString(name[..dot]) switch { "user" => "user", "trusted" => "trusted", "security" => "security", "system" => "system", _ => "" };
+        Once($"attribute {kind}", path, $"attribute {FileName.ToText(name)}", failure);
+    }
+
+    private void Once(string about, TreePath path, string what, FileSystemException failure)
+    {
+        if (_reported.TryAdd((about, failure.Error), true))
+            issues.Add(path, failure.Operation, $"{what} cannot be restored here: {failure.Reason}; further trouble of this kind is not listed (run as root, or on a file system that has them)", isMetadataOnly: true);
     }
 }

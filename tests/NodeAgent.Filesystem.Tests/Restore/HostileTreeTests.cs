@@ -1,3 +1,4 @@
+using System.Text;
 using NodeAgent.Filesystem.Tests.Support;
 using NodeAgent.Repository.Trees;
 
@@ -155,5 +156,32 @@ public sealed class HostileTreeTests
     {
         File.WriteAllBytes(test.InSource("large"), SeededRandom.Create().Bytes(6 << 20));
         return await test.RunAsync();
+    }
+
+    [Fact]
+    public async Task Attributes_that_cannot_be_set_are_said_once_for_each_class()
+    {
+        await using var test = await TestBackup.CreateAsync();
+        // "system" takes only what the kernel knows, and nothing at all takes a class that there is none of.
+        var names = Enumerable.Range(0, 30).SelectMany(i => (string[])[$"system.{i:d2}", $"made-up-{i:d2}.name", $"without-a-dot-{i:d2}"]);
+        var plain = HostileSnapshot.File("file", "whole");
+        var entry = new TreeEntry
+        {
+            Type = plain.Type,
+            Name = plain.Name,
+            Mode = plain.Mode,
+            Size = plain.Size,
+            Content = plain.Content,
+            ExtendedAttributes = [.. names.Order(StringComparer.Ordinal).Select(n => new ExtendedAttribute(Encoding.ASCII.GetBytes(n), "v"u8.ToArray()))],
+        };
+        var manifest = await HostileSnapshot.BuildAsync(test, [entry]);
+
+        var result = await test.RestoreAsync(manifest);
+
+        Assert.Equal("whole", File.ReadAllText(test.InTarget("file")));
+        // One for "system", one for all that is of no class.
+        Assert.Equal(["attribute made-up-00.name", "attribute system.00"], result.Issues.Select(i => i.Reason.Split(" cannot")[0]));
+        Assert.Equal(2, result.MetadataIssueCount);
+        Assert.Equal(2, result.IssueCount);
     }
 }
