@@ -11,6 +11,7 @@ internal static class MachineCommands
         RepoInfoCommand.Create(),
         RepoCheckCommand.Create(),
         RepoStatsCommand.Create(),
+        RepoRebuildIndexCommand.Create(),
     }.WithRepositoryOptions().WithMachineOutput();
 
     public static Command CreateSnapshot() => new Command("snapshot", "Back up and restore directories of this machine")

@@ -109,7 +109,7 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
             }
             catch (RepositoryException exception)
             {
-                Damage(entry.Key, exception, "the packs that only it names are no longer found: restore the object from a copy, or remove it, and the next backup stores anew what is missing");
+                Damage(entry.Key, exception, "the packs that only it names are no longer found: run \"nodeagent repo rebuild-index\"");
             }
         }
     }
@@ -167,7 +167,7 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
             if (HashOf(content.Span) != pack.Hash)
                 _problems.Enqueue(new CheckProblem(pack.Key, null, "the pack's content is not what its name says: it is damaged", IsDamage: true));
             var offset = (long)ObjectHeader.Length;
-            foreach (var chunk in ReadFooter(pack, content.Span))
+            foreach (var chunk in PackReader.ReadFooter(repository, pack, content.Span))
             {
                 CheckChunk(reader, pack, chunk, offset, content.Span);
                 offset += chunk.StoredLength;
@@ -185,29 +185,6 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
         }
     }
 
-    private PackedChunk[] ReadFooter(PackId pack, ReadOnlySpan<byte> content)
-    {
-        var header = ObjectHeader.Read(content, ObjectKind.Pack, repository.RepositoryId, content.Length, pack.Key);
-        repository.Keyring.Add(header.Session);
-        if (content.Length < ObjectHeader.Length + PackFooter.TrailerLength)
-            throw new RepositoryFormatException(pack.Key, content.Length, "the pack is too short");
-        var length = (int)PackFooter.ReadTrailer(content[^PackFooter.TrailerLength..], pack.Key, content.Length);
-        if (length != header.BodyLength)
-            throw new RepositoryFormatException(pack.Key, 28, $"the header says a footer of {header.BodyLength} bytes, the end says {length}");
-        var offset = content.Length - PackFooter.TrailerLength - length;
-        var opened = new byte[length];
-        try
-        {
-            var result = repository.Keyring.Open(content.Slice(offset, length), PackFooter.AssociatedData(content, offset), opened);
-            if (result.Type != EnvelopeType.PackFooter || result.Compressed) throw new EnvelopeException(EnvelopeFailure.InvalidHeader);
-            return PackFooter.Decode(result.Payload(opened), pack.Key, offset);
-        }
-        catch (EnvelopeException exception)
-        {
-            throw new RepositoryFormatException(pack.Key, offset, $"the footer: {exception.Message}");
-        }
-    }
-
     private void CheckChunk(ChunkReader reader, PackId pack, in PackedChunk chunk, long offset, ReadOnlySpan<byte> content)
     {
         var plain = ArrayPool<byte>.Shared.Rent(chunk.PlainLength);
@@ -217,7 +194,7 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
             var location = new ChunkLocation(pack, offset, chunk.StoredLength, chunk.PlainLength, chunk.Kind);
             reader.Open(chunk.Id, chunk.Kind, location, content.Slice((int)offset, chunk.StoredLength), plain.AsSpan(0, chunk.PlainLength));
             if (!repository.Index.Contains(chunk.Id))
-                _problems.Enqueue(new CheckProblem(pack.Key, offset, $"the index does not name {chunk.Kind} chunk {chunk.Id} of this pack: the next backup stores it anew", IsDamage: true));
+                _problems.Enqueue(new CheckProblem(pack.Key, offset, $"the index does not name {chunk.Kind} chunk {chunk.Id} of this pack: run \"nodeagent repo rebuild-index\"", IsDamage: true));
         }
         catch (RepositoryException exception)
         {

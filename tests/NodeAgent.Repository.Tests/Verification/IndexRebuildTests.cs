@@ -1,0 +1,111 @@
+using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Tests.Support;
+using NodeAgent.Repository.Verification;
+
+namespace NodeAgent.Repository.Tests.Verification;
+
+public sealed class IndexRebuildTests : IDisposable
+{
+    private readonly TestRepository _test = new();
+    private readonly SortedDictionary<string, byte[]> _first;
+    private readonly SortedDictionary<string, byte[]> _second;
+
+    public IndexRebuildTests()
+    {
+        var random = SeededRandom.Create();
+        _first = SampleTree.Create(random, 200 << 10, 20);
+        _second = SampleTree.Changed(_first, random);
+    }
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    private string[] Segments => Directory.GetFiles(Path.Combine(_test.Root, "index"), "*", SearchOption.AllDirectories);
+
+    private string[] Packs => Directory.GetFiles(Path.Combine(_test.Root, "data"), "*", SearchOption.AllDirectories);
+
+    public void Dispose() => _test.Dispose();
+
+    [Fact]
+    public async Task An_index_that_is_gone_comes_back_from_the_packs()
+    {
+        var (first, second) = await BackUpTwiceAsync();
+        foreach (var segment in Segments) File.Delete(segment);
+
+        var report = await RebuildAsync();
+
+        Assert.Equal((0, Packs.Length, 0), (report.Segments, report.AddedPacks, report.Unreadable.Count));
+        await AssertSoundAsync(first, second);
+    }
+
+    [Theory]
+    [InlineData("flip")]
+    [InlineData("truncate")]
+    [InlineData("empty")]
+    public async Task A_damaged_segment_is_replaced_and_a_backup_works_again(string damage)
+    {
+        var (first, second) = await BackUpTwiceAsync();
+        var hurt = Segments.Order(StringComparer.Ordinal).First();
+        var content = await File.ReadAllBytesAsync(hurt, Cancellation);
+        if (damage == "flip") content[content.Length / 2] ^= 1;
+        await File.WriteAllBytesAsync(hurt, damage switch { "truncate" => content[..70], "empty" => [], _ => content }, Cancellation);
+        await using (var broken = await _test.OpenAsync()) await Assert.ThrowsAnyAsync<RepositoryException>(() => SampleBackup.WriteAsync(broken, _second));
+
+        var report = await RebuildAsync();
+
+        Assert.EndsWith(Path.GetFileName(hurt), Assert.Single(report.RemovedSegments), StringComparison.Ordinal);
+        Assert.False(File.Exists(hurt));
+        await AssertSoundAsync(first, second);
+        await using var repository = await _test.OpenAsync();
+        SampleTree.AssertSame(_first, await SampleBackup.ReadAsync(repository, await SampleBackup.WriteAsync(repository, _first)));
+    }
+
+    [Fact]
+    public async Task A_sound_index_is_left_as_it_is()
+    {
+        await BackUpTwiceAsync();
+        var before = Segments.Order(StringComparer.Ordinal).ToArray();
+
+        var report = await RebuildAsync();
+
+        Assert.Equal((before.Length, 0, 0), (report.Segments, report.AddedPacks, report.RemovedSegments.Count));
+        Assert.Equal(before, Segments.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_pack_without_a_readable_end_is_named_and_all_others_are_found()
+    {
+        await BackUpTwiceAsync();
+        foreach (var segment in Segments) File.Delete(segment);
+        var hurt = Packs.Order(StringComparer.Ordinal).First();
+        await using (var file = new FileStream(hurt, FileMode.Open)) file.SetLength(file.Length - 5);
+
+        var report = await RebuildAsync();
+
+        Assert.EndsWith(Path.GetFileName(hurt), Assert.Single(report.Unreadable).ObjectKey, StringComparison.Ordinal);
+        Assert.Equal(Packs.Length - 1, report.AddedPacks);
+        await using var repository = await _test.OpenAsync();
+        var check = await new RepositoryCheck(repository, new CheckOptions { ReadData = true }, null).ExecuteAsync(Cancellation);
+        Assert.False(check.IsSound);
+    }
+
+    private async Task<(SnapshotId First, SnapshotId Second)> BackUpTwiceAsync()
+    {
+        await using var repository = await _test.InitializeAsync(SampleBackup.Parameters);
+        return (await SampleBackup.WriteAsync(repository, _first), await SampleBackup.WriteAsync(repository, _second));
+    }
+
+    private async Task<IndexRebuildReport> RebuildAsync()
+    {
+        await using var repository = await _test.OpenAsync();
+        return await IndexRebuild.ExecuteAsync(repository, null, Cancellation);
+    }
+
+    private async Task AssertSoundAsync(SnapshotId first, SnapshotId second)
+    {
+        await using var repository = await _test.OpenAsync();
+        var check = await new RepositoryCheck(repository, new CheckOptions { ReadData = true }, null).ExecuteAsync(Cancellation);
+        Assert.True(check.IsSound, string.Join('\n', check.Problems.Select(p => $"{p.ObjectKey}: {p.Message}")));
+        SampleTree.AssertSame(_first, await SampleBackup.ReadAsync(repository, first));
+        SampleTree.AssertSame(_second, await SampleBackup.ReadAsync(repository, second));
+    }
+}
