@@ -114,20 +114,18 @@ public sealed class ChunkReader : IDisposable
 
     private async ValueTask<ChunkLocation> LocateAsync(ChunkId id, CancellationToken cancellationToken)
     {
-        if (_repository.Index.TryFind(id, out var location)) return location;
-        try
-        {
-            // Another writer may have indexed it since this index was loaded.
-            await _repository.RefreshIndexAsync(cancellationToken);
-        }
-        catch (RepositoryFormatException) when (_repository.Index.TryFind(id, out location))
-        {
-            // Some segment is damaged, but not the one that names this chunk.
-            return location;
-        }
-
+        if (IsThere(id, out var location)) return location;
+        if (location.PlainLength > 0 && _repository.HasSearchedUnnamedPacks) return location;
+        // Another writer may have indexed it since this index was loaded, or its segment may be damaged.
+        await _repository.RefreshIndexAsync(cancellationToken);
+        if (IsThere(id, out location)) return location;
+        await _repository.SearchUnnamedPacksAsync(cancellationToken);
+        if (IsThere(id, out location)) return location;
+        // One in a lost pack is read all the same: what is left of the pack may hold it, and if not, the error names the pack.
         return _repository.Index.TryFind(id, out location) ? location : throw new ChunkNotFoundException(id);
     }
+
+    private bool IsThere(ChunkId id, out ChunkLocation location) => _repository.Index.TryFind(id, out location) && !_repository.Index.IsLost(location.Pack);
 
     private static RepositoryFormatException Damaged(in ChunkLocation location, string why) =>
         new(location.Pack.Key, location.Offset, $"{why}; run \"nodeagent repo check --read-data\" to see what is affected");

@@ -7,7 +7,9 @@ using NodeAgent.Repository.Crypto;
 using NodeAgent.Repository.Hashing;
 using NodeAgent.Repository.Index;
 using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Packs;
 using NodeAgent.Repository.Sessions;
+using NodeAgent.Repository.Snapshots;
 using NodeAgent.Repository.Stores;
 
 namespace NodeAgent.Repository;
@@ -24,20 +26,26 @@ public sealed class ChunkRepository : IAsyncDisposable
     private const int MaxSmallObjectLength = 1 << 20;
 
     private readonly RootKeys _keys;
+    private const int FootersAtOnce = 8;
+
     private readonly ConcurrentDictionary<string, bool> _segments = new();
+    private readonly ConcurrentDictionary<string, RepositoryFormatException> _damagedSegments = new();
     private readonly InstancePool<Blake3Hasher>[] _hashers;
     private readonly SemaphoreSlim _refresh = new(1);
     private readonly int _cacheBytes;
+    private readonly Action<RepositoryFormatException>? _onDamagedSegment;
     private bool _loaded;
+    private bool _searched;
 
-    private ChunkRepository(IObjectStore store, RepositoryConfig config, RootKeys keys, TimeProvider time, int cacheBytes)
+    private ChunkRepository(IObjectStore store, RepositoryConfig config, RootKeys keys, RepositoryOpenOptions options)
     {
         Store = store;
         Config = config;
-        Time = time;
+        Time = options.Time;
         RepositoryId = config.RepositoryId;
         _keys = keys;
-        _cacheBytes = cacheBytes;
+        _cacheBytes = options.ReadCacheBytes;
+        _onDamagedSegment = options.OnDamagedSegment;
         Gear = GearTable.Derive(keys.ChunkerKey);
         Keyring = new SessionKeyring(keys, RepositoryId);
         // Indexed by ChunkKind - 1.
@@ -58,6 +66,12 @@ public sealed class ChunkRepository : IAsyncDisposable
     /// <summary>The chunker's secret table.</summary>
     public GearTable Gear { get; }
 
+    /// <summary>Index segments that could not be read, each with the reason. What only they name is found by reading packs' footers.</summary>
+    public IReadOnlyCollection<RepositoryFormatException> DamagedSegments => [.. _damagedSegments.Values];
+
+    /// <summary>Whether packs that no segment names were looked through already.</summary>
+    internal bool HasSearchedUnnamedPacks => Volatile.Read(ref _searched);
+
     internal byte[] RepositoryId { get; }
 
     internal TimeProvider Time { get; }
@@ -75,7 +89,7 @@ public sealed class ChunkRepository : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(time);
         if (parameters.Validate() is { Count: > 0 } errors) throw new ArgumentException(string.Join("; ", errors), nameof(parameters));
-        if (await store.StatAsync(RepositoryConfig.Key, cancellationToken) is not null) throw new RepositoryExistsException(store.Location);
+        await RequireEmptyAsync(store, cancellationToken);
         var keys = RootKeys.Create();
         try
         {
@@ -86,7 +100,7 @@ public sealed class ChunkRepository : IAsyncDisposable
             // 2. the config; of two that race here, one wins and the other's key stays behind, unused
             if (await store.PutAsync(RepositoryConfig.Key, config.Encode(keys), cancellationToken) == PutOutcome.AlreadyExists)
                 throw new RepositoryExistsException(store.Location);
-            return new ChunkRepository(store, config, keys, time, new RepositoryOpenOptions().ReadCacheBytes) { _loaded = true };
+            return new ChunkRepository(store, config, keys, new RepositoryOpenOptions { Time = time }) { _loaded = true };
         }
         catch
         {
@@ -110,7 +124,9 @@ public sealed class ChunkRepository : IAsyncDisposable
         }
         catch (StoreException exception) when (exception.Failure == StoreFailure.NotFound)
         {
-            throw new RepositoryNotFoundException(store.Location);
+            throw await FindRemainsAsync(store, cancellationToken) is { } remains
+                ? new RepositoryIncompleteException(store.Location, remains)
+                : new RepositoryNotFoundException(store.Location);
         }
 
         var config = RepositoryConfig.Parse(content);
@@ -122,7 +138,7 @@ public sealed class ChunkRepository : IAsyncDisposable
         }
 
         if (store is DirectoryStore directory) directory.RemoveStaleTemporaryFiles(options.Time);
-        return new ChunkRepository(store, config, keys, options.Time, options.ReadCacheBytes);
+        return new ChunkRepository(store, config, keys, options);
     }
 
     /// <summary>The id of a chunk: BLAKE3 of its plaintext under the kind's key.</summary>
@@ -150,32 +166,62 @@ public sealed class ChunkRepository : IAsyncDisposable
         if (!_loaded) await RefreshIndexAsync(cancellationToken);
     }
 
-    /// <summary>Reads the index segments that have appeared since the last time.</summary>
-    /// <exception cref="RepositoryFormatException">A segment is damaged: what only it names cannot be found; all others were read.</exception>
+    /// <summary>
+    /// Reads the index segments that have appeared since the last time. A damaged one is noted in <see cref="DamagedSegments"/> and
+    /// made up for, in reading, by the footers of the packs that no other segment names. A pack that is missing or cut short is noted as lost:
+    /// its chunks do not count as there, so that a backup stores them again.
+    /// </summary>
     public async Task RefreshIndexAsync(CancellationToken cancellationToken)
     {
         await _refresh.WaitAsync(cancellationToken);
         try
         {
-            RepositoryFormatException? damaged = null;
+            // A pack is written before the segment that names it: one that is in a segment and not in this list came later or is lost.
+            var there = _loaded ? [] : await ListPacksAsync(cancellationToken);
+            var damaged = false;
             await foreach (var entry in Store.ListAsync(IndexSegment.Prefix, cancellationToken))
             {
                 // A file that someone put there is not worth an error here; a check mentions it.
-                if (_segments.ContainsKey(entry.Key) || !IndexSegment.IsKey(entry.Key)) continue;
+                if (_segments.ContainsKey(entry.Key) || _damagedSegments.ContainsKey(entry.Key) || !IndexSegment.IsKey(entry.Key)) continue;
                 try
                 {
                     var segment = await ReadSegmentAsync(entry.Key, cancellationToken);
-                    foreach (var pack in segment.Packs) Learn(pack);
+                    foreach (var pack in segment.Packs)
+                    {
+                        if (!there.TryGetValue(pack.Pack, out var length)) length = (await Store.StatAsync(pack.Pack.Key, cancellationToken))?.Length ?? -1;
+                        Learn(pack, length == pack.Size ? PackStanding.Named : PackStanding.Lost);
+                    }
+
                     _segments.TryAdd(entry.Key, true);
                 }
                 catch (RepositoryFormatException exception)
                 {
-                    damaged ??= exception;
+                    // One that is as it was written is of a newer program or another repository: nothing here can make up for it.
+                    if (!await IsAlteredAsync(entry.Key, cancellationToken)) throw;
+                    if (!_damagedSegments.TryAdd(entry.Key, exception)) continue;
+                    damaged = true;
+                    _onDamagedSegment?.Invoke(exception);
                 }
             }
 
-            if (damaged is not null) throw damaged;
+            if (damaged || (_segments.IsEmpty && there.Count > 0)) await LearnUnnamedPacksAsync(cancellationToken);
             _loaded = true;
+        }
+        finally
+        {
+            _refresh.Release();
+        }
+    }
+
+    /// <summary>Looks for chunks in packs that no segment names, once: the last resort before a chunk counts as lost.</summary>
+    internal async Task SearchUnnamedPacksAsync(CancellationToken cancellationToken)
+    {
+        await _refresh.WaitAsync(cancellationToken);
+        try
+        {
+            if (_searched) return;
+            await LearnUnnamedPacksAsync(cancellationToken);
+            _searched = true;
         }
         finally
         {
@@ -235,10 +281,14 @@ public sealed class ChunkRepository : IAsyncDisposable
         return IndexSegment.Decode(OpenObject(content, key, ObjectKind.Index, EnvelopeType.IndexSegment, IndexSegment.MaxPlainLength), key);
     }
 
-    internal void Learn(PackContents pack)
+    /// <summary>Whether an index segment's content is not the one that its name was made from.</summary>
+    internal async Task<bool> IsAlteredAsync(string key, CancellationToken cancellationToken) =>
+        !key.EndsWith(HashOf(await Store.ReadAllAsync(key, long.MaxValue, cancellationToken)), StringComparison.Ordinal);
+
+    internal void Learn(PackContents pack, PackStanding standing = PackStanding.Named)
     {
         foreach (var session in pack.Chunks.Select(c => c.Session).DistinctBy(s => Convert.ToHexString(s.Salt.Span))) Keyring.Add(session);
-        Index.Add(pack);
+        Index.Add(pack, standing);
     }
 
     /// <summary>One small object: header and one envelope, compressed when that helps.</summary>
@@ -296,11 +346,59 @@ public sealed class ChunkRepository : IAsyncDisposable
             : throw new RepositoryFormatException(key, ObjectHeader.Length, $"the content does not decompress to {plain.Length} bytes");
     }
 
+    /// <summary>All packs in the store, with their lengths.</summary>
+    internal async Task<Dictionary<PackId, long>> ListPacksAsync(CancellationToken cancellationToken)
+    {
+        var packs = new Dictionary<PackId, long>();
+        await foreach (var entry in Store.ListAsync(PackId.Prefix, cancellationToken))
+        {
+            if (PackId.TryParse(entry.Key, out var pack) && pack.Key == entry.Key) packs[pack] = entry.Length;
+        }
+
+        return packs;
+    }
+
+    private async Task LearnUnnamedPacksAsync(CancellationToken cancellationToken)
+    {
+        var unnamed = (await ListPacksAsync(cancellationToken)).Where(p => !Index.Knows(p.Key)).ToList();
+        await Parallel.ForEachAsync(unnamed, new ParallelOptions { MaxDegreeOfParallelism = FootersAtOnce, CancellationToken = cancellationToken }, async (pack, token) =>
+        {
+            try
+            {
+                Learn(await PackReader.ReadContentsAsync(this, pack.Key, pack.Value, token), PackStanding.Unnamed);
+            }
+            catch (RepositoryException)
+            {
+                // Half of a pack of a run that was stopped, or a damaged one: its chunks stay unknown, and a check tells of it.
+            }
+        });
+    }
+
     private static string HashOf(ReadOnlySpan<byte> content)
     {
         Span<byte> hash = stackalloc byte[Blake3.HashLength];
         Blake3.Hash(content, hash);
         return Convert.ToHexStringLower(hash);
+    }
+
+    /// <summary>A new config over the objects of a repository that lost its own would make all of them unreadable for good.</summary>
+    private static async Task RequireEmptyAsync(IObjectStore store, CancellationToken cancellationToken)
+    {
+        var remains = await FindRemainsAsync(store, cancellationToken);
+        // Asked after the look for objects: another process may have made the repository, and written to it, meanwhile.
+        if (await store.StatAsync(RepositoryConfig.Key, cancellationToken) is not null) throw new RepositoryExistsException(store.Location);
+        if (remains is not null) throw new RepositoryIncompleteException(store.Location, remains);
+    }
+
+    /// <summary>An object that only a repository has; null when there is none. A key object alone may be of an attempt that was stopped.</summary>
+    private static async Task<string?> FindRemainsAsync(IObjectStore store, CancellationToken cancellationToken)
+    {
+        foreach (var prefix in (string[])[SnapshotCatalog.Prefix, IndexSegment.Prefix, PackId.Prefix])
+        {
+            await foreach (var entry in store.ListAsync(prefix, cancellationToken)) return entry.Key;
+        }
+
+        return null;
     }
 
     private static async Task<RootKeys> UnlockAsync(IObjectStore store, RepositoryConfig config, RepositorySecret secret, CancellationToken cancellationToken)

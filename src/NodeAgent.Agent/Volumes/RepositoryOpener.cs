@@ -46,11 +46,11 @@ internal sealed class RepositoryOpener(ApiClient client, AgentOptions options, I
         }
     }
 
-    private static async Task<ChunkRepository> OpenAsync(IObjectStore store, RepositorySecret secret, CancellationToken cancellation)
+    private async Task<ChunkRepository> OpenAsync(IObjectStore store, RepositorySecret secret, CancellationToken cancellation)
     {
         try
         {
-            return await ChunkRepository.OpenAsync(store, secret, new RepositoryOpenOptions(), cancellation);
+            return await ChunkRepository.OpenAsync(store, secret, new RepositoryOpenOptions { Time = client.Time, OnDamagedSegment = damage => log.DamagedSegment(store.Location, damage.Message) }, cancellation);
         }
         catch (WrongKeyException)
         {

@@ -1,5 +1,7 @@
 using System.CommandLine;
+using NodeAgent.Cli.Terminal;
 using NodeAgent.Repository;
+using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Stores;
 
 namespace NodeAgent.Cli.Machine;
@@ -12,6 +14,9 @@ internal static class RepositoryAccess
     {
         var store = new DirectoryStore(RepositoryOptions.PathOf(parse));
         using var secret = RepositorySecrets.Read(parse, isNew: false);
-        return await ChunkRepository.OpenAsync(store, secret, new RepositoryOpenOptions(), cancellationToken);
+        return await ChunkRepository.OpenAsync(store, secret, new RepositoryOpenOptions { OnDamagedSegment = WarnOfDamage }, cancellationToken);
     }
+
+    private static void WarnOfDamage(RepositoryFormatException damage) =>
+        StandardStreams.Warn($"{damage.Message}; what only this segment names is found in the packs themselves (run \"nodeagent repo rebuild-index\")");
 }

@@ -17,6 +17,7 @@ internal sealed class ChunkIndex
     private readonly Lock _gate = new();
     private readonly List<PackId> _packs = [];
     private readonly Dictionary<PackId, int> _ordinals = [];
+    private readonly List<PackStanding> _standings = [];
     private Slot[] _slots = new Slot[InitialCapacity];
     private int _count;
 
@@ -44,19 +45,21 @@ internal sealed class ChunkIndex
         lock (_gate)
         {
             long plain = 0, stored = 0;
+            var chunks = 0;
             foreach (ref readonly var slot in _slots.AsSpan())
             {
-                if (!slot.IsUsed) continue;
+                if (!slot.IsUsed || _standings[slot.Pack] != PackStanding.Named) continue;
+                chunks++;
                 plain += slot.PlainLength;
                 stored += slot.StoredLength;
             }
 
-            return new RepositoryStatistics(_packs.Count, _count, plain, stored);
+            return new RepositoryStatistics(_standings.Count(s => s == PackStanding.Named), chunks, plain, stored);
         }
     }
 
-    /// <summary>Adds a pack's chunks. A chunk that is known already keeps its first location.</summary>
-    public void Add(PackContents contents)
+    /// <summary>Adds a pack's chunks. A chunk that is known already keeps its location, unless that one does not count and the new one does.</summary>
+    public void Add(PackContents contents, PackStanding standing = PackStanding.Named)
     {
         lock (_gate)
         {
@@ -64,6 +67,7 @@ internal sealed class ChunkIndex
             var ordinal = _packs.Count;
             _packs.Add(contents.Pack);
             _ordinals.Add(contents.Pack, ordinal);
+            _standings.Add(standing);
             var offset = (uint)ObjectHeader.Length;
             foreach (var chunk in contents.Chunks)
             {
@@ -73,11 +77,28 @@ internal sealed class ChunkIndex
         }
     }
 
-    public bool Contains(ChunkId id)
+    public bool Knows(PackId pack)
     {
-        lock (_gate) return _slots[Find(_slots, new Slot(id))].IsUsed;
+        lock (_gate) return _ordinals.ContainsKey(pack);
     }
 
+    /// <summary>Whether the pack was missing or cut short when the index was loaded.</summary>
+    public bool IsLost(PackId pack)
+    {
+        lock (_gate) return _ordinals.TryGetValue(pack, out var ordinal) && _standings[ordinal] == PackStanding.Lost;
+    }
+
+    /// <summary>Whether a chunk is there for good: named by the index, in a pack that is not lost.</summary>
+    public bool Contains(ChunkId id)
+    {
+        lock (_gate)
+        {
+            ref var slot = ref _slots[Find(_slots, new Slot(id))];
+            return slot.IsUsed && _standings[slot.Pack] == PackStanding.Named;
+        }
+    }
+
+    /// <summary>Where a chunk is, or was when its pack is lost; also when only the pack itself names it.</summary>
     public bool TryFind(ChunkId id, out ChunkLocation location)
     {
         lock (_gate)
@@ -108,7 +129,12 @@ internal sealed class ChunkIndex
         }
 
         ref var place = ref _slots[Find(_slots, added)];
-        if (place.IsUsed) return;
+        if (place.IsUsed)
+        {
+            if (_standings[added.Pack] < _standings[place.Pack]) place = added;
+            return;
+        }
+
         place = added;
         _count++;
     }

@@ -7,6 +7,8 @@ namespace NodeAgent.Repository.Objects;
 /// <param name="Hash">Unkeyed BLAKE3 of the whole object.</param>
 public readonly record struct PackId(ulong Session, ChunkId Hash)
 {
+    internal const string Prefix = "data/";
+
     /// <summary>The object's key in the store.</summary>
     public string Key => string.Create(CultureInfo.InvariantCulture, $"data/{Session:x16}/{Hash}");
 

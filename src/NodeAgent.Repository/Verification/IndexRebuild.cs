@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using NodeAgent.Repository.Crypto;
-using NodeAgent.Repository.Hashing;
 using NodeAgent.Repository.Index;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Packs;
@@ -45,7 +44,7 @@ public static class IndexRebuild
             catch (RepositoryFormatException exception)
             {
                 // Only what is certainly not what was written may go: one of a key that is not at hand is as its name says.
-                if (await IsAlteredAsync(repository, entry.Key, cancellationToken)) damaged.Add(entry.Key);
+                if (await repository.IsAlteredAsync(entry.Key, cancellationToken)) damaged.Add(entry.Key);
                 else unreadable.Enqueue(new CheckProblem(entry.Key, exception.Offset, exception.Why, IsDamage: true));
             }
         }
@@ -109,14 +108,5 @@ public static class IndexRebuild
         }
 
         if (segment.Count > 0) yield return segment;
-    }
-
-    /// <summary>Whether a segment's content is not the one that its name was made from.</summary>
-    private static async Task<bool> IsAlteredAsync(ChunkRepository repository, string key, CancellationToken cancellationToken)
-    {
-        var content = await repository.Store.ReadAllAsync(key, long.MaxValue, cancellationToken);
-        var hash = new byte[Blake3.HashLength];
-        Blake3.Hash(content, hash);
-        return !key.EndsWith(Convert.ToHexStringLower(hash), StringComparison.Ordinal);
     }
 }

@@ -91,6 +91,7 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
 
     private async Task CheckIndexAsync(CancellationToken cancellationToken)
     {
+        var damaged = false;
         await foreach (var entry in repository.Store.ListAsync(IndexSegment.Prefix, cancellationToken))
         {
             if (!IndexSegment.IsKey(entry.Key))
@@ -109,8 +110,21 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
             }
             catch (RepositoryException exception)
             {
-                Damage(entry.Key, exception, "the packs that only it names are no longer found: run \"nodeagent repo rebuild-index\"");
+                damaged = true;
+                Damage(entry.Key, exception, "the packs that only it names are found by their own footers, which takes longer: run \"nodeagent repo rebuild-index\"");
             }
+        }
+
+        if (damaged) await AddUnnamedPacksAsync(cancellationToken);
+    }
+
+    /// <summary>Takes the packs that only their own footers tell of as part of the repository, once it is known that the index is not whole.</summary>
+    private async Task AddUnnamedPacksAsync(CancellationToken cancellationToken)
+    {
+        await repository.SearchUnnamedPacksAsync(cancellationToken);
+        foreach (var (pack, length) in await repository.ListPacksAsync(cancellationToken))
+        {
+            if (repository.Index.Knows(pack)) _packs.TryAdd(pack, length);
         }
     }
 
@@ -193,7 +207,7 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
             repository.Keyring.Add(chunk.Session);
             var location = new ChunkLocation(pack, offset, chunk.StoredLength, chunk.PlainLength, chunk.Kind);
             reader.Open(chunk.Id, chunk.Kind, location, content.Slice((int)offset, chunk.StoredLength), plain.AsSpan(0, chunk.PlainLength));
-            if (!repository.Index.Contains(chunk.Id))
+            if (!repository.Index.TryFind(chunk.Id, out _))
                 _problems.Enqueue(new CheckProblem(pack.Key, offset, $"the index does not name {chunk.Kind} chunk {chunk.Id} of this pack: run \"nodeagent repo rebuild-index\"", IsDamage: true));
         }
         catch (RepositoryException exception)
@@ -258,6 +272,14 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
         {
             if (!repository.Index.TryFind(reference.Id, out var location))
             {
+                // A segment that is gone leaves no trace but this.
+                await repository.SearchUnnamedPacksAsync(cancellationToken);
+                if (repository.Index.TryFind(reference.Id, out location))
+                    _problems.Enqueue(new CheckProblem(location.Pack.Key, null, "snapshots use chunks of this pack, and no index segment names it: run \"nodeagent repo rebuild-index\"", IsDamage: true));
+            }
+
+            if (location.StoredLength == 0)
+            {
                 if (_lostChunks.TryAdd(reference.Id, ""))
                     _problems.Enqueue(new CheckProblem($"{reference.Kind} chunk {reference.Id}", null, $"snapshot trees use it and no index segment names it: it is lost", IsDamage: true));
             }
@@ -270,7 +292,7 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
                 if (_lostChunks.TryAdd(reference.Id, location.Pack.Key))
                     _problems.Enqueue(new CheckProblem(location.Pack.Key, location.Offset, $"{reference.Kind} chunk {reference.Id} has {location.PlainLength} bytes, a tree says {reference.Length}", IsDamage: true));
             }
-            else if (options.ReadData && _damagedPacks.ContainsKey(location.Pack) && verified.Add(reference.Id))
+            else if (options.ReadData && (_damagedPacks.ContainsKey(location.Pack) || !_packs.ContainsKey(location.Pack)) && verified.Add(reference.Id))
             {
                 await VerifyAsync(reader, reference, location, cancellationToken);
             }

@@ -33,7 +33,7 @@ public sealed class DamageTests : IDisposable
         await TryAllAsync("config", [File.ReadAllBytes(Path.Combine(other, "config"))], async (damage, key) =>
         {
             var exception = await Assert.ThrowsAnyAsync<RepositoryException>(() => OpenAsync());
-            if (damage.Content is null) Assert.IsType<RepositoryNotFoundException>(exception);
+            if (damage.Content is null) Assert.Contains("whose config object is missing", Assert.IsType<RepositoryIncompleteException>(exception).Message, StringComparison.Ordinal);
             // A config that is another repository's is sound as such: then it is the key that does not belong.
             else Assert.Matches("^config at byte |reading config in |key does not open.*belongs to repository", exception.Message);
         });
@@ -111,13 +111,13 @@ public sealed class DamageTests : IDisposable
     }
 
     [Fact]
-    public async Task A_damaged_index_segment_is_named()
+    public async Task A_damaged_index_segment_is_named_and_costs_nothing_since_the_packs_say_the_same()
     {
         await PrepareAsync();
         var keys = All("index/");
         var lost = 0;
         await TryAllAsync(keys[0], [File.ReadAllBytes(PathOf(keys[1]))], async (damage, key) => lost += await AssertReadableOrNamedAsync(damage, key));
-        Assert.True(lost > 10, $"{lost} files lost in all: the damage did not reach any");
+        Assert.Equal(0, lost);
     }
 
     [Fact]
