@@ -220,7 +220,9 @@ internal static unsafe class Files
         }
 
         var end = LibC.Seek(file.Descriptor, start, SeekHole);
-        return end < 0 ? throw Failed("lseek") : start >= size ? null : (start, Math.Min(end, size));
+        // ENXIO: the file became shorter between the two calls, and ends before what was data.
+        if (end < 0) return Marshal.GetLastPInvokeError() is var failure && failure == Errno.NoDeviceOrAddress ? null : throw new FileSystemException("lseek", failure);
+        return start >= size ? null : (start, Math.Min(end, size));
     }
 
     /// <summary>Reads at an offset until the buffer is full or the file ends.</summary>

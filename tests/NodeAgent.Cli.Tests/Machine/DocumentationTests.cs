@@ -8,7 +8,7 @@ namespace NodeAgent.Cli.Tests.Machine;
 public sealed partial class DocumentationTests
 {
     private static readonly string[] Verbs =
-        ["repo init", "repo info", "repo check", "repo stats", "snapshot create", "snapshot list", "snapshot ls", "snapshot restore", "snapshot dump", "snapshot forget"];
+        ["repo init", "repo info", "repo check", "repo stats", "repo rebuild-index", "snapshot create", "snapshot list", "snapshot ls", "snapshot restore", "snapshot dump", "snapshot forget"];
 
     [Fact]
     public async Task Every_flag_of_every_verb_is_documented_and_every_documented_flag_exists()
