@@ -1,12 +1,18 @@
+using NodeAgent.Repository.Stores;
+
 namespace NodeAgent.Controller.Storage;
 
 /// <summary>
 /// The files of backups and restores below a location's root. A file is complete or absent: it is written beside its name,
-/// flushed to the disk and renamed. Unlike repository objects these may be replaced, as a backup's metadata is when it ends.
+/// flushed to the disk and renamed, and then the directory is flushed. Unlike repository objects these may be replaced, as a backup's metadata is when it ends.
 /// Keys are relative, with slashes; one that would leave the root is refused.
 /// </summary>
-internal sealed class LocationBucket(string root)
+/// <param name="root">The directory that all keys are below.</param>
+/// <param name="flushDirectory">Flushes the names in a directory to the disk; null for the system's way.</param>
+internal sealed class LocationBucket(string root, Action<string>? flushDirectory = null)
 {
+    private readonly Action<string> _flushDirectory = flushDirectory ?? DurableDirectory.Flush;
+
     public string Root { get; } = Path.GetFullPath(root);
 
     /// <summary>
@@ -41,12 +47,12 @@ internal sealed class LocationBucket(string root)
         }
     }
 
-    /// <summary>Writes a file whole, replacing what was there. A crash leaves the old file or the new one.</summary>
+    /// <summary>Writes a file whole, replacing what was there. A crash leaves the old file or the new one, and after this has returned the new one.</summary>
     public async Task PutAsync(string key, Stream content, CancellationToken cancellation)
     {
         var target = Resolve(key);
         var directory = Path.GetDirectoryName(target)!;
-        Directory.CreateDirectory(directory);
+        EnsureDirectory(directory);
         var temporary = Path.Combine(directory, $".{Path.GetFileName(target)}.{Guid.NewGuid():N}.tmp");
         try
         {
@@ -57,6 +63,7 @@ internal sealed class LocationBucket(string root)
             }
 
             File.Move(temporary, target, overwrite: true);
+            _flushDirectory(directory);
         }
         finally
         {
@@ -86,6 +93,18 @@ internal sealed class LocationBucket(string root)
     }
 
     private static bool IsTemporary(string name) => name.StartsWith('.') && name.EndsWith(".tmp", StringComparison.Ordinal);
+
+    private void EnsureDirectory(string directory)
+    {
+        var missing = new Stack<string>();
+        for (var path = directory; !Directory.Exists(path); path = Path.GetDirectoryName(path)!) missing.Push(path);
+        foreach (var path in missing)
+        {
+            Directory.CreateDirectory(path);
+            // The new directory's name must outlive a crash as well as what is put into it.
+            _flushDirectory(Path.GetDirectoryName(path)!);
+        }
+    }
 
     private string Resolve(string key)
     {

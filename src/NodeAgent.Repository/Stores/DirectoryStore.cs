@@ -275,16 +275,7 @@ public sealed class DirectoryStore : IObjectStore
 
     private void FlushDirectory(string directory, string key)
     {
-        var descriptor = LibC.Open(directory, LibC.OpenReadOnly);
-        if (descriptor < 0) throw Failed("flushing the directory of", key, Marshal.GetLastPInvokeError());
-        try
-        {
-            if (LibC.Synchronize(descriptor) != 0) throw Failed("flushing the directory of", key, Marshal.GetLastPInvokeError());
-        }
-        finally
-        {
-            _ = LibC.Close(descriptor);
-        }
+        if (DurableDirectory.TryFlush(directory) is var error and not 0) throw Failed("flushing the directory of", key, error);
     }
 
     private static bool TryDelete(string path)

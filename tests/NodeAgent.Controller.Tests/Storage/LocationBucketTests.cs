@@ -1,4 +1,5 @@
 using NodeAgent.Controller.Storage;
+using NodeAgent.Repository.Stores;
 
 namespace NodeAgent.Controller.Tests.Storage;
 
@@ -45,5 +46,32 @@ public sealed class LocationBucketTests : IDisposable
         Bucket.Delete("backups/none");
         Bucket.DeleteFolder("backups");
         Assert.Throws<ArgumentException>(() => Bucket.DeleteFolder(""));
+    }
+
+    [Fact]
+    public async Task The_directory_of_a_new_name_is_flushed_once_the_name_is_there()
+    {
+        var root = _directory.FullName;
+        var flushed = new List<string>();
+        var bucket = new LocationBucket(root, directory =>
+        {
+            var names = Directory.EnumerateFileSystemEntries(directory).Select(p => Path.GetFileName(p)).Order(StringComparer.Ordinal);
+            flushed.Add($"{Path.GetRelativePath(root, directory)}: {string.Join(' ', names)}");
+        });
+        await bucket.PutAsync("backups/a/x", "one"u8.ToArray(), TestContext.Current.CancellationToken);
+        Assert.Equal([".: backups", "backups: a", "backups/a: x"], flushed);
+        flushed.Clear();
+        await bucket.PutAsync("backups/a/y", "two"u8.ToArray(), TestContext.Current.CancellationToken);
+        Assert.Equal(["backups/a: x y"], flushed);
+    }
+
+    [Fact]
+    public async Task A_directory_that_cannot_be_flushed_fails_the_write()
+    {
+        DurableDirectory.Flush(_directory.FullName);
+        var error = Assert.Throws<IOException>(() => DurableDirectory.Flush(Path.Combine(_directory.FullName, "none")));
+        Assert.Contains("none", error.Message, StringComparison.Ordinal);
+        var bucket = new LocationBucket(_directory.FullName, _ => throw error);
+        Assert.Same(error, await Assert.ThrowsAsync<IOException>(() => bucket.PutAsync("x", "one"u8.ToArray(), TestContext.Current.CancellationToken)));
     }
 }
