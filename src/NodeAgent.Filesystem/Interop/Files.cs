@@ -105,8 +105,8 @@ internal static unsafe class Files
             RdevMinor: BinaryPrimitives.ReadUInt32LittleEndian(s[132..]));
     }
 
-    /// <summary>All names of a directory but "." and "..", in byte order.</summary>
-    public static List<byte[]> Names(DirectoryHandle directory)
+    /// <summary>The names of a directory that begin with a prefix, all but "." and ".." when it is empty, in byte order.</summary>
+    public static List<byte[]> Names(DirectoryHandle directory, ReadOnlySpan<byte> prefix = default)
     {
         const int bufferLength = 256 << 10;
         const int nameOffset = 19;
@@ -124,7 +124,7 @@ internal static unsafe class Files
                     for (nint at = 0; at < length; at += *(ushort*)(p + at + 16))
                     {
                         var name = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(p + at + nameOffset);
-                        if (!name.SequenceEqual("."u8) && !name.SequenceEqual(".."u8)) names.Add(name.ToArray());
+                        if (name.StartsWith(prefix) && !name.SequenceEqual("."u8) && !name.SequenceEqual(".."u8)) names.Add(name.ToArray());
                     }
                 }
             }

@@ -1,6 +1,4 @@
 using System.Collections.Concurrent;
-using System.Security.Cryptography;
-using System.Text;
 using NodeAgent.Filesystem.Capture;
 using NodeAgent.Filesystem.Interop;
 using NodeAgent.Repository;
@@ -17,11 +15,10 @@ namespace NodeAgent.Filesystem.Restore;
 /// </summary>
 internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, TreeReader tree, ContentWriter contents, WorkerPool workers, IssueList issues)
 {
-    private const string TemporaryPrefix = ".nodeagent-restore-";
-
     private readonly ExcludeRules _includes = new(request.Includes);
     private readonly ExcludeRules _excludes = new(request.Excludes);
     private readonly MetadataWriter _metadata = new(reader, issues);
+    private readonly TemporaryNames _temporaries = new(issues);
 
     /// <summary>The latest name of each file with several. Only the walk uses it.</summary>
     private readonly Dictionary<(ulong Device, ulong Inode), Task<LinkSource?>> _links = [];
@@ -120,11 +117,12 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
         ApplyLaterFlags(target);
     }
 
-    private static DirectoryHandle OpenTop(DirectoryHandle target, RestoredDirectory directory)
+    private DirectoryHandle OpenTop(DirectoryHandle target, RestoredDirectory directory)
     {
         var handle = Files.Open(target, "."u8, OpenFlags.Directory);
         directory.WasThere = true;
         directory.PassesOnAccess = MetadataWriter.PassesOnAccess(handle);
+        _temporaries.RemoveStale(handle, directory.Path);
         return handle;
     }
 
@@ -186,7 +184,11 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
         }
 
         var handle = Files.Open(parent, name, OpenFlags.Directory);
-        if (directory.WasThere) directory.PassesOnAccess = MetadataWriter.PassesOnAccess(handle);
+        if (directory.WasThere)
+        {
+            directory.PassesOnAccess = MetadataWriter.PassesOnAccess(handle);
+            _temporaries.RemoveStale(handle, directory.Path);
+        }
         else if (directory.Parent.PassesOnAccess) MetadataWriter.RemoveAccessLists(handle);
         return handle;
     }
@@ -268,7 +270,7 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
             return null;
         }
 
-        var temporary = TemporaryName();
+        var temporary = _temporaries.Next();
         try
         {
             DirectoryHandle? file = null;
@@ -404,7 +406,7 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
     {
         var parent = directory.Handle;
         if (!MayWrite(parent, entry, path)) return true;
-        var temporary = TemporaryName();
+        var temporary = _temporaries.Next();
         try
         {
             using var file = OpenMade(target, source, OpenFlags.PathOnly);
@@ -464,8 +466,6 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
         at.Dispose();
         throw new FileSystemException("link", Errno.NoEntry);
     }
-
-    private static byte[] TemporaryName() => Encoding.ASCII.GetBytes(TemporaryPrefix + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8)));
 
     private static void RemoveTemporary(DirectoryHandle parent, byte[] temporary)
     {
