@@ -35,6 +35,9 @@ internal static partial class AgentLog
     [LoggerMessage(3011, LogLevel.Warning, "Repository at {Store}: {Damage}; what only this index segment names is found in the packs themselves (run \"nodeagent repo rebuild-index\")")]
     public static partial void DamagedSegment(this ILogger log, string store, string damage);
 
+    [LoggerMessage(3012, LogLevel.Error, "{Kind} {Key}: ended as {Phase}, and the server refuses the status that says so: {Reason}")]
+    public static partial void StatusRefused(this ILogger log, string kind, string key, string phase, string reason);
+
     [LoggerMessage(3010, LogLevel.Warning, "{Key}: the restore mark in the volume could not be removed: {Reason}")]
     public static partial void MarkStays(this ILogger log, string key, string reason);
 }

@@ -13,6 +13,6 @@ public sealed record RestoreResult(long Files, long Directories, long Others, lo
     /// <summary>Whether everything is as it was.</summary>
     public bool IsComplete => IssueCount == 0;
 
-    /// <summary>How many of the issues left the file's content whole: an owner, attribute or flag is not as it was.</summary>
+    /// <summary>How many of the issues left all content in place that the snapshot has; see <see cref="FileIssue.IsMetadataOnly"/>.</summary>
     public long MetadataIssueCount { get; init; }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Velero;
@@ -14,6 +15,13 @@ internal static class RestoreWait
         if (state?["terminated"] is not null) return RestoreWaitState.Ended;
         return state?["running"] is not null ? RestoreWaitState.Running : RestoreWaitState.Waiting;
     }
+
+    /// <summary>When the container that runs now was started; null when none runs.</summary>
+    public static DateTimeOffset? StartedAt(KubernetesObject pod) =>
+        (Named(pod.Status?["initContainerStatuses"])?["state"] as JsonObject)?["running"]?["startedAt"] is JsonValue value && value.TryGetValue<string>(out var text)
+        && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time)
+            ? time
+            : null;
 
     private static JsonObject? Named(JsonNode? list) =>
         (list as JsonArray ?? []).OfType<JsonObject>().FirstOrDefault(c => c["name"] is JsonValue name && name.TryGetValue<string>(out var text) && text == VeleroLabels.RestoreWaitContainer);

@@ -53,7 +53,7 @@ internal sealed class VolumeRestoreReconciler(
         var pod = restore.Spec.Pod is { Name: { } name } ? pods.Get(restore.Spec.Pod.Namespace, name) : null;
         if (phase == PodVolumePhase.Completed)
         {
-            if (pod is not null) await CleanAsync(restore, pod, cancellation);
+            if (pod is not null) await TendMarkAsync(restore, pod, cancellation);
             return ReconcileResult.Done;
         }
 
@@ -171,24 +171,39 @@ internal sealed class VolumeRestoreReconciler(
         var total = snapshot.Manifest.Stats.Bytes;
         // Further names of one file count in the total and are not written again: a complete restore is all of it.
         var end = new JsonObject { ["progress"] = RunStatus.ToJson(total, result.IsComplete ? total : Math.Min(total, result.Bytes)) };
-        // With files missing, the pod stays where it is: an application must not start on half of its data.
+        // With files missing that the snapshot has, the pod stays where it is: an application must not start on half of its data.
+        // What the snapshot itself lacks was told when it was made, and a second restore would not bring it back either.
         if (result.IssueCount > result.MetadataIssueCount)
             return (new RunOutcome(PodVolumePhase.Failed, VolumeRun.Describe(result.IssueCount, "restored", [.. result.Issues.OrderBy(i => i.IsMetadataOnly).Take(1)]), end), result.Bytes);
         RestoreMark.Write(volume.Path, mark);
-        var remark = result.IsComplete ? null : $"all content is back; some metadata is not: {result.Issues[0]}";
+        var remark = result.IsComplete ? null : $"all that the snapshot has is back; {result.IssueCount} {(result.IssueCount == 1 ? "remark" : "remarks")}, the first: {result.Issues[0]}";
         return (new RunOutcome(PodVolumePhase.Completed, remark, end), result.Bytes);
     }
 
-    /// <summary>Removes the marks of a restore that the init container could not remove, for want of rights on the volume.</summary>
-    private async Task CleanAsync(PodVolumeRestore restore, KubernetesObject pod, CancellationToken cancellation)
+    /// <summary>
+    /// Looks after the mark of a restore that is complete: removes it where the init container could not, for want of rights on the
+    /// volume; writes it again for an init container that was started anew, as kubelets do when a node comes up again.
+    /// </summary>
+    private async Task TendMarkAsync(PodVolumeRestore restore, KubernetesObject pod, CancellationToken cancellation)
     {
         var uid = restore.Metadata.Uid!;
-        if (_cleaned.ContainsKey(uid) || RestoreWait.StateOf(pod) != RestoreWaitState.Ended || MarkOf(restore) is not { } mark || string.IsNullOrEmpty(restore.Spec.Volume)) return;
-        _cleaned.TryAdd(uid, true);
+        if (MarkOf(restore) is not { } mark || string.IsNullOrEmpty(restore.Spec.Volume)) return;
+        var isOver = RestoreWait.StateOf(pod) == RestoreWaitState.Ended && _cleaned.TryAdd(uid, true);
+        var isAgain = RestoreWait.StateOf(pod) == RestoreWaitState.Running && RestoreWait.StartedAt(pod) > restore.Status?.CompletionTimestamp;
+        if (!isOver && !isAgain) return;
+        if (restore.Spec.Pod?.Uid is { Length: > 0 } wanted && wanted != pod.Uid) return;
         try
         {
             var volume = await services.Volumes.FindAsync(pod, restore.Spec.Volume, cancellation);
-            if (RestoreMark.Exists(volume.Path, mark)) RestoreMark.Remove(volume.Path);
+            if (isAgain)
+            {
+                _cleaned.TryRemove(uid, out _);
+                if (!RestoreMark.Exists(volume.Path, mark)) RestoreMark.Write(volume.Path, mark);
+            }
+            else if (RestoreMark.Exists(volume.Path, mark))
+            {
+                RestoreMark.Remove(volume.Path);
+            }
         }
         catch (Exception e) when (e is AgentException or IOException)
         {

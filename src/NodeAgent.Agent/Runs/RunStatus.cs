@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using NodeAgent.Filesystem;
@@ -70,6 +71,12 @@ internal sealed class RunStatus(ApiClient client, ResourceKind kind, NamespacedN
             catch (ApiException e) when (e.IsNotFound)
             {
                 // Deleted meanwhile: nobody asks for the result any more.
+                return;
+            }
+            catch (ApiException e) when (e.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.UnprocessableEntity)
+            {
+                // The server will never take it: what is said again and again would hold the slot for ever.
+                log.StatusRefused(kind.Kind, key.Name, phase, e.Message);
                 return;
             }
             catch (Exception e) when (e is ApiException or HttpRequestException or ClusterConfigException)

@@ -266,7 +266,7 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
         if (!MayWrite(parent, entry, path)) return null;
         if (entry.UnreadableContent)
         {
-            issues.Add(path, "restore", "its content could not be read when it was backed up");
+            issues.Add(path, "restore", "its content could not be read when it was backed up", isMetadataOnly: true);
             return null;
         }
 

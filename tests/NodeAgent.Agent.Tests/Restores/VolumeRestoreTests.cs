@@ -183,6 +183,28 @@ public sealed class VolumeRestoreTests
     }
 
     [Fact]
+    public async Task An_init_container_that_is_started_anew_finds_the_mark_again()
+    {
+        await using var fixture = await AgentFixture.StartAsync(startAgent: false);
+        var (pod, target) = await fixture.AddPodAsync("restored", restore: RestoreUid);
+        var started = DateTimeOffset.Parse((await fixture.WaitAsync(KubernetesResources.Pods, AgentFixture.Shop, "restored", Waits)).Status!["initContainerStatuses"]![0]!["state"]!["running"]!["startedAt"]!.ToString(), System.Globalization.CultureInfo.InvariantCulture);
+        // As after a reboot of the node: the restore was complete before the container was started this time.
+        await fixture.AskForRestoreAsync(pod, new string('a', 64), RestoreUid, status: new JsonObject
+        {
+            ["phase"] = PodVolumePhase.Completed,
+            ["node"] = AgentFixture.Node,
+            ["completionTimestamp"] = ApiTimeConverter.Format(started.AddMinutes(-5)),
+        });
+
+        fixture.StartAgent();
+
+        await fixture.WaitAsync(KubernetesResources.Pods, AgentFixture.Shop, "restored", p => p.Phase() == "Running");
+        Assert.False(Path.Exists(Path.Combine(target, ".velero")));
+
+        static bool Waits(KubernetesObject item) => item.Status?["initContainerStatuses"]?[0]?["state"]?["running"] is not null;
+    }
+
+    [Fact]
     public async Task A_link_in_place_of_the_mark_directory_leads_nothing_out_of_the_volume()
     {
         await using var fixture = await AgentFixture.StartAsync();
