@@ -8,13 +8,15 @@ using NodeAgent.Kubernetes.Velero;
 namespace NodeAgent.Controller.Deletion;
 
 /// <summary>
-/// Deletes a backup with its files, its restores and its objects. Every step can be done twice, so that a request left
+/// Deletes a backup with its volume snapshots, its files, its restores and its objects. Every step can be done twice, so that a request left
 /// InProgress by a dead controller is simply carried out again.
 /// </summary>
 internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLocations locations, ControllerOptions options, ControllerServices services)
 {
     // As long as Velero keeps them, so that "describe" can show what went wrong.
     private static readonly TimeSpan KeepProcessed = TimeSpan.FromHours(24);
+
+    private readonly SnapshotForgetting _snapshots = new(cluster, options);
 
     public async Task<TimeSpan?> ReconcileAsync(JsonObject cached, CancellationToken cancellation)
     {
@@ -40,7 +42,7 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
 
         var schedule = backup!.Label(VeleroLabels.ScheduleName) ?? "";
         services.Telemetry.Count("velero_backup_deletion_attempt_total", schedule);
-        var errors = await DeleteAsync(item, backup!, StorageLocations.Open(location!), cancellation);
+        var errors = await DeleteAsync(item, backup!, location!, cancellation);
         await SetStatusAsync(item, DeleteBackupRequestPhase.Processed, errors, cancellation);
         services.Telemetry.Count(errors.Count == 0 ? "velero_backup_deletion_success_total" : "velero_backup_deletion_failure_total", schedule);
         services.Log.Ended("deletion of backup", name, errors.Count == 0 ? "done" : string.Join("; ", errors));
@@ -52,8 +54,9 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
     private static bool IsRunning(JsonObject backup) => backup.Text("status", "phase") is BackupPhase.InProgress or BackupPhase.Finalizing
         or BackupPhase.FinalizingPartiallyFailed or BackupPhase.WaitingForPluginOperations or BackupPhase.WaitingForPluginOperationsPartiallyFailed;
 
-    private async Task<IReadOnlyList<string>> DeleteAsync(JsonObject request, JsonObject backup, LocationBucket bucket, CancellationToken cancellation)
+    private async Task<IReadOnlyList<string>> DeleteAsync(JsonObject request, JsonObject backup, BackupStorageLocation location, CancellationToken cancellation)
     {
+        var bucket = StorageLocations.Open(location);
         var name = backup.Name();
         var errors = new List<string>();
         var neverRan = backup.Text("status", "phase") is BackupPhase.FailedValidation or BackupPhase.New or BackupPhase.Queued or "" or null;
@@ -68,9 +71,11 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
         await SetStatusAsync(request, DeleteBackupRequestPhase.InProgress, [], cancellation);
         await cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, name, new JsonObject { ["phase"] = BackupPhase.Deleting }, cancellation);
 
-        // The metadata file goes first: without it there is no backup, whatever else a crash leaves behind.
         // A backup that never passed validation has no files; those under its name belong to another.
         if (neverRan) return await DeleteObjectsAsync(backup, cancellation);
+        // Snapshots come first, since nothing else tells which they are. Then the metadata file: without it there is no backup,
+        // whatever else a crash leaves behind.
+        if (await _snapshots.ForgetAsync(backup, location, bucket, cancellation) is { } problem) return [problem];
         var files = new BackupFiles(name);
         Try(errors, $"files of backup {name}", () => bucket.Delete(files.Metadata));
         Try(errors, $"files of backup {name}", () => bucket.DeleteFolder(files.Directory));

@@ -1,0 +1,96 @@
+using System.Text.Json.Nodes;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Storage;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Velero;
+using NodeAgent.Repository;
+using NodeAgent.Repository.Crypto;
+using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Snapshots;
+using NodeAgent.Stores.Locations;
+
+namespace NodeAgent.Controller.Deletion;
+
+/// <summary>
+/// Marks the volume snapshots of a backup as forgotten in its location's repository, so that maintenance can free their room.
+/// Marking one twice does no harm.
+/// </summary>
+internal sealed class SnapshotForgetting(ClusterClient cluster, ControllerOptions options)
+{
+    private const string SecretName = "velero-repo-credentials";
+    private const string KeyEntry = "repository-key";
+    private const string PasswordEntry = "repository-password";
+
+    /// <summary>Why the snapshots could not be forgotten, in a sentence; null when none is left.</summary>
+    public async Task<string?> ForgetAsync(JsonObject backup, BackupStorageLocation location, LocationBucket bucket, CancellationToken cancellation)
+    {
+        try
+        {
+            var ids = await SnapshotsOfAsync(backup, bucket, cancellation);
+            if (ids.Count == 0) return null;
+            using var secret = await ReadSecretAsync(cancellation);
+            await using var repository = await OpenAsync(location, secret, cancellation);
+            var catalog = new SnapshotCatalog(repository);
+            foreach (var id in ids) await catalog.ForgetAsync(id, $"backup {backup.Name()} was deleted", cancellation);
+            return null;
+        }
+        catch (Exception e) when (e is RepositoryException or LocationException or InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            return $"volume snapshots of backup {backup.Name()}: {e.Message}";
+        }
+    }
+
+    private static async Task<ChunkRepository> OpenAsync(BackupStorageLocation location, RepositorySecret secret, CancellationToken cancellation)
+    {
+        var store = LocationProviders.OpenRepositoryStore(new LocationDescription
+        {
+            Name = location.Metadata.Name ?? "",
+            Provider = location.Spec.Provider ?? "",
+            Bucket = location.Spec.ObjectStorage?.Bucket ?? "",
+            Prefix = location.Spec.ObjectStorage?.Prefix ?? "",
+            Config = location.Spec.Config ?? new Dictionary<string, string>(),
+        });
+        try
+        {
+            return await ChunkRepository.OpenAsync(store, secret, new RepositoryOpenOptions(), cancellation);
+        }
+        catch
+        {
+            await store.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// What the stored file names, and for a backup that failed before it was stored, what the cluster still knows. Data that
+    /// Velero's own uploader wrote is in another repository and no concern of this one.
+    /// </summary>
+    private async Task<HashSet<SnapshotId>> SnapshotsOfAsync(JsonObject backup, LocationBucket bucket, CancellationToken cancellation)
+    {
+        var volumes = (await GzipJson.ReadAsync(bucket, new BackupFiles(backup.Name()).PodVolumeBackups, cancellation)).Objects().ToList();
+        await foreach (var volume in cluster.ListAsync(VeleroResources.PodVolumeBackups, options.Namespace, $"{VeleroLabels.BackupUid}={backup.Uid()}", cancellation)) volumes.Add(volume);
+        var ids = new HashSet<SnapshotId>();
+        foreach (var volume in volumes.Where(v => v.Annotation(VeleroLabels.DataFormat) is not null))
+        {
+            if (SnapshotId.TryParse(volume.Text("status", "snapshotID"), out var id)) ids.Add(id);
+        }
+
+        return ids;
+    }
+
+    private async Task<RepositorySecret> ReadSecretAsync(CancellationToken cancellation)
+    {
+        var data = (await cluster.GetAsync(KubernetesResources.Secrets, options.Namespace, SecretName, cancellation)
+            ?? throw new InvalidDataException($"Secret {SecretName} does not exist in namespace {options.Namespace}: copy it from the cluster that made the backup")).At("data");
+        if (Entry(data, KeyEntry) is { } key) return RepositorySecret.FromKeyFile(key);
+        if (Entry(data, PasswordEntry) is { } password) return RepositorySecret.FromPassphrase(password);
+        throw new InvalidDataException($"Secret {SecretName} has neither an entry {KeyEntry} nor {PasswordEntry}");
+    }
+
+    private static byte[]? Entry(JsonNode? data, string name)
+    {
+        if (data.Text(name) is not { } text) return null;
+        var bytes = new byte[text.Length];
+        return Convert.TryFromBase64String(text, bytes, out var length) ? bytes[..length] : throw new InvalidDataException($"Secret {SecretName}, entry {name}: it is no base64");
+    }
+}
