@@ -37,8 +37,9 @@ internal sealed class LocationReconciler(ClusterClient cluster, StorageLocations
         if (frequency <= TimeSpan.Zero && checkedBefore) return location.Status!.Phase == LocationPhase.Available ? await sync.ReconcileAsync(location, cancellation) : null;
 
         // Looking costs a few system calls, so it is done at every change; it is written down when it is news or due.
-        // Before the check, which makes the root.
-        var problem = await locations.EmptinessOfAsync(location, cancellation) ?? Check(location);
+        // Emptiness before the check, which makes the root; and absence before both, or a directory that appears in between,
+        // empty, would pass the one because it was not there and the other because it is.
+        var problem = Absence(location) ?? await locations.EmptinessOfAsync(location, cancellation) ?? Check(location);
         var phase = problem is null ? LocationPhase.Available : LocationPhase.Unavailable;
         var last = location.Status?.LastValidationTime;
         var due = last is null || services.Time.GetUtcNow() - last.Value >= frequency;
@@ -52,9 +53,8 @@ internal sealed class LocationReconciler(ClusterClient cluster, StorageLocations
     /// <summary>What is wrong with the location, in a sentence; null when it can be used.</summary>
     internal static string? Check(BackupStorageLocation location)
     {
-        if (FilesystemLocation.Resolve(location.Spec, out var root) is { } problem) return problem;
-        var path = location.Spec.Config!["path"];
-        if (!Directory.Exists(path)) return $"directory {path} does not exist or is not mounted in the controller's pod";
+        if (Absence(location) is { } absence) return absence;
+        FilesystemLocation.Resolve(location.Spec, out var root);
         var readOnly = location.Spec.AccessMode == LocationAccessMode.ReadOnly;
         try
         {
@@ -76,6 +76,13 @@ internal sealed class LocationReconciler(ClusterClient cluster, StorageLocations
         {
             return $"{root} cannot be {(readOnly ? "read" : "written")}: {e.Message}";
         }
+    }
+
+    private static string? Absence(BackupStorageLocation location)
+    {
+        if (FilesystemLocation.Resolve(location.Spec, out _) is { } problem) return problem;
+        var path = location.Spec.Config!["path"];
+        return Directory.Exists(path) ? null : $"directory {path} does not exist or is not mounted in the controller's pod";
     }
 
     private static void ProveWritable(string root)

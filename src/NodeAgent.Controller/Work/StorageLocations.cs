@@ -65,7 +65,7 @@ internal sealed class StorageLocations(ClusterClient cluster, ControllerOptions 
     /// </summary>
     public async Task<string?> EmptinessOfAsync(BackupStorageLocation location, CancellationToken cancellation)
     {
-        if (FilesystemLocation.Resolve(location.Spec, out var root) is not null || !Directory.Exists(location.Spec.Config!["path"])) return null;
+        if (FilesystemLocation.Resolve(location.Spec, out var root) is not null) return null;
         try
         {
             if (!new LocationBucket(root).HoldsNothing()) return null;
