@@ -1,6 +1,9 @@
 using System.CommandLine;
+using System.Text.Json.Nodes;
+using NodeAgent.Cli.CommandLine;
 using NodeAgent.Cli.Invocation;
 using NodeAgent.Cli.Terminal;
+using NodeAgent.Cli.Text;
 
 namespace NodeAgent.Cli.Cluster;
 
@@ -11,12 +14,13 @@ internal static class LogsCommand
         ["Completed", "PartiallyFailed", "Failed", "WaitingForPluginOperations", "WaitingForPluginOperationsPartiallyFailed"];
 
     private static readonly Argument<string> ResourceName = new("NAME") { Description = "Name" };
+    private static readonly Option<string> Output = Flags.Choice("--output", "Output format; json is one list of all lines, each an object of its fields", ["text", "json"], "text", "-o");
 
     public static Command Create(VeleroKind kind)
     {
         var command = new Command("logs", $"Print the log of a {kind.Noun}")
         {
-            ResourceName, DownloadTrust.Timeout, CertificateOptions.SkipVerification, CertificateOptions.CaCertificate,
+            ResourceName, Output, DownloadTrust.Timeout, CertificateOptions.SkipVerification, CertificateOptions.CaCertificate,
         };
         command.Runs((parse, cancellationToken) => ExecuteAsync(kind, parse, cancellationToken));
         return command;
@@ -35,6 +39,14 @@ internal static class LogsCommand
         await using var log = await client.OpenTextAsync(kind.Kind + "Log", name, location, cancellationToken)
             ?? throw new CommandException(ExitCode.NotFound, $"{kind.Noun} {name}: its log is not in the backup location");
         using var reader = new StreamReader(log);
+        if (parse.GetValue(Output) == "json")
+        {
+            var lines = new JsonArray();
+            while (await reader.ReadLineAsync(cancellationToken) is { } line) lines.Add((JsonNode)LogLine.ToJson(line));
+            await StandardStreams.Out.WriteLineAsync(JsonText.Format(lines));
+            return ExitCode.Done;
+        }
+
         while (await reader.ReadLineAsync(cancellationToken) is { } line)
             await StandardStreams.Out.WriteLineAsync(DisplayText.OneLine(line));
         return ExitCode.Done;

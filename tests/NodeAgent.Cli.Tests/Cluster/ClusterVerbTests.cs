@@ -200,7 +200,20 @@ public sealed class ClusterVerbTests : IAsyncDisposable
         ServeFile(Gzip("first line\nevil \e[2J line\n"));
         var result = (await RunAsync("backup", "logs", "b1")).Expect(0);
         Assert.Equal("first line\nevil \\u001b[2J line\n", result.Output);
+        var lines = JsonNode.Parse((await RunAsync("backup", "logs", "b1", "-o", "json")).Expect(0).Output)!.AsArray();
+        Assert.Equal(["first line", "evil \e[2J line"], lines.Select(l => l!["msg"]!.GetValue<string>()));
         Assert.Empty(_server.All("downloadrequests"));
+    }
+
+    [Fact]
+    public async Task A_restore_is_described_as_one_object()
+    {
+        _server.Put("restores", """{"metadata":{"name":"r1"},"spec":{"backupName":"b1"},"status":{"phase":"Completed"}}""");
+        _server.Put("podvolumerestores", """{"metadata":{"name":"r1-x","labels":{"velero.io/restore-name":"r1"}},"spec":{"pod":{"namespace":"shop","name":"web"},"volume":"data"},"status":{"phase":"Completed","progress":{"bytesDone":5,"totalBytes":5}}}""");
+        var described = JsonNode.Parse((await RunAsync("restore", "describe", "r1", "-o", "json")).Expect(0).Output)!;
+        Assert.Equal(("r1", "Completed", "b1"), (described["metadata"]!["name"]!.ToString(), described["phase"]!.ToString(), described["spec"]!["backupName"]!.ToString()));
+        var volume = Assert.Single(described["podVolumeRestores"]!.AsArray())!;
+        Assert.Equal(("shop/web", "data", "5"), (volume["pod"]!.ToString(), volume["volume"]!.ToString(), volume["bytesDone"]!.ToString()));
     }
 
     [Fact]

@@ -13,7 +13,7 @@ internal static class DescribeCommand
     private static readonly Argument<string[]> Names = new("NAME") { Description = "Names (default: all)", Arity = ArgumentArity.ZeroOrMore };
     private static readonly Option<string> Selector = Flags.Text("--selector", "Only those with matching labels", "selector", "-l");
     private static readonly Option<bool> Details = Flags.Switch("--details", "Show more, as each pod volume and each resource");
-    private static readonly Option<string> Output = Flags.Choice("--output", "Output format; json for one backup only", ["plaintext", "json"], "plaintext", "-o");
+    private static readonly Option<string> Output = Flags.Choice("--output", "Output format; json for one object only", ["plaintext", "json"], "plaintext", "-o");
 
     public static Command Create(VeleroKind kind, string name = "describe", params string[] aliases)
     {
@@ -27,8 +27,7 @@ internal static class DescribeCommand
             command.Add(CertificateOptions.CaCertificate);
         }
 
-        if (kind == VeleroKinds.Backup)
-            command.Add(Output);
+        command.Add(Output);
         command.Runs((parse, cancellationToken) => ExecuteAsync(kind, parse, cancellationToken));
         return command;
     }
@@ -39,9 +38,9 @@ internal static class DescribeCommand
         IReadOnlyList<JsonObject> resources = parse.GetValue(Names) is { Length: > 0 } names
             ? await cluster.GetManyAsync(kind, names, cancellationToken)
             : [.. ResourceOrder.ForPeople(await cluster.ListAsync(kind, parse.GetValue(Selector) ?? "", cancellationToken))];
-        var asJson = kind == VeleroKinds.Backup && parse.GetValue(Output) == "json";
+        var asJson = parse.GetValue(Output) == "json";
         if (asJson && resources.Count != 1)
-            throw new UsageException($"-o json describes one backup, and {resources.Count} were chosen (name one)");
+            throw new UsageException($"-o json describes one {kind.Noun}, and {resources.Count} were chosen (name one)");
         if (resources.Count == 0)
             await StandardStreams.Error.WriteLineAsync($"no {kind.Nouns} found in namespace {cluster.Namespace}");
 
@@ -65,7 +64,8 @@ internal static class DescribeCommand
     {
         if (kind == VeleroKinds.Schedule)
         {
-            ScheduleDescription.Write(text, resource);
+            if (asJson) await StandardStreams.Out.WriteLineAsync(JsonText.Format(resource));
+            else ScheduleDescription.Write(text, resource);
             return;
         }
 
@@ -75,7 +75,8 @@ internal static class DescribeCommand
         var files = new RunFiles(client, resource.Name(), location);
         if (kind == VeleroKinds.Restore)
         {
-            await RestoreDescription.WriteAsync(text, cluster, resource, files, details, cancellationToken);
+            if (asJson) await StandardStreams.Out.WriteLineAsync(JsonText.Format(await RestoreJsonDescription.BuildAsync(cluster, resource, files, details, cancellationToken)));
+            else await RestoreDescription.WriteAsync(text, cluster, resource, files, details, cancellationToken);
             return;
         }
 
