@@ -18,10 +18,6 @@ namespace NodeAgent.Agent.Volumes;
 /// </summary>
 internal sealed class RepositoryOpener(ApiClient client, AgentOptions options, ILogger log)
 {
-    public const string SecretName = "velero-repo-credentials";
-    private const string KeyEntry = "repository-key";
-    private const string PasswordEntry = "repository-password";
-
     /// <summary>Opens a location's repository. The caller disposes it.</summary>
     /// <param name="forWriting">True makes the repository when there is none, and refuses locations that are read-only.</param>
     /// <exception cref="AgentException">The location or the key is missing or cannot be used.</exception>
@@ -54,7 +50,7 @@ internal sealed class RepositoryOpener(ApiClient client, AgentOptions options, I
         }
         catch (WrongKeyException)
         {
-            throw new AgentException($"the key in Secret {SecretName} does not open the repository at {store.Location}: put the Secret of the cluster that made it here, with entry {KeyEntry} or {PasswordEntry}");
+            throw new AgentException($"the key in Secret {RepositoryCredentials.SecretName} does not open the repository at {store.Location}: put the Secret of the cluster that made it here, with entry {RepositoryCredentials.KeyEntry} or {RepositoryCredentials.PasswordEntry}");
         }
     }
 
@@ -75,68 +71,34 @@ internal sealed class RepositoryOpener(ApiClient client, AgentOptions options, I
 
     private async Task<RepositorySecret> ReadSecretAsync(bool repositoryExists, string where, CancellationToken cancellation)
     {
-        var found = await client.FindAsync(KubernetesResources.Secrets, options.Namespace, SecretName, cancellation);
+        var found = await client.FindAsync(KubernetesResources.Secrets, options.Namespace, RepositoryCredentials.SecretName, cancellation);
         if (found is null && repositoryExists)
         {
-            throw new AgentException($"Secret {SecretName} does not exist in namespace {options.Namespace}, but the repository at {where} does: copy the Secret from the cluster that made it");
+            throw new AgentException($"Secret {RepositoryCredentials.SecretName} does not exist in namespace {options.Namespace}, but the repository at {where} does: copy the Secret from the cluster that made it");
         }
 
         found ??= await MakeSecretAsync(cancellation);
         var data = found.Json["data"] as JsonObject;
-        if (Entry(data, KeyEntry) is { } key)
-        {
-            try
-            {
-                return RepositorySecret.FromKeyFile(key);
-            }
-            catch (InvalidDataException e)
-            {
-                throw new AgentException($"Secret {SecretName}, entry {KeyEntry}: {e.Message}");
-            }
-        }
-
-        try
-        {
-            return Entry(data, PasswordEntry) is { } password
-                ? RepositorySecret.FromPassphrase(password)
-                : throw new AgentException($"Secret {SecretName} has neither an entry {KeyEntry} nor {PasswordEntry}");
-        }
-        catch (InvalidDataException e)
-        {
-            throw new AgentException($"Secret {SecretName}, entry {PasswordEntry}: {e.Message}");
-        }
+        return RepositoryCredentials.Read(name => data?[name] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null);
     }
 
     private async Task<KubernetesObject> MakeSecretAsync(CancellationToken cancellation)
     {
         // Hexadecimal digits, so that the entry survives copying by hand; the Secret's own base64 is around that.
         var key = RandomNumberGenerator.GetHexString(2 * RepositorySecret.KeyLength, lowercase: true);
-        var secret = new KubernetesObject(KubernetesResources.Secrets, options.Namespace, SecretName);
+        var secret = new KubernetesObject(KubernetesResources.Secrets, options.Namespace, RepositoryCredentials.SecretName);
         secret.Json["type"] = "Opaque";
-        secret.Json["data"] = new JsonObject { [KeyEntry] = Convert.ToBase64String(System.Text.Encoding.ASCII.GetBytes(key)) };
+        secret.Json["data"] = new JsonObject { [RepositoryCredentials.KeyEntry] = Convert.ToBase64String(System.Text.Encoding.ASCII.GetBytes(key)) };
         try
         {
             var made = await client.CreateAsync(KubernetesResources.Secrets, options.Namespace, secret, cancellation);
-            log.KeyMade(SecretName);
+            log.KeyMade(RepositoryCredentials.SecretName);
             return made;
         }
         catch (ApiException e) when (e.IsAlreadyExists)
         {
             // The agent of another node was quicker: its key counts.
-            return await client.GetAsync(KubernetesResources.Secrets, options.Namespace, SecretName, cancellation);
-        }
-    }
-
-    private static byte[]? Entry(JsonObject? data, string name)
-    {
-        if (data?[name] is not JsonValue value || !value.TryGetValue<string>(out var text)) return null;
-        try
-        {
-            return Convert.FromBase64String(text);
-        }
-        catch (FormatException)
-        {
-            throw new AgentException($"Secret {SecretName}, entry {name}: it is no base64");
+            return await client.GetAsync(KubernetesResources.Secrets, options.Namespace, RepositoryCredentials.SecretName, cancellation);
         }
     }
 

@@ -17,10 +17,6 @@ namespace NodeAgent.Controller.Deletion;
 /// </summary>
 internal sealed class SnapshotForgetting(ClusterClient cluster, ControllerOptions options)
 {
-    private const string SecretName = "velero-repo-credentials";
-    private const string KeyEntry = "repository-key";
-    private const string PasswordEntry = "repository-password";
-
     /// <summary>Why the snapshots could not be forgotten, in a sentence; null when none is left.</summary>
     public async Task<string?> ForgetAsync(JsonObject backup, BackupStorageLocation location, LocationBucket bucket, CancellationToken cancellation)
     {
@@ -80,17 +76,8 @@ internal sealed class SnapshotForgetting(ClusterClient cluster, ControllerOption
 
     private async Task<RepositorySecret> ReadSecretAsync(CancellationToken cancellation)
     {
-        var data = (await cluster.GetAsync(KubernetesResources.Secrets, options.Namespace, SecretName, cancellation)
-            ?? throw new InvalidDataException($"Secret {SecretName} does not exist in namespace {options.Namespace}: copy it from the cluster that made the backup")).At("data");
-        if (Entry(data, KeyEntry) is { } key) return RepositorySecret.FromKeyFile(key);
-        if (Entry(data, PasswordEntry) is { } password) return RepositorySecret.FromPassphrase(password);
-        throw new InvalidDataException($"Secret {SecretName} has neither an entry {KeyEntry} nor {PasswordEntry}");
-    }
-
-    private static byte[]? Entry(JsonNode? data, string name)
-    {
-        if (data.Text(name) is not { } text) return null;
-        var bytes = new byte[text.Length];
-        return Convert.TryFromBase64String(text, bytes, out var length) ? bytes[..length] : throw new InvalidDataException($"Secret {SecretName}, entry {name}: it is no base64");
+        var secret = await cluster.GetAsync(KubernetesResources.Secrets, options.Namespace, RepositoryCredentials.SecretName, cancellation)
+            ?? throw new LocationException($"Secret {RepositoryCredentials.SecretName} does not exist in namespace {options.Namespace}: copy it from the cluster that made the backup");
+        return RepositoryCredentials.Read(name => secret.Text("data", name));
     }
 }

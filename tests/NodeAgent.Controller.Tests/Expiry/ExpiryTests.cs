@@ -1,3 +1,4 @@
+using System.Globalization;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Tests.Harness;
 using NodeAgent.Kubernetes.Velero;
@@ -11,8 +12,13 @@ public sealed class ExpiryTests
     {
         await using var cluster = await ControllerFixture.StartAsync();
         await cluster.BackUpAsync("keep", """{"includedNamespaces":["shop"]}""");
-        await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"],"ttl":"1s"}""");
-        for (var i = 0; i < 500 && cluster.Api.Find(VeleroResources.Backups, "velero", "b") is not null; i++) await Task.Delay(20, TestContext.Current.CancellationToken);
+        var backup = await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"],"ttl":"90m"}""");
+        var started = DateTimeOffset.Parse(backup.Text("status", "startTimestamp")!, CultureInfo.InvariantCulture);
+        Assert.Equal(started.AddMinutes(90), DateTimeOffset.Parse(backup.Text("status", "expiration")!, CultureInfo.InvariantCulture));
+        Assert.True(Directory.Exists(Path.Combine(cluster.LocationPath, "backups/b")));
+
+        cluster.Api.Patch(VeleroResources.Backups, "velero", "b", """{"status":{"expiration":"2026-01-01T00:00:00Z"}}""");
+        await ControllerFixture.WaitUntilAsync(() => cluster.Api.Find(VeleroResources.Backups, "velero", "b") is null);
         Assert.Equal("keep", Assert.Single(cluster.Api.All(VeleroResources.Backups)).Name());
         Assert.False(Directory.Exists(Path.Combine(cluster.LocationPath, "backups/b")));
     }

@@ -228,7 +228,8 @@ public sealed class DecoderFuzzTests
         var generator = new EntryGenerator();
         var shelf = new ChunkShelf();
         using var writer = new ContentListWriter(shelf.StoreAsync);
-        foreach (var item in generator.Items(600)) await writer.AddAsync(item, TestContext.Current.CancellationToken);
+        // More than one list can hold, so that there is a list above them wherever the chunks' ids cut.
+        foreach (var item in generator.Items(TreeLimits.MaxListItems + 100)) await writer.AddAsync(item, TestContext.Current.CancellationToken);
         Assert.IsType<IndirectList>(await writer.CompleteAsync(TestContext.Current.CancellationToken));
         var lists = shelf.Chunks.Values.ToList();
         Assert.Contains(lists, l => l[2] > 0);
