@@ -10,11 +10,26 @@ internal static partial class LibC
     /// <summary>O_RDONLY | O_CLOEXEC; the value is the same on x64 and arm64. O_DIRECTORY is not, and is not needed.</summary>
     public const int OpenReadOnly = 0x80000;
 
+    /// <summary>O_RDWR | O_CLOEXEC and O_CREAT, likewise.</summary>
+    public const int OpenReadWrite = 0x80002, OpenCreate = 0x40;
+
+    /// <summary>LOCK_SH, LOCK_EX, LOCK_NB.</summary>
+    public const int LockShared = 1, LockExclusive = 2, LockNonBlocking = 4;
+
+    /// <summary>EWOULDBLOCK, EINTR.</summary>
+    public const int WouldBlock = 11, Interrupted = 4;
+
     /// <summary>ENOENT and the like, as the kernel numbers them on every architecture that .NET runs on.</summary>
     public const int NotFound = 2, AccessDenied = 13, Exists = 17, IsDirectory = 21, NoSpace = 28, ReadOnlyFileSystem = 30, NotPermitted = 1, QuotaExceeded = 122;
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int OpenWithMode(string path, int flags, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    public static partial int FileLock(int descriptor, int operation);
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     public static partial int Synchronize(int descriptor);

@@ -18,6 +18,8 @@ public sealed class DirectoryStore : IObjectStore
     private const string TemporaryPrefix = ".nodeagent-tmp-";
     private const UnixFileMode FileMode600 = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const UnixFileMode DirectoryMode700 = FileMode600 | UnixFileMode.UserExecute;
+    private const string FenceName = ".nodeagent-fence";
+    private static readonly TimeSpan FencePatience = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan StaleAfter = TimeSpan.FromDays(1);
 
     private readonly string _root;
@@ -33,6 +35,52 @@ public sealed class DirectoryStore : IObjectStore
 
     /// <inheritdoc/>
     public string Location => _root;
+
+    /// <inheritdoc/>
+    public bool HasExclusiveFences => true;
+
+    /// <inheritdoc/>
+    public ValueTask<DateTimeOffset> GetTimeAsync(CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var temporary = Path.Combine(_root, TemporaryPrefix + Guid.NewGuid().ToString("N"));
+        try
+        {
+            EnsureDirectory(_root, "");
+            // A file server stamps files by its own clock.
+            using (File.OpenHandle(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None))
+            {
+                return ValueTask.FromResult(new DateTimeOffset(File.GetLastWriteTimeUtc(temporary)));
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw Failed("asking for the time", "", exception);
+        }
+        finally
+        {
+            TryDelete(temporary);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<IFence> OpenFenceAsync(FenceMode mode, TimeSpan lifetime, CancellationToken cancellationToken)
+    {
+        try
+        {
+            EnsureDirectory(_root, FenceName);
+            var held = await FileLock.TryAcquireAsync(Path.Combine(_root, FenceName), mode, FencePatience, cancellationToken);
+            if (held is not null) return new HeldFence(this, held);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw Failed("locking", FenceName, exception);
+        }
+
+        throw new StoreException(
+            StoreFailure.Transient, "locking", Describe(FenceName), $"another process has held it for {FencePatience.TotalSeconds:0} s",
+            "a run that publishes or collects was stopped in the middle (kill -STOP, a frozen machine): let it go on or end it");
+    }
 
     /// <inheritdoc/>
     public ValueTask<PutOutcome> PutAsync(string key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
@@ -158,7 +206,7 @@ public sealed class DirectoryStore : IObjectStore
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 var file = files.Current;
-                if (file.Name.StartsWith(TemporaryPrefix, StringComparison.Ordinal)) continue;
+                if (file.Name.StartsWith(TemporaryPrefix, StringComparison.Ordinal) || file.Name == FenceName) continue;
                 var key = Path.GetRelativePath(_root, file.FullName);
                 // What a file manager or a synchronizer left ("x (copy)"): no method would take such a name.
                 if (!IsKey(key)) continue;
@@ -304,7 +352,7 @@ public sealed class DirectoryStore : IObjectStore
     private StoreException Gone(string operation, string key) =>
         new(StoreFailure.NotFound, operation, Describe(key), "the repository's directory is no longer there", "was it removed or unmounted?");
 
-    private string Describe(string key) => $"{key} in {_root}";
+    private string Describe(string key) => key.Length == 0 ? _root : $"{key} in {_root}";
 
     private StoreException Failed(string operation, string key, int error) =>
         Failed(operation, key, error, Marshal.GetPInvokeErrorMessage(error), null);

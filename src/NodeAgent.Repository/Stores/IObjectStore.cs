@@ -9,6 +9,23 @@ public interface IObjectStore : IAsyncDisposable
     /// <summary>The place, for people; holds no secret.</summary>
     string Location { get; }
 
+    /// <summary>
+    /// Whether an exclusive fence keeps shared ones out. If so, what was written through a shared fence is there, and nothing more comes of it, once an exclusive
+    /// one was had. If not, that is certain only after the lifetime of every fence that may have been taken before.
+    /// </summary>
+    bool HasExclusiveFences { get; }
+
+    /// <summary>The time by the clock that <see cref="StoreEntry.LastModified"/> goes by.</summary>
+    /// <exception cref="StoreException">The store cannot be asked.</exception>
+    ValueTask<DateTimeOffset> GetTimeAsync(CancellationToken cancellationToken);
+
+    /// <summary>Takes a fence, see <see cref="IFence"/>. The caller disposes it.</summary>
+    /// <param name="mode">Exclusive only where <see cref="HasExclusiveFences"/>.</param>
+    /// <param name="lifetime">After which a store without exclusive fences refuses what is written through it; at least a second.</param>
+    /// <param name="cancellationToken">Stops the wait.</param>
+    /// <exception cref="StoreException">The store cannot be asked, or others hold the fence for long.</exception>
+    ValueTask<IFence> OpenFenceAsync(FenceMode mode, TimeSpan lifetime, CancellationToken cancellationToken);
+
     /// <summary>Creates an object. Durable when it returns; never visible in part. Does not keep <paramref name="body"/>.</summary>
     /// <exception cref="StoreException">It could not be written; then it is not there, or is there whole.</exception>
     ValueTask<PutOutcome> PutAsync(string key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken);

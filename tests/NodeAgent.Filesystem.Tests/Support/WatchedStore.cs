@@ -13,6 +13,13 @@ internal sealed class WatchedStore(IObjectStore inner) : IObjectStore
 
     public string Location => inner.Location;
 
+    public bool HasExclusiveFences => inner.HasExclusiveFences;
+
+    public ValueTask<DateTimeOffset> GetTimeAsync(CancellationToken cancellationToken) => inner.GetTimeAsync(cancellationToken);
+
+    public async ValueTask<IFence> OpenFenceAsync(FenceMode mode, TimeSpan lifetime, CancellationToken cancellationToken) =>
+        new HeldFence(this, await inner.OpenFenceAsync(mode, lifetime, cancellationToken));
+
     public async ValueTask<PutOutcome> PutAsync(string key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
     {
         await BeforePut(key);

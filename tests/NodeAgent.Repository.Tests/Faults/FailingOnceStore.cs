@@ -10,6 +10,13 @@ internal sealed class FailingOnceStore(string root, int failAt) : IObjectStore
 
     public string Location => _inner.Location;
 
+    public bool HasExclusiveFences => _inner.HasExclusiveFences;
+
+    public ValueTask<DateTimeOffset> GetTimeAsync(CancellationToken cancellationToken) => _inner.GetTimeAsync(cancellationToken);
+
+    public async ValueTask<IFence> OpenFenceAsync(FenceMode mode, TimeSpan lifetime, CancellationToken cancellationToken) =>
+        new HeldFence(this, await _inner.OpenFenceAsync(mode, lifetime, cancellationToken));
+
     public ValueTask<PutOutcome> PutAsync(string key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken) =>
         Interlocked.Increment(ref _puts) == failAt
             ? throw new StoreException(StoreFailure.Transient, "writing", key, "the connection was lost")

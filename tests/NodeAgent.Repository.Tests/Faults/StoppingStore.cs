@@ -13,6 +13,16 @@ internal sealed class StoppingStore(string root, int stopAt, StopMode mode) : IO
 
     public string Location => _inner.Location;
 
+    public bool HasExclusiveFences => _inner.HasExclusiveFences;
+
+    public ValueTask<DateTimeOffset> GetTimeAsync(CancellationToken cancellationToken) => _inner.GetTimeAsync(cancellationToken);
+
+    public async ValueTask<IFence> OpenFenceAsync(FenceMode mode, TimeSpan lifetime, CancellationToken cancellationToken)
+    {
+        ThrowIfStopped();
+        return new HeldFence(this, await _inner.OpenFenceAsync(mode, lifetime, cancellationToken));
+    }
+
     /// <summary>Whether it has come to that.</summary>
     public bool HasStopped { get; private set; }
 
