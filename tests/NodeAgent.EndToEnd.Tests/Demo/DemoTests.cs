@@ -77,7 +77,8 @@ public sealed partial class DemoTests : IDisposable
     private static async Task<(int Code, string Output)> RunAsync(string? interruptAt, params string[] arguments)
     {
         var cancellation = TestContext.Current.CancellationToken;
-        using var process = Process.Start(new ProcessStartInfo("dotnet", [Executable, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        // Tests that were started in the background ignore Ctrl-C, and so would what they start.
+        using var process = Process.Start(new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", Executable, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         try
         {
             var errors = process.StandardError.ReadToEndAsync(cancellation);
