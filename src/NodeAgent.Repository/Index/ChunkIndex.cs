@@ -58,16 +58,22 @@ internal sealed class ChunkIndex
         }
     }
 
-    /// <summary>Adds a pack's chunks. A chunk that is known already keeps its location, unless that one does not count and the new one does.</summary>
+    /// <summary>
+    /// Adds a pack's chunks. A chunk that is known already keeps its location, unless that one counts for less than the new one. A pack that is
+    /// known keeps its standing; its chunks are offered again.
+    /// </summary>
     public void Add(PackContents contents, PackStanding standing = PackStanding.Named)
     {
         lock (_gate)
         {
-            if (_ordinals.ContainsKey(contents.Pack)) return;
-            var ordinal = _packs.Count;
-            _packs.Add(contents.Pack);
-            _ordinals.Add(contents.Pack, ordinal);
-            _standings.Add(standing);
+            if (!_ordinals.TryGetValue(contents.Pack, out var ordinal))
+            {
+                ordinal = _packs.Count;
+                _packs.Add(contents.Pack);
+                _ordinals.Add(contents.Pack, ordinal);
+                _standings.Add(standing);
+            }
+
             var offset = (uint)ObjectHeader.Length;
             foreach (var chunk in contents.Chunks)
             {
@@ -88,7 +94,23 @@ internal sealed class ChunkIndex
         lock (_gate) return _ordinals.TryGetValue(pack, out var ordinal) && _standings[ordinal] == PackStanding.Lost;
     }
 
-    /// <summary>Whether a chunk is there for good: named by the index, in a pack that is not lost.</summary>
+    /// <summary>How far a pack can be relied on; null when the index does not know it.</summary>
+    public PackStanding? StandingOf(PackId pack)
+    {
+        lock (_gate) return _ordinals.TryGetValue(pack, out var ordinal) ? _standings[ordinal] : null;
+    }
+
+    /// <summary>Changes how far a pack can be relied on. A pack that is not known is passed over.</summary>
+    /// <remarks>A chunk keeps its location: another one that counts for more is taken when a pack that has it is added, again if need be.</remarks>
+    public void SetStanding(PackId pack, PackStanding standing)
+    {
+        lock (_gate)
+        {
+            if (_ordinals.TryGetValue(pack, out var ordinal)) _standings[ordinal] = standing;
+        }
+    }
+
+    /// <summary>Whether a chunk is there for good: named by the index, in a pack that is neither lost nor condemned.</summary>
     public bool Contains(ChunkId id)
     {
         lock (_gate)

@@ -12,6 +12,12 @@ internal enum PackStanding
     /// </summary>
     Unnamed,
 
+    /// <summary>
+    /// An index segment names it, and a record of collection says that it is being retired. It can be read until it is deleted; nothing new
+    /// may build on it.
+    /// </summary>
+    Condemned,
+
     /// <summary>An index segment names it, and it is missing or has another length.</summary>
     Lost,
 }
