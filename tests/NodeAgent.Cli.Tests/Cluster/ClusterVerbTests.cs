@@ -114,7 +114,9 @@ public sealed class ClusterVerbTests : IAsyncDisposable
     [Fact]
     public async Task An_interrupt_ends_the_waiting_and_not_the_backup()
     {
-        using var process = NodeAgentProcess.Start(new CommandEnvironment { Variables = { ["KUBECONFIG"] = _server.Kubeconfig } }, "backup", "create", "b1", "--wait");
+        var environment = CommandEnvironment.Interruptible;
+        environment.Variables["KUBECONFIG"] = _server.Kubeconfig;
+        using var process = NodeAgentProcess.Start(environment, "backup", "create", "b1", "--wait");
         var dot = new char[1];
         Assert.Equal(1, await process.StandardError.ReadAsync(dot, TestContext.Current.CancellationToken));
         Assert.Equal('.', dot[0]);

@@ -306,7 +306,7 @@ public sealed class SnapshotVerbTests
         using var machine = await MachineRepository.CreateAsync();
         // Far more than can be read before the signal comes; a hole of zeros would be quick.
         for (var i = 0; i < 8; i++) machine.Put($"file {i}", MachineRepository.Noise(20_000_000, i));
-        using var process = NodeAgentProcess.Start(new CommandEnvironment(), ["snapshot", "create", machine.Source, .. machine.Access]);
+        using var process = NodeAgentProcess.Start(CommandEnvironment.Interruptible, ["snapshot", "create", machine.Source, .. machine.Access]);
         var (output, error) = (process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
         while (!process.HasExited && (!Directory.Exists(Path.Combine(machine.Path, "data")) || machine.Objects("data").Count == 0))
             await Task.Delay(10, TestContext.Current.CancellationToken);

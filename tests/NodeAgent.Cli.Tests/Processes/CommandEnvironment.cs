@@ -15,6 +15,9 @@ internal sealed record CommandEnvironment
 
     public string[] ProgramArguments { get; init; } = [];
 
+    /// <summary>For a process that is to be interrupted: tests that were started in the background ignore Ctrl-C, and so would what they start.</summary>
+    public static CommandEnvironment Interruptible => new() { Program = "env", ProgramArguments = ["--default-signal=INT", "dotnet"] };
+
     /// <summary>A copy of the executable, for a user who cannot reach the one that was built; null for that one.</summary>
     public string? Executable { get; init; }
 }
