@@ -209,7 +209,7 @@ public sealed class DirectoryStore : IObjectStore
                 if (file.Name.StartsWith(TemporaryPrefix, StringComparison.Ordinal) || file.Name == FenceName) continue;
                 var key = Path.GetRelativePath(_root, file.FullName);
                 // What a file manager or a synchronizer left ("x (copy)"): no method would take such a name.
-                if (!IsKey(key)) continue;
+                if (!StoreKey.IsValid(key)) continue;
                 StoreEntry entry;
                 try
                 {
@@ -341,13 +341,9 @@ public sealed class DirectoryStore : IObjectStore
 
     private string PathOf(string key)
     {
-        if (!IsKey(key))
-            throw new ArgumentException($"\"{key}\" is not a key: relative, of letters, digits, '-', '_', '.' and '/'", nameof(key));
+        StoreKey.Require(key);
         return Path.Combine(_root, key);
     }
-
-    private static bool IsKey(string key) =>
-        !key.Split('/').Any(part => part is "" or "." or "..") && key.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '/');
 
     private StoreException Gone(string operation, string key) =>
         new(StoreFailure.NotFound, operation, Describe(key), "the repository's directory is no longer there", "was it removed or unmounted?");

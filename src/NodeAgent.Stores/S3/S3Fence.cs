@@ -1,0 +1,19 @@
+using NodeAgent.Repository.Stores;
+
+namespace NodeAgent.Stores.S3;
+
+/// <summary>Writes whose signatures count from the moment at which the fence was taken, by the server's clock, and run out: the server enforces it.</summary>
+/// <remarks>
+/// A request that the server had begun to take in when the signature ran out may still be completed by it; that is a matter of the
+/// seconds that a body of this engine's size takes.
+/// </remarks>
+internal sealed class S3Fence(S3Store store, DateTimeOffset takenAt, TimeSpan lifetime) : IFence
+{
+    public ValueTask<PutOutcome> PutAsync(string key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken) =>
+        store.PutFencedAsync(key, body, takenAt, lifetime, cancellationToken);
+
+    public ValueTask<bool> DeleteAsync(string key, CancellationToken cancellationToken) =>
+        store.DeleteFencedAsync(key, takenAt, lifetime, cancellationToken);
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}

@@ -1,0 +1,89 @@
+using System.Globalization;
+using NodeAgent.Repository.Stores;
+
+namespace NodeAgent.Stores.S3;
+
+/// <summary>Runs requests within the concurrency limit and repeats those that failed for a passing reason.</summary>
+internal sealed class S3Retry
+{
+    private static readonly TimeSpan TroubleInterval = TimeSpan.FromSeconds(30);
+
+    private readonly S3StoreOptions _options;
+    private readonly TimeProvider _time;
+    private readonly FullJitterBackoff _backoff;
+    private readonly RetryBudget _budget;
+    private readonly ConcurrencyLimiter _limiter;
+    private long _toldAt;
+    private volatile bool _wasAnswered;
+
+    public S3Retry(S3StoreOptions options, TimeProvider time, Random random)
+    {
+        _options = options;
+        _time = time;
+        _backoff = new FullJitterBackoff(options.Retry.BaseDelay, options.Retry.MaxDelay, random);
+        _budget = new RetryBudget(time);
+        _limiter = new ConcurrencyLimiter(options.Retry.MaxConcurrency);
+    }
+
+    /// <param name="operation">For the message, such as "writing".</param>
+    /// <param name="where">The object, for the message.</param>
+    /// <param name="attempt">One request.</param>
+    /// <param name="cancellationToken">Stops the waiting too.</param>
+    /// <exception cref="StoreException">It failed for good, or for too long.</exception>
+    public async ValueTask<T> RunAsync<T>(string operation, string where, Func<CancellationToken, ValueTask<T>> attempt, CancellationToken cancellationToken)
+    {
+        var started = _time.GetTimestamp();
+        for (var failures = 1; ; failures++)
+        {
+            var admission = await _limiter.AcquireAsync(cancellationToken);
+            var outcome = RequestOutcome.Failed;
+            S3Failure? failure;
+            Exception? cause;
+            try
+            {
+                var result = await attempt(cancellationToken);
+                outcome = RequestOutcome.Succeeded;
+                _wasAnswered = true;
+                _budget.AddSuccess();
+                return result;
+            }
+            catch (Exception exception) when (!cancellationToken.IsCancellationRequested && S3Failure.Of(exception, _options) is not null)
+            {
+                cause = exception;
+                failure = S3Failure.Of(exception, _options)!;
+                if (failure.IsThrottling) outcome = RequestOutcome.Throttled;
+                // A refusal for good, such as "not there", is an answer too.
+                else if (!failure.IsRetryable && failure.Status > 0) outcome = RequestOutcome.Succeeded;
+                if (failure.Status > 0) _wasAnswered = true;
+            }
+            finally
+            {
+                _limiter.Release(admission, outcome);
+            }
+
+            if (!failure.IsRetryable) throw Failed(failure, "");
+            var elapsed = _time.GetElapsedTime(started);
+            var patience = failure.IsUnreachable && !_wasAnswered ? _options.Retry.GiveUpFirstContactAfter : _options.Retry.GiveUpAfter;
+            var delay = _backoff.DelayAfter(failures);
+            // One retry is made in any case: a request that hung for long before it failed deserves it too.
+            if (failures > 1 && elapsed + delay > patience)
+                throw Failed(failure, string.Create(CultureInfo.InvariantCulture, $"; given up after {failures} attempts in {elapsed.TotalSeconds:0} s"));
+            var budgeted = _budget.Take();
+            if (budgeted > delay) delay = budgeted;
+            Tell(operation, where, failure, failures);
+            await Task.Delay(delay, _time, cancellationToken);
+
+            StoreException Failed(S3Failure f, string suffix) => new(f.Kind, operation, where, f.Why + suffix, f.Hint, cause);
+        }
+    }
+
+    /// <summary>From the second failure on and at most twice a minute: single ones are everyday life.</summary>
+    private void Tell(string operation, string where, S3Failure failure, int failures)
+    {
+        if (_options.OnTrouble is not { } tell || failures < 2) return;
+        var (now, last) = (_time.GetTimestamp(), Interlocked.Read(ref _toldAt));
+        if (last != 0 && _time.GetElapsedTime(last, now) < TroubleInterval) return;
+        if (Interlocked.CompareExchange(ref _toldAt, now, last) != last) return;
+        tell($"{operation} {where}: {failure.Why}; trying again");
+    }
+}

@@ -1,0 +1,444 @@
+using System.Net;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Amazon.Runtime;
+using Amazon.S3;
+using Amazon.S3.Model;
+using NodeAgent.Repository.Stores;
+
+namespace NodeAgent.Stores.S3;
+
+/// <summary>
+/// Objects in a bucket of AWS or a compatible server. Each is put by one request, on the condition that there is none of that
+/// name; a server that is not known to heed the condition is asked before.
+/// </summary>
+/// <remarks>
+/// Names are made of contents or drawn at random, and nothing is overwritten, so every request may be repeated. Without exclusive
+/// fences: see <see cref="S3Fence"/>.
+/// </remarks>
+public sealed class S3Store : IObjectStore
+{
+    private const string ConfigKey = "config";
+
+    private readonly S3StoreOptions _options;
+    private readonly TimeProvider _time;
+    private readonly S3Connection _connection;
+    private readonly S3ObjectHeaders _headers;
+    private readonly S3Retry _retry;
+    private readonly string _prefix;
+    private readonly Lazy<Session> _session;
+    private S3Capabilities? _capabilities;
+    private volatile bool _bucketSeen;
+    private long _clockOffsetTicks;
+
+    /// <param name="options">Where; see <see cref="S3StoreOptions.Validate"/>.</param>
+    /// <exception cref="ArgumentException">The options cannot be used.</exception>
+    public S3Store(S3StoreOptions options)
+        : this(options, TimeProvider.System, Random.Shared)
+    {
+    }
+
+    internal S3Store(S3StoreOptions options, TimeProvider time, Random random)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (options.Validate() is [var first, ..]) throw new ArgumentException($"{options.Location}: {first}", nameof(options));
+        (_options, _time) = (options, time);
+        _connection = new S3Connection(options, time);
+        _headers = new S3ObjectHeaders(options);
+        _retry = new S3Retry(options, time, random);
+        _prefix = options.TrimmedPrefix.Length == 0 ? "" : options.TrimmedPrefix + "/";
+        _session = new Lazy<Session>(Connect, LazyThreadSafetyMode.ExecutionAndPublication);
+        _capabilities = S3CapabilityCache.Read(options);
+    }
+
+    /// <inheritdoc/>
+    public string Location => _options.Location;
+
+    /// <inheritdoc/>
+    public bool HasExclusiveFences => false;
+
+    /// <summary>What the endpoint was found to do, here or by an earlier process; null when nobody has looked.</summary>
+    public S3Capabilities? Capabilities => _capabilities;
+
+    private bool IsAws => _options.Endpoint.Length == 0;
+
+    /// <summary>Whether the condition of a put decides. AWS is known to heed it.</summary>
+    private bool TrustsCondition => _capabilities?.HonoursConditionalPut ?? IsAws;
+
+    /// <summary>The server's time as far as it is known; for what an hour more or less does not matter to.</summary>
+    private DateTimeOffset AssumedTime => _time.GetUtcNow() + TimeSpan.FromTicks(Interlocked.Read(ref _clockOffsetTicks));
+
+    /// <inheritdoc/>
+    public ValueTask<DateTimeOffset> GetTimeAsync(CancellationToken cancellationToken) =>
+        _retry.RunAsync("asking for the time of", Location, AskTimeAsync, cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask<IFence> OpenFenceAsync(FenceMode mode, TimeSpan lifetime, CancellationToken cancellationToken)
+    {
+        if (mode == FenceMode.Exclusive) throw new NotSupportedException($"{Location} has no exclusive fences");
+        ArgumentOutOfRangeException.ThrowIfLessThan(lifetime, TimeSpan.FromSeconds(1));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(lifetime, S3QuerySigner.MaxLifetime);
+        return new S3Fence(this, await GetTimeAsync(cancellationToken), lifetime);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<PutOutcome> PutAsync(string key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken) =>
+        PutAsync(key, body, (conditional, token) => SendPutAsync(key, body, conditional, token), cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask ReadAsync(string key, long offset, Memory<byte> destination, CancellationToken cancellationToken)
+    {
+        StoreKey.Require(key);
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        return ReadRangeAsync(key, offset, destination, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<byte[]> ReadAllAsync(string key, long maxLength, CancellationToken cancellationToken)
+    {
+        StoreKey.Require(key);
+        return _retry.RunAsync("reading", Describe(key), Attempt, cancellationToken);
+
+        async ValueTask<byte[]> Attempt(CancellationToken token)
+        {
+            using var answer = await GetAsync(key, null, token);
+            var length = answer.ContentLength;
+            if (length > maxLength)
+                throw new StoreException(StoreFailure.Other, "reading", Describe(key), $"it has {length} bytes, more than the {maxLength} that such an object can have");
+            var content = new byte[length];
+            await answer.ResponseStream.ReadExactlyAsync(content, token);
+            return content;
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<StoreEntry?> StatAsync(string key, CancellationToken cancellationToken)
+    {
+        StoreKey.Require(key);
+        return _retry.RunAsync("looking for", Describe(key), Attempt, cancellationToken);
+
+        async ValueTask<StoreEntry?> Attempt(CancellationToken token)
+        {
+            var session = _session.Value;
+            try
+            {
+                var request = new GetObjectMetadataRequest { BucketName = _options.Bucket, Key = _prefix + key };
+                if (!_options.CustomerKey.IsEmpty)
+                    (request.ServerSideEncryptionCustomerMethod, request.ServerSideEncryptionCustomerProvidedKey, request.ServerSideEncryptionCustomerProvidedKeyMD5) = CustomerKey();
+                var answer = await session.Client.GetObjectMetadataAsync(request, token);
+                return new StoreEntry(key, answer.ContentLength, Utc(answer.LastModified));
+            }
+            catch (AmazonServiceException e) when (e.StatusCode == HttpStatusCode.NotFound && _bucketSeen)
+            {
+                return null;
+            }
+            catch (AmazonServiceException e) when (e.StatusCode is >= HttpStatusCode.MovedPermanently and < HttpStatusCode.InternalServerError and not HttpStatusCode.TooManyRequests)
+            {
+                // The answer to HEAD has no body and tells no reason: a missing bucket looks like a missing object.
+                return await AskAgainAsync(key, token);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<StoreEntry> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(prefix);
+        string? next = null;
+        do
+        {
+            var from = next;
+            var page = await _retry.RunAsync("listing", Describe(prefix), token => ListPageAsync(prefix, from, token), cancellationToken);
+            foreach (var found in page.S3Objects ?? [])
+            {
+                // What other programs left below the prefix: no method would take such a name.
+                if (!found.Key.StartsWith(_prefix, StringComparison.Ordinal)) continue;
+                var key = found.Key[_prefix.Length..];
+                if (StoreKey.IsValid(key)) yield return new StoreEntry(key, found.Size ?? 0, Utc(found.LastModified));
+            }
+
+            next = page.IsTruncated == true ? page.NextContinuationToken : null;
+        }
+        while (next is { Length: > 0 });
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<bool> DeleteAsync(string key, CancellationToken cancellationToken) =>
+        DeleteAsync(key, token => new ValueTask(_session.Value.Client.DeleteObjectAsync(new DeleteObjectRequest { BucketName = _options.Bucket, Key = _prefix + key }, token)), cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync()
+    {
+        if (_session.IsValueCreated) _session.Value.Client.Dispose();
+        _connection.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    internal async ValueTask<PutOutcome> PutFencedAsync(string key, ReadOnlyMemory<byte> body, DateTimeOffset takenAt, TimeSpan lifetime, CancellationToken cancellationToken)
+    {
+        var mayBeThere = false;
+        try
+        {
+            return await PutAsync(key, body, Attempt, cancellationToken);
+        }
+        catch (StoreException e) when (IsExpiry(e, takenAt, lifetime))
+        {
+            // An earlier attempt whose answer was lost may have been carried out; what is there is published.
+            if (mayBeThere && await HasSameContentAsync(key, body, cancellationToken)) return PutOutcome.Created;
+            throw new FenceExpiredException(Describe(key), lifetime);
+        }
+
+        async ValueTask Attempt(bool conditional, CancellationToken token)
+        {
+            var headers = _headers.ForWriting(body.Length, takenAt);
+            headers.Add(new("Content-MD5", S3ObjectHeaders.ContentMd5(body.Span)));
+            if (conditional) headers.Add(new("If-None-Match", "*"));
+            try
+            {
+                await SendSignedAsync(HttpMethod.Put, key, headers, body, takenAt, lifetime, token);
+            }
+            catch (Exception e) when (S3Failure.Of(e, _options) is { IsAmbiguous: true })
+            {
+                mayBeThere = true;
+                throw;
+            }
+        }
+    }
+
+    internal async ValueTask<bool> DeleteFencedAsync(string key, DateTimeOffset takenAt, TimeSpan lifetime, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await DeleteAsync(key, async token => await SendSignedAsync(HttpMethod.Delete, key, [], null, takenAt, lifetime, token), cancellationToken);
+        }
+        catch (StoreException e) when (IsExpiry(e, takenAt, lifetime))
+        {
+            throw new FenceExpiredException(Describe(key), lifetime);
+        }
+    }
+
+    /// <summary>Puts, whoever sends; <paramref name="send"/> throws unless the object was made.</summary>
+    private async ValueTask<PutOutcome> PutAsync(string key, ReadOnlyMemory<byte> body, Func<bool, CancellationToken, ValueTask> send, CancellationToken cancellationToken)
+    {
+        StoreKey.Require(key);
+        if (!TrustsCondition && await StatAsync(key, cancellationToken) is not null) return PutOutcome.AlreadyExists;
+        var conditional = _capabilities?.RefusesCondition != true;
+        var mayBeMine = false;
+        switch (await _retry.RunAsync("writing", Describe(key), Attempt, cancellationToken))
+        {
+            case 412 or 304: // 304: how some servers say 412
+                // After an attempt whose answer was lost, the object that stands in the way may be this one.
+                return mayBeMine && await HasSameContentAsync(key, body, cancellationToken) ? PutOutcome.Created : PutOutcome.AlreadyExists;
+            case 501:
+                _capabilities = (_capabilities ?? new S3Capabilities()) with { HonoursConditionalPut = false, RefusesCondition = true };
+                return await PutAsync(key, body, send, cancellationToken);
+            default:
+                return PutOutcome.Created;
+        }
+
+        async ValueTask<int> Attempt(CancellationToken token)
+        {
+            try
+            {
+                await send(conditional, token);
+                return 200;
+            }
+            catch (Exception e) when (S3Failure.Of(e, _options) is { } failure)
+            {
+                mayBeMine |= failure.IsAmbiguous;
+                if (conditional && failure.Status is 412 or 304 or 501) return failure.Status;
+                throw;
+            }
+        }
+    }
+
+    private async ValueTask SendPutAsync(string key, ReadOnlyMemory<byte> body, bool conditional, CancellationToken token)
+    {
+        var request = new PutObjectRequest
+        {
+            BucketName = _options.Bucket,
+            Key = _prefix + key,
+            InputStream = AsStream(body),
+            MD5Digest = S3ObjectHeaders.ContentMd5(body.Span),
+            UseChunkEncoding = false,
+            AutoResetStreamPosition = true,
+        };
+        if (conditional) request.IfNoneMatch = "*";
+        foreach (var (name, value) in _headers.ForWriting(body.Length, AssumedTime)) request.Headers[name] = value;
+        await _session.Value.Client.PutObjectAsync(request, token);
+        _bucketSeen = true;
+    }
+
+    private async ValueTask<bool> DeleteAsync(string key, Func<CancellationToken, ValueTask> send, CancellationToken cancellationToken)
+    {
+        StoreKey.Require(key);
+        // S3 answers alike whether there was something to delete or not.
+        if (await StatAsync(key, cancellationToken) is null) return false;
+        return await _retry.RunAsync("deleting", Describe(key), Attempt, cancellationToken);
+
+        async ValueTask<bool> Attempt(CancellationToken token)
+        {
+            try
+            {
+                await send(token);
+            }
+            catch (Exception e) when (S3Failure.Of(e, _options) is { Kind: StoreFailure.NotFound })
+            {
+                // Somebody else was quicker, or an attempt whose answer was lost did it.
+            }
+
+            return true;
+        }
+    }
+
+    private async ValueTask ReadRangeAsync(string key, long offset, Memory<byte> destination, CancellationToken cancellationToken)
+    {
+        if (destination.IsEmpty)
+        {
+            // There is no range of no bytes; what is left to say is whether the object is there and so long.
+            if (await StatAsync(key, cancellationToken) is not { } entry) throw new StoreException(StoreFailure.NotFound, "reading", Describe(key), "it is not there");
+            if (entry.Length < offset) throw EndsBefore(key, offset);
+            return;
+        }
+
+        await _retry.RunAsync("reading", Describe(key), Attempt, cancellationToken);
+
+        async ValueTask<bool> Attempt(CancellationToken token)
+        {
+            try
+            {
+                using var answer = await GetAsync(key, new ByteRange(offset, offset + destination.Length - 1), token);
+                if (answer.HttpStatusCode != HttpStatusCode.PartialContent)
+                {
+                    // The whole object: the server does not know ranges.
+                    if (answer.ContentLength < offset + destination.Length) throw EndsBefore(key, offset + destination.Length);
+                    await SkipAsync(answer.ResponseStream, offset, token);
+                }
+                else if (answer.ContentLength < destination.Length)
+                {
+                    throw EndsBefore(key, offset + destination.Length);
+                }
+
+                await answer.ResponseStream.ReadExactlyAsync(destination, token);
+                return true;
+            }
+            catch (AmazonServiceException e) when (e.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable)
+            {
+                throw EndsBefore(key, offset + destination.Length);
+            }
+        }
+    }
+
+    private async ValueTask<GetObjectResponse> GetAsync(string key, ByteRange? range, CancellationToken token)
+    {
+        var request = new GetObjectRequest { BucketName = _options.Bucket, Key = _prefix + key, ByteRange = range };
+        if (!_options.CustomerKey.IsEmpty)
+            (request.ServerSideEncryptionCustomerMethod, request.ServerSideEncryptionCustomerProvidedKey, request.ServerSideEncryptionCustomerProvidedKeyMD5) = CustomerKey();
+        var answer = await _session.Value.Client.GetObjectAsync(request, token);
+        _bucketSeen = true;
+        return answer;
+    }
+
+    private async ValueTask<StoreEntry?> AskAgainAsync(string key, CancellationToken token)
+    {
+        try
+        {
+            using var answer = await GetAsync(key, null, token);
+            return new StoreEntry(key, answer.ContentLength, Utc(answer.LastModified));
+        }
+        catch (AmazonServiceException e) when (S3Failure.Of(e, _options) is { Kind: StoreFailure.NotFound })
+        {
+            _bucketSeen = true;
+            return null;
+        }
+    }
+
+    private async ValueTask<ListObjectsV2Response> ListPageAsync(string prefix, string? from, CancellationToken token)
+    {
+        var page = await _session.Value.Client.ListObjectsV2Async(new ListObjectsV2Request { BucketName = _options.Bucket, Prefix = _prefix + prefix, ContinuationToken = from }, token);
+        _bucketSeen = true;
+        return page;
+    }
+
+    private async ValueTask<bool> HasSameContentAsync(string key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
+    {
+        if (await StatAsync(key, cancellationToken) is not { } entry || entry.Length != body.Length) return false;
+        return (await ReadAllAsync(key, body.Length, cancellationToken)).AsSpan().SequenceEqual(body.Span);
+    }
+
+    /// <summary>Any answer below 500 comes from the server and has its time, also a refusal: a wrong clock here is one reason to ask.</summary>
+    private async ValueTask<DateTimeOffset> AskTimeAsync(CancellationToken token)
+    {
+        DateTimeOffset? date;
+        try
+        {
+            date = await SendSignedAsync(HttpMethod.Head, ConfigKey, _headers.ForReading, null, AssumedTime, TimeSpan.FromMinutes(15), token);
+        }
+        catch (S3RequestException e) when (e.Status < 500)
+        {
+            date = e.ServerTime;
+        }
+
+        var time = date ?? throw new StoreException(StoreFailure.Other, "asking for the time of", Location, "the answer has no Date", "is it an S3 server, and does a proxy remove headers?");
+        Interlocked.Exchange(ref _clockOffsetTicks, (time - _time.GetUtcNow()).Ticks);
+        return time;
+    }
+
+    private async Task<DateTimeOffset?> SendSignedAsync(HttpMethod method, string key, IReadOnlyList<KeyValuePair<string, string>> headers, ReadOnlyMemory<byte>? body, DateTimeOffset signedAt, TimeSpan lifetime, CancellationToken token)
+    {
+        var session = _session.Value;
+        var keys = await session.Credentials.GetCredentialsAsync();
+        var credentials = new S3Credentials(keys.AccessKey, keys.SecretKey, keys.UseToken ? keys.Token : null);
+        return await session.Requests.SendAsync(new SignedRequest(method, session.AddressOf(_prefix + key), headers, body), signedAt, lifetime, credentials, token);
+    }
+
+    /// <summary>A refusal is the fence's end when the server says so or by its clock the time was over; any other has another reason.</summary>
+    private static bool IsExpiry(StoreException exception, DateTimeOffset takenAt, TimeSpan lifetime) =>
+        exception.InnerException is S3RequestException { Status: 400 or 401 or 403 } refusal
+        && refusal.Code is not ("InvalidAccessKeyId" or "SignatureDoesNotMatch" or "ExpiredToken" or "InvalidToken")
+        && (refusal.ServerMessage.Contains("expired", StringComparison.OrdinalIgnoreCase) || refusal.ServerTime is { } time && time - takenAt >= lifetime);
+
+    private StoreException EndsBefore(string key, long end) =>
+        new(StoreFailure.Other, "reading", Describe(key), $"it ends before byte {end}", "the object is truncated: run \"nodeagent repo check\"");
+
+    private string Describe(string key) => key.Length == 0 ? Location : $"{key} in {Location}";
+
+    private (ServerSideEncryptionCustomerMethod Method, string? Key, string? Hash) CustomerKey() =>
+        (ServerSideEncryptionCustomerMethod.AES256, S3ObjectHeaders.CustomerKey(_options), S3ObjectHeaders.CustomerKeyMd5(_options));
+
+    private Session Connect()
+    {
+        var (credentials, profileRegion) = S3CredentialSource.Find(_options);
+        var region = _options.Region.Length > 0 ? _options.Region : profileRegion ?? "us-east-1";
+        var client = new S3SdkClient(credentials, S3SdkClient.Configure(_options, region, _connection));
+        return new Session(client, credentials, new S3SignedRequests(_connection.Client, new S3QuerySigner(region)), _options.Bucket);
+    }
+
+    private static async ValueTask SkipAsync(Stream stream, long count, CancellationToken token)
+    {
+        var buffer = new byte[(int)Math.Min(count, 64 * 1024)];
+        for (var left = count; left > 0;)
+        {
+            var part = buffer.AsMemory(0, (int)Math.Min(left, buffer.Length));
+            await stream.ReadExactlyAsync(part, token);
+            left -= part.Length;
+        }
+    }
+
+    private static MemoryStream AsStream(ReadOnlyMemory<byte> body) => MemoryMarshal.TryGetArray(body, out var array)
+        ? new MemoryStream(array.Array!, array.Offset, array.Count, writable: false)
+        : new MemoryStream(body.ToArray(), writable: false);
+
+    private static DateTimeOffset Utc(DateTime? time) => time is { } known ? new DateTimeOffset(known.ToUniversalTime()) : default;
+
+    /// <summary>What needs credentials; made at the first request, so that their absence is that request's failure.</summary>
+    private sealed record Session(S3SdkClient Client, AWSCredentials Credentials, S3SignedRequests Requests, string Bucket)
+    {
+        /// <summary>Where the kit would send the request to: virtual host or path, by region and options.</summary>
+        public Uri AddressOf(string key)
+        {
+            var endpoint = Client.DetermineServiceOperationEndpoint(new GetObjectMetadataRequest { BucketName = Bucket, Key = key });
+            return new Uri($"{endpoint.URL.TrimEnd('/')}/{string.Join('/', key.Split('/').Select(Uri.EscapeDataString))}");
+        }
+    }
+}
