@@ -287,7 +287,15 @@ public sealed class ChunkRepository : IAsyncDisposable
 
     internal void Learn(PackContents pack, PackStanding standing = PackStanding.Named)
     {
-        foreach (var session in pack.Chunks.Select(c => c.Session).DistinctBy(s => Convert.ToHexString(s.Salt.Span))) Keyring.Add(session);
+        SessionIdentity last = default;
+        foreach (var chunk in pack.Chunks)
+        {
+            // Chunks of a segment share the sessions that were read with it.
+            if (chunk.Session == last) continue;
+            last = chunk.Session;
+            Keyring.Add(last);
+        }
+
         Index.Add(pack, standing);
     }
 

@@ -58,7 +58,7 @@ public class ChunkIndexBenchmarks
 
     /// <summary>What opening a repository costs beyond reading: the whole index from nothing.</summary>
     [Benchmark]
-    public int Fill_whole_index() => Fill().Count;
+    public long Fill_whole_index() => Fill().Count;
 
     /// <summary>One segment of at most 400,000 chunks.</summary>
     [Benchmark]

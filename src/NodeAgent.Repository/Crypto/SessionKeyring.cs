@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
+using NodeAgent.Repository.Objects;
 
 namespace NodeAgent.Repository.Crypto;
 
@@ -14,6 +15,9 @@ public sealed class SessionKeyring : IDisposable
     private readonly byte[] _nonceBlockKey;
     private readonly InstancePool<NonceBlock> _nonceBlocks;
     private readonly ConcurrentDictionary<ulong, EnvelopeCipher> _sessions = new();
+
+    // Deriving keys to find that they are there costs microseconds, and an index asks for every pack.
+    private readonly ConcurrentDictionary<(ushort Generation, CipherSuite Suite, ChunkId Salt), bool> _added = new();
 
     /// <param name="keys">Stays the caller's and must outlive the keyring.</param>
     /// <param name="repositoryId">16 bytes, copied.</param>
@@ -33,11 +37,15 @@ public sealed class SessionKeyring : IDisposable
     {
         if (!_keys.Contains(session.Generation))
             return false;
+        var name = (session.Generation, session.Suite, new ChunkId(session.Salt.Span));
+        if (_added.ContainsKey(name))
+            return true;
         EnvelopeCipher cipher = EnvelopeCipher.OpenSession(_keys, _repositoryId, session);
         if (_sessions.TryAdd(cipher.DataReference, cipher))
             _sessions.TryAdd(cipher.MetaReference, cipher);
         else
             cipher.Dispose();
+        _added.TryAdd(name, true);
         return true;
     }
 

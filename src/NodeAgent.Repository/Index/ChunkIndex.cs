@@ -1,211 +1,184 @@
-using System.Runtime.InteropServices;
 using NodeAgent.Repository.Objects;
 
 namespace NodeAgent.Repository.Index;
 
 /// <summary>
-/// Where every chunk is, in memory: open addressing over the first 20 bytes of the id, matched exactly. 40 bytes a slot,
-/// at most three quarters full. Thread-safe.
+/// Where every chunk is: all its locations, each as good as the standing of its pack. Matched exactly by the first 20 bytes of
+/// the id. Thread-safe.
 /// </summary>
 internal sealed class ChunkIndex
 {
     /// <summary>Bytes of an id that the index keeps: two among 2^37 chunks are equal with probability 2^-87.</summary>
     public const int PrefixLength = 20;
 
-    private const int InitialCapacity = 1024;
-
     private readonly Lock _gate = new();
-    private readonly List<PackId> _packs = [];
-    private readonly Dictionary<PackId, int> _ordinals = [];
-    private readonly List<PackStanding> _standings = [];
-    private Slot[] _slots = new Slot[InitialCapacity];
-    private int _count;
+    private readonly RecentChunks _recent = new();
 
     /// <summary>Distinct chunks.</summary>
-    public int Count
+    public long Count
     {
         get
         {
-            lock (_gate) return _count;
+            lock (_gate) return _recent.ChunkCount;
         }
     }
 
-    /// <summary>The packs that the index knows.</summary>
-    public IReadOnlyList<PackId> Packs
+    /// <summary>Above every <see cref="IndexedChunk.Ordinal"/> so far.</summary>
+    public long OrdinalLimit
     {
         get
         {
-            lock (_gate) return [.. _packs];
+            lock (_gate) return _recent.EntryCount;
         }
     }
 
-    /// <summary>Counts and sums over all chunks.</summary>
+    /// <summary>Above every <see cref="IndexedPack.Ordinal"/> so far.</summary>
+    public int PackOrdinalLimit
+    {
+        get
+        {
+            lock (_gate) return _recent.Packs.Count;
+        }
+    }
+
+    /// <summary>Counts and sums over all chunks that are there for good.</summary>
     public RepositoryStatistics Sum()
     {
-        lock (_gate)
+        long chunks = 0, plain = 0, stored = 0;
+        foreach (var chunk in EnumerateChunks())
         {
-            long plain = 0, stored = 0;
-            var chunks = 0;
-            foreach (ref readonly var slot in _slots.AsSpan())
+            foreach (var location in chunk.Locations)
             {
-                if (!slot.IsUsed || _standings[slot.Pack] != PackStanding.Named) continue;
+                if (location.Standing != PackStanding.Named) continue;
                 chunks++;
-                plain += slot.PlainLength;
-                stored += slot.StoredLength;
+                plain += location.Location.PlainLength;
+                stored += location.Location.StoredLength;
+                break;
             }
-
-            return new RepositoryStatistics(_standings.Count(s => s == PackStanding.Named), chunks, plain, stored);
         }
+
+        return new RepositoryStatistics(EnumeratePacks().LongCount(p => p.Standing == PackStanding.Named), chunks, plain, stored);
     }
 
     /// <summary>
-    /// Adds a pack's chunks. A chunk that is known already keeps its location, unless that one counts for less than the new one. A pack that is
-    /// known keeps its standing; its chunks are offered again.
+    /// Adds a pack's chunks. A pack that is known keeps its standing, but for one that only its own footer told of and that a segment names now.
     /// </summary>
     public void Add(PackContents contents, PackStanding standing = PackStanding.Named)
     {
         lock (_gate)
         {
-            if (!_ordinals.TryGetValue(contents.Pack, out var ordinal))
-            {
-                ordinal = _packs.Count;
-                _packs.Add(contents.Pack);
-                _ordinals.Add(contents.Pack, ordinal);
-                _standings.Add(standing);
-            }
-
-            var offset = (uint)ObjectHeader.Length;
-            foreach (var chunk in contents.Chunks)
-            {
-                Insert(new Slot(chunk.Id, ordinal, offset, (uint)chunk.StoredLength, (uint)chunk.PlainLength, chunk.Kind));
-                offset += (uint)chunk.StoredLength;
-            }
+            if (!_recent.TryGetPack(contents.Pack, out var ordinal)) _recent.Add(contents, standing, static _ => { });
+            else if (standing == PackStanding.Named && _recent.StandingOf(ordinal) == PackStanding.Unnamed) _recent.SetStanding(ordinal, standing);
         }
     }
 
-    public bool Knows(PackId pack)
-    {
-        lock (_gate) return _ordinals.ContainsKey(pack);
-    }
+    public bool Knows(PackId pack) => StandingOf(pack) is not null;
 
-    /// <summary>Whether the pack was missing or cut short when the index was loaded.</summary>
-    public bool IsLost(PackId pack)
-    {
-        lock (_gate) return _ordinals.TryGetValue(pack, out var ordinal) && _standings[ordinal] == PackStanding.Lost;
-    }
+    /// <summary>Whether the pack was missing or cut short when that was last looked at.</summary>
+    public bool IsLost(PackId pack) => StandingOf(pack) == PackStanding.Lost;
 
     /// <summary>How far a pack can be relied on; null when the index does not know it.</summary>
     public PackStanding? StandingOf(PackId pack)
     {
-        lock (_gate) return _ordinals.TryGetValue(pack, out var ordinal) ? _standings[ordinal] : null;
+        lock (_gate) return _recent.TryGetPack(pack, out var ordinal) ? _recent.StandingOf(ordinal) : null;
     }
 
-    /// <summary>Changes how far a pack can be relied on. A pack that is not known is passed over.</summary>
-    /// <remarks>A chunk keeps its location: another one that counts for more is taken when a pack that has it is added, again if need be.</remarks>
+    /// <summary>Changes how far a pack can be relied on, and with it every chunk that it holds. A pack that is not known is passed over.</summary>
     public void SetStanding(PackId pack, PackStanding standing)
     {
         lock (_gate)
         {
-            if (_ordinals.TryGetValue(pack, out var ordinal)) _standings[ordinal] = standing;
+            if (_recent.TryGetPack(pack, out var ordinal)) _recent.SetStanding(ordinal, standing);
         }
     }
 
-    /// <summary>Whether a chunk is there for good: named by the index, in a pack that is neither lost nor condemned.</summary>
+    /// <summary>Whether a chunk is there for good: in a pack that the index names and that is neither lost nor condemned.</summary>
     public bool Contains(ChunkId id)
     {
         lock (_gate)
         {
-            ref var slot = ref _slots[Find(_slots, new Slot(id))];
-            return slot.IsUsed && _standings[slot.Pack] == PackStanding.Named;
+            for (var entry = _recent.Find(ChunkPrefix.Of(id)); entry >= 0; entry = _recent.Next(entry))
+            {
+                if (_recent.StandingOf(_recent.PackOf(entry)) == PackStanding.Named) return true;
+            }
+
+            return false;
         }
     }
 
-    /// <summary>Where a chunk is, or was when its pack is lost; also when only the pack itself names it.</summary>
+    /// <summary>The best place of a chunk; also when its pack is lost or only the pack itself names it.</summary>
     public bool TryFind(ChunkId id, out ChunkLocation location)
     {
         lock (_gate)
         {
-            ref var slot = ref _slots[Find(_slots, new Slot(id))];
-            if (!slot.IsUsed)
+            var best = -1;
+            for (var entry = _recent.Find(ChunkPrefix.Of(id)); entry >= 0; entry = _recent.Next(entry))
             {
-                location = default;
-                return false;
+                if (best < 0 || _recent.StandingOf(_recent.PackOf(entry)) < _recent.StandingOf(_recent.PackOf(best))) best = entry;
             }
 
-            location = new ChunkLocation(_packs[slot.Pack], slot.Offset, (int)slot.StoredLength, (int)slot.PlainLength, slot.Kind);
-            return true;
+            location = best < 0 ? default : _recent.LocationOf(best);
+            return best >= 0;
         }
     }
 
-    private void Insert(Slot added)
+    /// <summary>All places of a chunk, in no order.</summary>
+    public IReadOnlyList<IndexedLocation> FindAll(ChunkId id)
     {
-        if (_count + 1 > _slots.Length / 4 * 3)
+        var locations = new List<IndexedLocation>();
+        lock (_gate) AddRecentLocations(_recent.Find(ChunkPrefix.Of(id)), locations);
+        return locations;
+    }
+
+    /// <summary>The number of a chunk, for a bitmap over all chunks.</summary>
+    public bool TryGetOrdinal(ChunkId id, out long ordinal)
+    {
+        lock (_gate) ordinal = _recent.Find(ChunkPrefix.Of(id));
+        return ordinal >= 0;
+    }
+
+    /// <summary>All packs that are known now, in the order of their ordinals.</summary>
+    public IEnumerable<IndexedPack> EnumeratePacks()
+    {
+        for (var i = 0; ; i++)
         {
-            var larger = new Slot[_slots.Length * 2];
-            foreach (var slot in _slots)
+            RecentPack pack;
+            lock (_gate)
             {
-                if (slot.IsUsed) larger[Find(larger, slot)] = slot;
+                if (i == _recent.Packs.Count) yield break;
+                pack = _recent.Packs[i];
             }
 
-            _slots = larger;
+            yield return new IndexedPack(i, pack.Pack, pack.Size, pack.Count, pack.Standing);
         }
-
-        ref var place = ref _slots[Find(_slots, added)];
-        if (place.IsUsed)
-        {
-            if (_standings[added.Pack] < _standings[place.Pack]) place = added;
-            return;
-        }
-
-        place = added;
-        _count++;
     }
 
-    private static int Find(Slot[] slots, in Slot wanted)
+    /// <summary>All chunks that are known now, each once with all its locations, in the order of their ordinals. Uses no memory to speak of.</summary>
+    public IEnumerable<IndexedChunk> EnumerateChunks()
     {
-        var mask = slots.Length - 1;
-        // Ids are keyed hashes: nobody without the key can choose ones that collide here.
-        var at = (int)wanted.First & mask;
-        while (slots[at].IsUsed && !slots[at].HasIdOf(wanted)) at = (at + 1) & mask;
-        return at;
+        var locations = new List<IndexedLocation>();
+        for (var i = 0; ; i++)
+        {
+            ChunkPrefix id;
+            lock (_gate)
+            {
+                if (i >= _recent.EntryCount) yield break;
+                if (!_recent.IsFirst(i)) continue;
+                id = _recent.IdOf(i);
+                locations.Clear();
+                AddRecentLocations(i, locations);
+            }
+
+            yield return new IndexedChunk(i, id.ToId(), locations);
+        }
     }
 
-    [StructLayout(LayoutKind.Sequential, Pack = 4)]
-    private readonly struct Slot
+    private void AddRecentLocations(int entry, List<IndexedLocation> locations)
     {
-        public readonly ulong First;
-        private readonly ulong _second;
-        private readonly uint _third;
-        public readonly int Pack;
-        public readonly uint Offset;
-        public readonly uint StoredLength;
-        private readonly uint _plainLengthAndKind;
-
-        public Slot(ChunkId id)
+        for (; entry >= 0; entry = _recent.Next(entry))
         {
-            Span<byte> bytes = stackalloc byte[ChunkId.Length];
-            id.CopyTo(bytes);
-            First = MemoryMarshal.Read<ulong>(bytes);
-            _second = MemoryMarshal.Read<ulong>(bytes[8..]);
-            _third = MemoryMarshal.Read<uint>(bytes[16..]);
+            var pack = _recent.PackOf(entry);
+            locations.Add(new IndexedLocation(_recent.LocationOf(entry), pack, _recent.StandingOf(pack)));
         }
-
-        public Slot(ChunkId id, int pack, uint offset, uint storedLength, uint plainLength, ChunkKind kind)
-            : this(id)
-        {
-            Pack = pack;
-            Offset = offset;
-            StoredLength = storedLength;
-            // A chunk has at most 16 MiB, so 25 bits hold its length; no kind is 0, so a used slot is never 0 here.
-            _plainLengthAndKind = (plainLength << 3) | (uint)kind;
-        }
-
-        public bool IsUsed => _plainLengthAndKind != 0;
-
-        public uint PlainLength => _plainLengthAndKind >> 3;
-
-        public ChunkKind Kind => (ChunkKind)(_plainLengthAndKind & 7);
-
-        public bool HasIdOf(in Slot other) => First == other.First && _second == other._second && _third == other._third;
     }
 }

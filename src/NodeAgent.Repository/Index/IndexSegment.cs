@@ -19,6 +19,7 @@ internal sealed record IndexSegment(IReadOnlyList<PackContents> Packs, IReadOnly
 {
     public const string Prefix = "index/delta/";
     public const int MaxPlainLength = 64 << 20;
+    public const int MaxSessions = ushort.MaxValue;
     private const int FixedLength = 16;
     private const int SessionLength = 4 + RootKeys.SaltLength;
     private const int PackLength = 8 + ChunkId.Length + 8 + 4;
@@ -29,10 +30,13 @@ internal sealed record IndexSegment(IReadOnlyList<PackContents> Packs, IReadOnly
     public byte[] Encode()
     {
         var sessions = new List<SessionIdentity>();
+        var ordinals = new Dictionary<ChunkId, ushort>();
         foreach (var chunk in Packs.SelectMany(p => p.Chunks))
         {
-            if (!sessions.Exists(s => Same(s, chunk.Session))) sessions.Add(chunk.Session);
+            if (ordinals.TryAdd(SaltOf(chunk.Session), (ushort)sessions.Count)) sessions.Add(chunk.Session);
         }
+
+        if (sessions.Count > MaxSessions) throw new InvalidOperationException($"a segment cannot name chunks of {sessions.Count} sessions");
 
         var length = FixedLength + (sessions.Count * SessionLength) + (Superseded.Count * ChunkId.Length)
             + Packs.Sum(p => PackLength + (p.Chunks.Count * ChunkLength));
@@ -69,7 +73,7 @@ internal sealed record IndexSegment(IReadOnlyList<PackContents> Packs, IReadOnly
                 chunk.Id.CopyTo(id);
                 id[..ChunkIndex.PrefixLength].CopyTo(plain.AsSpan(at + (i * ChunkIndex.PrefixLength)));
                 plain[at + (n * 20) + i] = (byte)chunk.Kind;
-                BinaryPrimitives.WriteUInt16LittleEndian(plain.AsSpan(at + (n * 21) + (i * 2)), (ushort)sessions.FindIndex(s => Same(s, chunk.Session)));
+                BinaryPrimitives.WriteUInt16LittleEndian(plain.AsSpan(at + (n * 21) + (i * 2)), ordinals[SaltOf(chunk.Session)]);
                 BinaryPrimitives.WriteUInt32LittleEndian(plain.AsSpan(at + (n * 23) + (i * 4)), (uint)chunk.StoredLength);
                 BinaryPrimitives.WriteUInt32LittleEndian(plain.AsSpan(at + (n * 27) + (i * 4)), (uint)chunk.PlainLength);
             }
@@ -89,7 +93,7 @@ internal sealed record IndexSegment(IReadOnlyList<PackContents> Packs, IReadOnly
         var supersededCount = BinaryPrimitives.ReadUInt32LittleEndian(plain[12..]);
         // Every count is bounded by the bytes that are there before anything is allocated for it.
         var least = FixedLength + ((ulong)sessionCount * SessionLength) + ((ulong)packCount * PackLength) + ((ulong)supersededCount * ChunkId.Length);
-        if (least > (ulong)plain.Length || sessionCount > ushort.MaxValue)
+        if (least > (ulong)plain.Length || sessionCount > MaxSessions)
             throw Malformed(4, $"{sessionCount} sessions, {packCount} packs and {supersededCount} superseded segments do not fit {plain.Length} bytes");
         var at = FixedLength;
         var sessions = new SessionIdentity[sessionCount];
@@ -141,5 +145,6 @@ internal sealed record IndexSegment(IReadOnlyList<PackContents> Packs, IReadOnly
         key.Length == Prefix.Length + 16 + 1 + (2 * ChunkId.Length) && key.StartsWith(Prefix, StringComparison.Ordinal) && key[Prefix.Length + 16] == '-'
         && key.AsSpan(Prefix.Length, 16).IndexOfAnyExcept(Digits) < 0 && key.AsSpan(Prefix.Length + 17).IndexOfAnyExcept(Digits) < 0;
 
-    private static bool Same(SessionIdentity a, SessionIdentity b) => a.Salt.Span.SequenceEqual(b.Salt.Span);
+    // A salt has the length of an id, and is compared by value in this form.
+    private static ChunkId SaltOf(SessionIdentity session) => new(session.Salt.Span);
 }

@@ -6,7 +6,7 @@ namespace NodeAgent.Repository.Verification;
 /// <param name="Chunks">Chunks that the index knows.</param>
 /// <param name="ReadBytes">Bytes of packs that were read.</param>
 /// <param name="Problems">What is wrong.</param>
-public sealed record CheckReport(int Snapshots, int Packs, int Chunks, long ReadBytes, IReadOnlyList<CheckProblem> Problems)
+public sealed record CheckReport(int Snapshots, int Packs, long Chunks, long ReadBytes, IReadOnlyList<CheckProblem> Problems)
 {
     /// <summary>Whether nothing is lost.</summary>
     public bool IsSound => Problems.All(p => !p.IsDamage);
