@@ -22,5 +22,6 @@ internal static class MachineCommands
         SnapshotRestoreCommand.Create(),
         SnapshotDumpCommand.Create(),
         SnapshotForgetCommand.Create(),
+        SnapshotUnforgetCommand.Create(),
     }.WithRepositoryOptions().WithMachineOutput();
 }

@@ -3,6 +3,7 @@ using NodeAgent.Cli.CommandLine;
 using NodeAgent.Cli.Invocation;
 using NodeAgent.Cli.Terminal;
 using NodeAgent.Repository;
+using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Snapshots;
 
 namespace NodeAgent.Cli.Machine;
@@ -13,15 +14,23 @@ internal static class SnapshotArguments
     public static readonly Argument<string> Id = new("ID") { Description = "latest, a snapshot's id, or the beginning of one" };
 
     public static readonly Option<string> Host = Flags.Text("--host", "Only snapshots of this host", "name");
+    public static readonly Option<string> Namespace = Flags.Text("--namespace", "Only snapshots of volumes in this namespace", "name");
     public static readonly Option<string> SourcePath = Flags.Text("--path", "Only snapshots of this path", "path");
     public static readonly Option<Dictionary<string, string>> Tag = Flags.Map("--tag", "Only snapshots with these tags");
 
     public static SnapshotFilter FilterOf(ParseResult parse) => new()
     {
         Host = parse.GetValue(Host) is { Length: > 0 } host ? host : null,
+        Namespace = parse.GetValue(Namespace) is { Length: > 0 } space ? space : null,
         Path = parse.GetValue(SourcePath) is { Length: > 0 } path ? Path.GetFullPath(path) : null,
         Tags = parse.GetValue(Tag) ?? [],
     };
+
+    /// <summary>As much of an id as tells snapshots apart for people.</summary>
+    public static string ShortId(SnapshotId id) => id.ToString()[..12];
+
+    public static string TagText(SnapshotManifest manifest) =>
+        string.Join(',', manifest.Tags.OrderBy(tag => tag.Key, StringComparer.Ordinal).Select(tag => DisplayText.Name($"{tag.Key}={tag.Value}")));
 
     /// <summary>Every snapshot that can be read; each that cannot is a warning, since one damaged snapshot must not hide the others.</summary>
     public static Task<List<Snapshot>> ReadAllAsync(ChunkRepository repository, CancellationToken cancellationToken) =>

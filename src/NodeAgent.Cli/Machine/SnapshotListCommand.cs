@@ -5,6 +5,8 @@ using NodeAgent.Cli.CommandLine;
 using NodeAgent.Cli.Invocation;
 using NodeAgent.Cli.Terminal;
 using NodeAgent.Cli.Text;
+using NodeAgent.Repository;
+using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Snapshots;
 
 namespace NodeAgent.Cli.Machine;
@@ -12,13 +14,16 @@ namespace NodeAgent.Cli.Machine;
 /// <summary>Lists snapshots, oldest first, so that the newest stands above the prompt.</summary>
 internal static class SnapshotListCommand
 {
-    private const int ShortId = 12;
-
     private static readonly Option<int> Latest = Flags.Count("--latest", "Only so many, the newest (0: all)");
+
+    private static readonly Option<bool> Forgotten = Flags.Switch("--forgotten", "Those that were forgotten and are still there: when, why, and until when they can be brought back");
 
     public static Command Create()
     {
-        var command = new Command("list", "List snapshots") { SnapshotArguments.Host, SnapshotArguments.SourcePath, SnapshotArguments.Tag, Latest };
+        var command = new Command("list", "List snapshots")
+        {
+            SnapshotArguments.Host, SnapshotArguments.Namespace, SnapshotArguments.SourcePath, SnapshotArguments.Tag, Latest, Forgotten,
+        };
         command.Runs(ExecuteAsync);
         return command;
     }
@@ -27,7 +32,9 @@ internal static class SnapshotListCommand
     {
         await using var repository = await RepositoryAccess.OpenAsync(parse, cancellationToken);
         var filter = SnapshotArguments.FilterOf(parse);
-        var snapshots = (await SnapshotArguments.ReadAllAsync(repository, cancellationToken))
+        if (parse.GetValue(Forgotten)) return await ListForgottenAsync(parse, repository, filter, cancellationToken);
+        var damaged = 0;
+        var snapshots = (await new SnapshotCatalog(repository).ListAsync(OnDamaged, cancellationToken))
             .Where(snapshot => filter.Matches(snapshot.Manifest))
             .OrderBy(snapshot => snapshot.Manifest.Time).ToList();
         if (parse.GetValue(Latest) is > 0 and var latest && snapshots.Count > latest)
@@ -35,32 +42,85 @@ internal static class SnapshotListCommand
 
         if (MachineOutput.IsJson(parse))
             MachineOutput.PrintJson(new JsonArray([.. snapshots.Select(ToJson)]));
-        else
+        else if (snapshots.Count > 0)
             PrintTable(snapshots);
+        else if (damaged > 0)
+            StandardStreams.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"no snapshot that could be read; {damaged} objects are damaged (nodeagent repo check says what is lost)"));
+        else
+            StandardStreams.Error.WriteLine(filter.IsEmpty ? "no snapshots" : "no snapshots that match");
+        return ExitCode.Done;
+
+        void OnDamaged(RepositoryException exception)
+        {
+            damaged++;
+            StandardStreams.Warn(exception.Message);
+        }
+    }
+
+    private static async Task<int> ListForgottenAsync(ParseResult parse, ChunkRepository repository, SnapshotFilter filter, CancellationToken cancellationToken)
+    {
+        var forgotten = (await new SnapshotCatalog(repository).ListForgottenAsync(damaged => StandardStreams.Warn(damaged.Message), cancellationToken))
+            .Where(f => filter.IsEmpty || (f.Snapshot is { } snapshot && filter.Matches(snapshot.Manifest))).ToList();
+        if (parse.GetValue(Latest) is > 0 and var latest && forgotten.Count > latest)
+            forgotten.RemoveRange(0, forgotten.Count - latest);
+        if (MachineOutput.IsJson(parse))
+        {
+            MachineOutput.PrintJson(new JsonArray([.. forgotten.Select(f => (JsonNode)new JsonObject
+            {
+                ["id"] = f.Id.ToString(),
+                ["time"] = Iso(f.Snapshot?.Manifest.Time),
+                ["hostname"] = f.Snapshot?.Manifest.Hostname,
+                ["source"] = f.Snapshot?.Manifest.Source.Display,
+                ["forgotten"] = Iso(f.Forgotten),
+                ["until"] = Iso(f.Until),
+                ["reason"] = f.Reason,
+            })]));
+            return ExitCode.Done;
+        }
+
+        if (forgotten.Count == 0)
+        {
+            StandardStreams.Error.WriteLine("no forgotten snapshots");
+            return ExitCode.Done;
+        }
+
+        var now = DateTimeOffset.UtcNow;
+        var table = new TextTable("ID", "TIME", "HOST", "SOURCE", "FORGOTTEN", "CAN COME BACK UNTIL", "WHY");
+        foreach (var f in forgotten)
+        {
+            table.Add(
+                SnapshotArguments.ShortId(f.Id),
+                f.Snapshot is null ? "damaged" : Local(f.Snapshot.Manifest.Time),
+                DisplayText.Name(f.Snapshot?.Manifest.Hostname ?? ""),
+                DisplayText.Name(f.Snapshot?.Manifest.Source.Display ?? ""),
+                Local(f.Forgotten),
+                f.Until > now ? Local(f.Until) : "no more",
+                DisplayText.Name(f.Reason ?? ""));
+        }
+
+        table.WriteTo(StandardStreams.Out);
         return ExitCode.Done;
     }
 
+    private static string Local(DateTimeOffset time) => time.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
+
+    private static string? Iso(DateTimeOffset? time) => time?.ToUniversalTime().ToString("O", CultureInfo.InvariantCulture);
+
     private static void PrintTable(List<Snapshot> snapshots)
     {
-        if (snapshots.Count == 0)
-        {
-            StandardStreams.Error.WriteLine("no snapshots");
-            return;
-        }
-
         var table = new TextTable("ID", "TIME", "HOST", "SOURCE", "FILES", "SIZE", "NEW", "STATE", "TAGS").AlignRight(4, 5, 6);
         foreach (var (id, manifest) in snapshots)
         {
             table.Add(
-                id.ToString()[..ShortId],
-                manifest.Time.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture),
+                SnapshotArguments.ShortId(id),
+                Local(manifest.Time),
                 DisplayText.Name(manifest.Hostname ?? ""),
                 DisplayText.Name(manifest.Source.Display),
                 manifest.Stats.Files.ToString("N0", CultureInfo.InvariantCulture),
                 ByteSize.Format(manifest.Stats.Bytes),
                 ByteSize.Format(manifest.Stats.NewBytes),
                 manifest.Outcome == SnapshotOutcome.Completed ? "ok" : string.Create(CultureInfo.InvariantCulture, $"{manifest.IssueCount} not read"),
-                string.Join(',', manifest.Tags.OrderBy(tag => tag.Key, StringComparer.Ordinal).Select(tag => DisplayText.Name($"{tag.Key}={tag.Value}"))));
+                SnapshotArguments.TagText(manifest));
         }
 
         table.WriteTo(StandardStreams.Out);

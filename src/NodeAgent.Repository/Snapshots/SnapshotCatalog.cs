@@ -1,16 +1,26 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using NodeAgent.Repository.Crypto;
 using NodeAgent.Repository.Hashing;
 using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Stores;
 
 namespace NodeAgent.Repository.Snapshots;
 
 /// <summary>The snapshots of a repository: found, read, hidden.</summary>
 public sealed class SnapshotCatalog(ChunkRepository repository)
 {
+    /// <summary>For so long after a snapshot was forgotten, by the store's clock, nobody removes anything of it.</summary>
+    public static readonly TimeSpan ForgetGrace = TimeSpan.FromHours(24);
+
     internal const string Prefix = "snap/";
     private const string ForgetPrefix = "forget/";
     private const int MaxForgetLength = 64 << 10;
+
+    /// <summary>How long the deletion of marks may take. The margin is well above it: a store that goes by the age of a request may still carry out one that it began to receive in time.</summary>
+    private static readonly TimeSpan UnforgetFence = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan UnforgetMargin = TimeSpan.FromHours(1);
 
     /// <summary>Every snapshot that is not forgotten, oldest first.</summary>
     /// <param name="damaged">Called for a snapshot or forget object that cannot be read; null lets the exception through.</param>
@@ -19,20 +29,9 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
     {
         var forgotten = await ForgottenAsync(damaged, cancellationToken);
         var found = new List<Snapshot>();
-        // The time in an object's name is not part of the id: a copy under another time is no second snapshot.
-        var seen = new HashSet<SnapshotId>();
-        await foreach (var (id, key) in KeysAsync(cancellationToken))
+        foreach (var (id, copies) in await CopiesAsync(cancellationToken))
         {
-            if (forgotten.Contains(id) || seen.Contains(id)) continue;
-            try
-            {
-                found.Add(await ReadAsync(id, key, cancellationToken));
-                seen.Add(id);
-            }
-            catch (RepositoryException exception) when (damaged is not null)
-            {
-                damaged(exception);
-            }
+            if (!forgotten.Contains(id) && await ReadAnyAsync(id, copies, damaged, cancellationToken) is { } snapshot) found.Add(snapshot);
         }
 
         found.Sort((a, b) => a.Manifest.Time != b.Manifest.Time ? a.Manifest.Time.CompareTo(b.Manifest.Time) : a.Id.Hash.CompareTo(b.Id.Hash));
@@ -41,16 +40,31 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
 
     /// <summary>One snapshot by its full id, forgotten or not.</summary>
     /// <exception cref="SnapshotNotFoundException">There is none.</exception>
+    /// <exception cref="RepositoryFormatException">It is damaged, in every copy.</exception>
     public async Task<Snapshot> GetAsync(SnapshotId id, CancellationToken cancellationToken)
     {
-        var count = 0;
-        await foreach (var (other, key) in KeysAsync(cancellationToken))
+        var all = await CopiesAsync(cancellationToken);
+        if (!all.TryGetValue(id, out var copies)) throw new SnapshotNotFoundException($"snapshot {id} is not found: the repository has {all.Count} snapshots", []);
+        RepositoryException? first = null;
+        return await ReadAnyAsync(id, copies, exception => first ??= exception, cancellationToken) ?? throw first!;
+    }
+
+    /// <summary>The snapshots that are forgotten and whose objects are still there, the one that was forgotten last at the end.</summary>
+    /// <param name="damaged">Called for a snapshot or forget object that cannot be read.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public async Task<List<ForgottenSnapshot>> ListForgottenAsync(Action<RepositoryException> damaged, CancellationToken cancellationToken)
+    {
+        var marks = await MarksAsync(ForgetPrefix, damaged, cancellationToken);
+        var copies = await CopiesAsync(cancellationToken);
+        var forgotten = new List<ForgottenSnapshot>();
+        foreach (var ofOne in marks.GroupBy(mark => mark.Id))
         {
-            if (other == id) return await ReadAsync(id, key, cancellationToken);
-            count++;
+            if (!copies.TryGetValue(ofOne.Key, out var objects)) continue;
+            var first = ofOne.MinBy(mark => mark.Entry.LastModified);
+            forgotten.Add(new ForgottenSnapshot(ofOne.Key, await ReadAnyAsync(ofOne.Key, objects, damaged, cancellationToken), first.Entry.LastModified, first.Record.Reason));
         }
 
-        throw new SnapshotNotFoundException($"snapshot {id} is not found: the repository has {count} snapshots", []);
+        return [.. forgotten.OrderBy(f => f.Forgotten).ThenBy(f => f.Id.Hash)];
     }
 
     /// <summary>"latest", or a unique prefix of an id, among those that match a filter.</summary>
@@ -75,13 +89,47 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
         await repository.PutSealedAsync(cipher, ObjectKind.Forget, EnvelopeType.Forget, json, $"{ForgetPrefix}{id}/{session}", cancellationToken);
     }
 
-    internal async IAsyncEnumerable<(SnapshotId Id, string Key)> KeysAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>
+    /// Shows a forgotten snapshot again. Its marks are deleted through a fence, and only while nobody may act on them yet, by the store's clock:
+    /// where a store cannot keep others out, the deletion must be certain to be over before they may.
+    /// </summary>
+    /// <exception cref="SnapshotNotFoundException">No mark hides it.</exception>
+    /// <exception cref="UnforgetRefusedException">It was forgotten too long ago, or its object is gone or damaged.</exception>
+    /// <exception cref="FenceExpiredException">This process was held up; it can be tried again.</exception>
+    public async Task<Snapshot> UnforgetAsync(SnapshotId id, CancellationToken cancellationToken)
     {
-        await foreach (var entry in repository.Store.ListAsync(Prefix, cancellationToken))
+        var store = repository.Store;
+        await using var fence = await store.OpenFenceAsync(FenceMode.Shared, UnforgetFence, cancellationToken);
+        // The time is asked for after the fence was taken: what follows is no older than it.
+        var now = await store.GetTimeAsync(cancellationToken);
+        var marks = await MarksAsync($"{ForgetPrefix}{id}/", _ => { }, cancellationToken);
+        if (marks.Count == 0) throw new SnapshotNotFoundException($"snapshot {id} is not forgotten, so there is nothing to bring back", []);
+        var until = marks.Min(mark => mark.Entry.LastModified) + ForgetGrace - (store.HasExclusiveFences ? TimeSpan.Zero : UnforgetMargin);
+        if (now >= until)
         {
-            var dash = entry.Key.LastIndexOf('-');
-            if (dash > 0 && SnapshotId.TryParse(entry.Key[(dash + 1)..], out var id)) yield return (id, entry.Key);
+            throw new UnforgetRefusedException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"snapshot {id} could be brought back until {until.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, and the store's clock says {now.UtcDateTime:yyyy-MM-dd HH:mm:ss}: what it needs may be removed at any moment (restore from it now, if it is still there: its full id works for \"snapshot restore\")"));
         }
+
+        Snapshot snapshot;
+        try
+        {
+            snapshot = await GetAsync(id, cancellationToken);
+        }
+        catch (RepositoryException exception)
+        {
+            throw new UnforgetRefusedException($"snapshot {id} cannot be brought back: {exception.Message}");
+        }
+
+        // One after the other: as long as one is left, the snapshot stays hidden, and this can be repeated.
+        foreach (var mark in marks) await fence.DeleteAsync(mark.Entry.Key, cancellationToken);
+        return snapshot;
+    }
+
+    internal async IAsyncEnumerable<(SnapshotId Id, string Key)> KeysAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var (id, entry) in EntriesAsync(cancellationToken)) yield return (id, entry.Key);
     }
 
     internal async Task<Snapshot> ReadAsync(SnapshotId id, string key, CancellationToken cancellationToken)
@@ -93,6 +141,46 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
         return new Snapshot(id, SnapshotManifest.Parse(json, key));
     }
 
+    private async IAsyncEnumerable<(SnapshotId Id, StoreEntry Entry)> EntriesAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var entry in repository.Store.ListAsync(Prefix, cancellationToken))
+        {
+            var dash = entry.Key.LastIndexOf('-');
+            if (dash > 0 && SnapshotId.TryParse(entry.Key[(dash + 1)..], out var id)) yield return (id, entry);
+        }
+    }
+
+    /// <summary>The objects of each snapshot: the time in an object's name is not part of the id, so a copy under another time is no second snapshot.</summary>
+    private async Task<Dictionary<SnapshotId, List<StoreEntry>>> CopiesAsync(CancellationToken cancellationToken)
+    {
+        var copies = new Dictionary<SnapshotId, List<StoreEntry>>();
+        await foreach (var (id, entry) in EntriesAsync(cancellationToken))
+        {
+            if (!copies.TryGetValue(id, out var entries)) copies.Add(id, entries = []);
+            entries.Add(entry);
+        }
+
+        return copies;
+    }
+
+    /// <summary>The first copy that can be read; null when none can.</summary>
+    private async Task<Snapshot?> ReadAnyAsync(SnapshotId id, List<StoreEntry> copies, Action<RepositoryException>? damaged, CancellationToken cancellationToken)
+    {
+        foreach (var copy in copies)
+        {
+            try
+            {
+                return await ReadAsync(id, copy.Key, cancellationToken) with { Stored = copies.Min(c => c.LastModified) };
+            }
+            catch (RepositoryException exception) when (damaged is not null)
+            {
+                damaged(exception);
+            }
+        }
+
+        return null;
+    }
+
     private static ChunkId HashOf(ReadOnlySpan<byte> content)
     {
         Span<byte> hash = stackalloc byte[Blake3.HashLength];
@@ -100,16 +188,23 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
         return new ChunkId(hash);
     }
 
-    private async Task<HashSet<SnapshotId>> ForgottenAsync(Action<RepositoryException>? damaged, CancellationToken cancellationToken)
+    private async Task<HashSet<SnapshotId>> ForgottenAsync(Action<RepositoryException>? damaged, CancellationToken cancellationToken) =>
+        [.. (await MarksAsync(ForgetPrefix, damaged, cancellationToken)).Select(mark => mark.Id)];
+
+    /// <summary>The marks that count.</summary>
+    private async Task<List<(SnapshotId Id, StoreEntry Entry, ForgetRecord Record)>> MarksAsync(string prefix, Action<RepositoryException>? damaged, CancellationToken cancellationToken)
     {
-        var forgotten = new HashSet<SnapshotId>();
-        await foreach (var entry in repository.Store.ListAsync(ForgetPrefix, cancellationToken))
+        var marks = new List<(SnapshotId, StoreEntry, ForgetRecord)>();
+        await foreach (var entry in repository.Store.ListAsync(prefix, cancellationToken))
         {
             if (entry.Key.Split('/') is not [_, var name, _] || !SnapshotId.TryParse(name, out var id)) continue;
             try
             {
-                await ReadMarkAsync(entry.Key, id, cancellationToken);
-                forgotten.Add(id);
+                marks.Add((id, entry, await ReadMarkAsync(entry.Key, id, cancellationToken)));
+            }
+            catch (StoreException exception) when (exception.Failure == StoreFailure.NotFound)
+            {
+                // Brought back meanwhile.
             }
             catch (RepositoryException exception) when (damaged is not null)
             {
@@ -118,11 +213,11 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
             }
         }
 
-        return forgotten;
+        return marks;
     }
 
     /// <summary>A mark counts only when the store could not have made it up, nor taken it from another snapshot.</summary>
-    private async Task ReadMarkAsync(string key, SnapshotId id, CancellationToken cancellationToken)
+    private async Task<ForgetRecord> ReadMarkAsync(string key, SnapshotId id, CancellationToken cancellationToken)
     {
         var json = await repository.ReadSealedAsync(key, ObjectKind.Forget, EnvelopeType.Forget, MaxForgetLength, cancellationToken);
         ForgetRecord? record;
@@ -138,5 +233,6 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
         if (record?.Snapshot is null) throw new RepositoryFormatException(key, 0, "the mark does not say which snapshot is forgotten");
         if (!SnapshotId.TryParse(record.Snapshot, out var named) || named != id)
             throw new RepositoryFormatException(key, 0, "the mark is another snapshot's: it was copied or renamed");
+        return record;
     }
 }

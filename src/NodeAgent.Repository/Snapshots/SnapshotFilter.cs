@@ -21,6 +21,9 @@ public sealed record SnapshotFilter
     /// <summary>Tags that must all be there with these values.</summary>
     public IReadOnlyDictionary<string, string> Tags { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>Whether nothing is set, so that all are meant.</summary>
+    public bool IsEmpty => Host is null && Path is null && Namespace is null && Pod is null && Volume is null && Tags.Count == 0;
+
     /// <summary>Whether a snapshot is meant.</summary>
     public bool Matches(SnapshotManifest manifest) =>
         (Host is null || Host == manifest.Hostname)

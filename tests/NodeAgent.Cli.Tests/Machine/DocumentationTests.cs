@@ -8,7 +8,7 @@ namespace NodeAgent.Cli.Tests.Machine;
 public sealed partial class DocumentationTests
 {
     private static readonly string[] Verbs =
-        ["repo init", "repo info", "repo check", "repo stats", "repo rebuild-index", "snapshot create", "snapshot list", "snapshot ls", "snapshot restore", "snapshot dump", "snapshot forget"];
+        ["repo init", "repo info", "repo check", "repo stats", "repo rebuild-index", "snapshot create", "snapshot list", "snapshot ls", "snapshot restore", "snapshot dump", "snapshot forget", "snapshot unforget"];
 
     [Fact]
     public async Task Every_flag_of_every_verb_is_documented_and_every_documented_flag_exists()
@@ -42,7 +42,7 @@ public sealed partial class DocumentationTests
         foreach (var row in rows)
         {
             var verb = row[0].Trim('`');
-            seen.Add(verb);
+            seen.Add(string.Join(' ', verb.Split(' ')[..2]));
             var node = verb switch
             {
                 "repo init" => MachineRepository.Parse((await NodeAgentProcess.RunAsync("repo", "init", "--repo", machine.Files["new"], "--generate-key", machine.Files["new key"], "-o", "json")).Expect(0)),
@@ -50,6 +50,7 @@ public sealed partial class DocumentationTests
                 "snapshot ls" => await machine.JsonAsync("snapshot", "ls", "latest"),
                 "snapshot restore" => await machine.JsonAsync("snapshot", "restore", "latest", "--target", machine.Target),
                 "snapshot forget" => await machine.JsonAsync("snapshot", "forget", "latest"),
+                "snapshot unforget" => await machine.JsonAsync("snapshot", "unforget", (string)(await machine.JsonAsync("snapshot", "list", "--forgotten"))[0]!["id"]!),
                 _ => await machine.JsonAsync(verb.Split(' ')),
             };
             Assert.Equal(row[1], node is JsonArray ? "array" : "object");
@@ -64,7 +65,8 @@ public sealed partial class DocumentationTests
             }
         }
 
-        Assert.Equal(Verbs.Where(verb => verb != "snapshot dump"), seen);
+        // A verb that prints different things has several rows.
+        Assert.Equal(Verbs.Where(verb => verb != "snapshot dump").Order(StringComparer.Ordinal), seen.Distinct().Order(StringComparer.Ordinal));
         (await machine.RunAsync("snapshot", "list", "-o", "yaml")).ExpectError(2, "--output yaml", "text or json");
     }
 

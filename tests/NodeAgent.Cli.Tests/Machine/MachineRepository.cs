@@ -4,8 +4,10 @@ using NodeAgent.Cli.Tests.Processes;
 using NodeAgent.Filesystem;
 using NodeAgent.Repository;
 using NodeAgent.Repository.Crypto;
+using NodeAgent.Repository.Sessions;
 using NodeAgent.Repository.Snapshots;
 using NodeAgent.Repository.Stores;
+using NodeAgent.Repository.Trees;
 
 namespace NodeAgent.Cli.Tests.Machine;
 
@@ -59,6 +61,27 @@ internal sealed class MachineRepository : IDisposable
         var request = new BackupRequest { SourcePath = source, Source = new SnapshotSource { Kind = SnapshotSource.Directory, Path = source } };
         await BackupRun.ExecuteAsync(repository, request, null, TestContext.Current.CancellationToken);
     }
+
+    /// <summary>Publishes snapshots of nothing with given times and labels, and returns their ids.</summary>
+    public async Task<List<string>> PublishAsync(params IEnumerable<SnapshotManifest> manifests)
+    {
+        await using var repository = await ChunkRepository.OpenAsync(
+            new DirectoryStore(Path), RepositorySecret.FromKey(Key), new RepositoryOpenOptions(), TestContext.Current.CancellationToken);
+        await using var session = await repository.BeginSessionAsync(new WriteSessionOptions(), TestContext.Current.CancellationToken);
+        var ids = new List<string>();
+        foreach (var manifest in manifests) ids.Add((await session.PublishAsync(manifest.ToJson(), TestContext.Current.CancellationToken)).ToString());
+        return ids;
+    }
+
+    /// <summary>A manifest of an empty directory.</summary>
+    public static SnapshotManifest Manifest(DateTimeOffset time, string host = "host", string path = "/srv", params (string Key, string Value)[] tags) => new()
+    {
+        Time = time,
+        Hostname = host,
+        Source = new SnapshotSource { Kind = SnapshotSource.Directory, Path = path },
+        Tags = tags.ToDictionary(tag => tag.Key, tag => tag.Value),
+        Root = RootEntry.Encode(new TreeEntry { Type = TreeEntryType.Directory, Name = default, Mode = 0x1ED, Directory = EmptyDirectory.Instance }),
+    };
 
     /// <summary>Standard output is one JSON value and nothing else.</summary>
     public static JsonNode Parse(CommandResult result) => JsonNode.Parse(result.Output) ?? throw new InvalidOperationException("the output is null");

@@ -72,7 +72,117 @@ public sealed class SnapshotCatalogTests : IDisposable
         Assert.Equal(id, (await catalog.ResolveAsync(id.ToString()[..8], null, Cancellation)).Id);
     }
 
+    [Fact]
+    public async Task Of_several_copies_of_a_snapshot_a_damaged_one_does_not_hide_the_others()
+    {
+        await using var repository = await _test.InitializeAsync();
+        var id = await PublishAsync(repository, "/first");
+        var original = Assert.Single(Directory.GetFiles(Path.Combine(_test.Root, "snap")));
+        var content = await File.ReadAllBytesAsync(original, Cancellation);
+        // Whatever the order in which the store lists them, some copy before the sound one is damaged, or after it.
+        foreach (var year in (string[])["2000", "2100"])
+        {
+            var damaged = content.ToArray();
+            damaged[^1] ^= 1;
+            await File.WriteAllBytesAsync(Path.Combine(_test.Root, "snap", $"{year}0101T000000Z-{id}"), damaged, Cancellation);
+        }
+
+        var catalog = new SnapshotCatalog(repository);
+        Assert.Equal("/first", (await catalog.GetAsync(id, Cancellation)).Manifest.Source.Path);
+        Assert.Equal([id], (await catalog.ListAsync(_ => { }, Cancellation)).Select(s => s.Id));
+        File.Delete(original);
+        Assert.Contains("damaged", (await Assert.ThrowsAsync<RepositoryFormatException>(() => catalog.GetAsync(id, Cancellation))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_snapshot_knows_when_the_store_received_the_first_of_its_copies()
+    {
+        await using var repository = await _test.InitializeAsync();
+        var id = await PublishAsync(repository, "/first");
+        var original = Assert.Single(Directory.GetFiles(Path.Combine(_test.Root, "snap")));
+        var copy = Path.Combine(_test.Root, "snap", $"20200101T000000Z-{id}");
+        File.Copy(original, copy);
+        File.SetLastWriteTimeUtc(copy, new DateTime(2020, 1, 1, 0, 0, 0, DateTimeKind.Utc));
+        Assert.Equal(new DateTimeOffset(2020, 1, 1, 0, 0, 0, TimeSpan.Zero), Assert.Single(await new SnapshotCatalog(repository).ListAsync(null, Cancellation)).Stored);
+    }
+
+    [Fact]
+    public async Task A_forgotten_snapshot_is_listed_with_time_and_reason_and_comes_back_with_all_its_marks_gone()
+    {
+        await using var repository = await _test.InitializeAsync();
+        var (first, second) = (await PublishAsync(repository, "/first"), await PublishAsync(repository, "/second"));
+        var catalog = new SnapshotCatalog(repository);
+        await catalog.ForgetAsync(first, "a mistake", Cancellation);
+        await catalog.ForgetAsync(first, "the same mistake again", Cancellation);
+        var marks = Marks(first);
+        Assert.Equal(2, marks.Length);
+        File.SetLastWriteTimeUtc(marks[0], DateTime.UtcNow.AddHours(-2));
+        File.SetLastWriteTimeUtc(marks[1], DateTime.UtcNow.AddHours(-1));
+
+        var forgotten = Assert.Single(await catalog.ListForgottenAsync(Unexpected, Cancellation));
+        Assert.Equal((first, "/first"), (forgotten.Id, forgotten.Snapshot!.Manifest.Source.Path));
+        Assert.Equal(new DateTimeOffset(File.GetLastWriteTimeUtc(marks[0])), forgotten.Forgotten);
+        Assert.Equal(SnapshotCatalog.ForgetGrace, forgotten.Until - forgotten.Forgotten);
+        Assert.Contains("mistake", forgotten.Reason, StringComparison.Ordinal);
+
+        Assert.Equal("/first", (await catalog.UnforgetAsync(first, Cancellation)).Manifest.Source.Path);
+        Assert.Equal(new[] { first, second }.ToHashSet(), (await catalog.ListAsync(null, Cancellation)).Select(s => s.Id).ToHashSet());
+        Assert.Empty(await catalog.ListForgottenAsync(Unexpected, Cancellation));
+        var again = await Assert.ThrowsAsync<SnapshotNotFoundException>(() => catalog.UnforgetAsync(first, Cancellation));
+        Assert.Contains("not forgotten", again.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false, -24.01, false)]
+    [InlineData(false, -23.8, true)]
+    // Where others cannot be kept out, the deletion must be over before they may act.
+    [InlineData(true, -23.01, false)]
+    [InlineData(true, -22.8, true)]
+    public async Task A_snapshot_comes_back_only_while_no_one_may_have_acted_on_its_first_mark(bool isSharedOnly, double hours, bool comesBack)
+    {
+        await (await _test.InitializeAsync()).DisposeAsync();
+        await using var repository = isSharedOnly ? await TestRepository.OpenAsync(new SharedOnlyStore(_test.Root)) : await _test.OpenAsync();
+        var id = await PublishAsync(repository, "/first");
+        var catalog = new SnapshotCatalog(repository);
+        await catalog.ForgetAsync(id, null, Cancellation);
+        File.SetLastWriteTimeUtc(Assert.Single(Marks(id)), DateTime.UtcNow.AddHours(hours));
+        await catalog.ForgetAsync(id, "a younger mark changes nothing", Cancellation);
+
+        if (comesBack)
+        {
+            await catalog.UnforgetAsync(id, Cancellation);
+            Assert.Single(await catalog.ListAsync(null, Cancellation));
+        }
+        else
+        {
+            var refused = await Assert.ThrowsAsync<UnforgetRefusedException>(() => catalog.UnforgetAsync(id, Cancellation));
+            Assert.Contains("could be brought back until", refused.Message, StringComparison.Ordinal);
+            Assert.Equal(2, Marks(id).Length);
+        }
+    }
+
+    [Fact]
+    public async Task A_snapshot_whose_object_is_damaged_or_gone_is_not_brought_back()
+    {
+        await using var repository = await _test.InitializeAsync();
+        var id = await PublishAsync(repository, "/first");
+        var catalog = new SnapshotCatalog(repository);
+        await catalog.ForgetAsync(id, null, Cancellation);
+        var path = Assert.Single(Directory.GetFiles(Path.Combine(_test.Root, "snap")));
+        await File.WriteAllBytesAsync(path, new byte[100], Cancellation);
+        Assert.Contains("damaged", (await Assert.ThrowsAsync<UnforgetRefusedException>(() => catalog.UnforgetAsync(id, Cancellation))).Message, StringComparison.Ordinal);
+        Assert.Null(Assert.Single(await catalog.ListForgottenAsync(_ => { }, Cancellation)).Snapshot);
+        File.Delete(path);
+        Assert.Contains("not found", (await Assert.ThrowsAsync<UnforgetRefusedException>(() => catalog.UnforgetAsync(id, Cancellation))).Message, StringComparison.Ordinal);
+        Assert.Empty(await catalog.ListForgottenAsync(Unexpected, Cancellation));
+        Assert.Single(Marks(id));
+    }
+
     public void Dispose() => _test.Dispose();
+
+    private static void Unexpected(RepositoryException exception) => Assert.Fail(exception.Message);
+
+    private string[] Marks(SnapshotId id) => Directory.GetFiles(Path.Combine(_test.Root, "forget", id.ToString()));
 
     private static SnapshotSource Source(string path) => new() { Kind = SnapshotSource.Directory, Path = path };
 

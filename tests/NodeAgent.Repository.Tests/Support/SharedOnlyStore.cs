@@ -1,0 +1,31 @@
+using NodeAgent.Repository.Stores;
+
+namespace NodeAgent.Repository.Tests.Support;
+
+/// <summary>A directory store that, as a bucket, cannot keep others out.</summary>
+internal sealed class SharedOnlyStore(string root) : IObjectStore
+{
+    private readonly DirectoryStore _inner = new(root);
+
+    public string Location => _inner.Location;
+
+    public bool HasExclusiveFences => false;
+
+    public ValueTask<DateTimeOffset> GetTimeAsync(CancellationToken cancellationToken) => _inner.GetTimeAsync(cancellationToken);
+
+    public ValueTask<IFence> OpenFenceAsync(FenceMode mode, TimeSpan lifetime, CancellationToken cancellationToken) => _inner.OpenFenceAsync(mode, lifetime, cancellationToken);
+
+    public ValueTask<PutOutcome> PutAsync(string key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken) => _inner.PutAsync(key, body, cancellationToken);
+
+    public ValueTask ReadAsync(string key, long offset, Memory<byte> destination, CancellationToken cancellationToken) => _inner.ReadAsync(key, offset, destination, cancellationToken);
+
+    public ValueTask<byte[]> ReadAllAsync(string key, long maxLength, CancellationToken cancellationToken) => _inner.ReadAllAsync(key, maxLength, cancellationToken);
+
+    public ValueTask<StoreEntry?> StatAsync(string key, CancellationToken cancellationToken) => _inner.StatAsync(key, cancellationToken);
+
+    public IAsyncEnumerable<StoreEntry> ListAsync(string prefix, CancellationToken cancellationToken) => _inner.ListAsync(prefix, cancellationToken);
+
+    public ValueTask<bool> DeleteAsync(string key, CancellationToken cancellationToken) => _inner.DeleteAsync(key, cancellationToken);
+
+    public ValueTask DisposeAsync() => _inner.DisposeAsync();
+}
