@@ -40,4 +40,7 @@ internal static partial class AgentLog
 
     [LoggerMessage(3010, LogLevel.Warning, "{Key}: the restore mark in the volume could not be removed: {Reason}")]
     public static partial void MarkStays(this ILogger log, string key, string reason);
+
+    [LoggerMessage(3013, LogLevel.Warning, "Location {Location}: {Warning}")]
+    public static partial void EndpointWarning(this ILogger log, string location, string warning);
 }

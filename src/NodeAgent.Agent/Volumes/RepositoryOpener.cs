@@ -9,6 +9,7 @@ using NodeAgent.Repository.Crypto;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Stores;
 using NodeAgent.Stores.Locations;
+using NodeAgent.Stores.S3;
 
 namespace NodeAgent.Agent.Volumes;
 
@@ -27,9 +28,15 @@ internal sealed class RepositoryOpener(ApiClient client, AgentOptions options, I
         var found = await client.FindAsync(VeleroResources.BackupStorageLocations, options.Namespace, location, VeleroJsonContext.Default.BackupStorageLocation, cancellation)
             ?? throw new AgentException($"location {location} does not exist in namespace {options.Namespace}");
         if (forWriting && found.Spec.AccessMode == LocationAccessMode.ReadOnly) throw new AgentException($"location {location} is read-only: its accessMode is {LocationAccessMode.ReadOnly}");
-        var store = LocationProviders.OpenRepositoryStore(Describe(found));
+        var store = LocationProviders.OpenRepositoryStore(await DescribeAsync(found, cancellation));
         try
         {
+            // What the endpoint does is found out once for each node and cache, so that packs need no look before each put.
+            if (forWriting && store is S3Store { Capabilities: null } s3)
+            {
+                foreach (var warning in (await s3.ProbeAsync(cancellation)).Warnings) log.EndpointWarning(location, warning);
+            }
+
             var exists = await store.StatAsync(RepositoryConfig.Key, cancellation) is not null;
             if (!exists && !forWriting) throw new AgentException($"location {location}: there is no repository at {store.Location}; is the location the one that the backup was made to?");
             using var secret = await ReadSecretAsync(exists, store.Location, cancellation);
@@ -102,12 +109,39 @@ internal sealed class RepositoryOpener(ApiClient client, AgentOptions options, I
         }
     }
 
-    private static LocationDescription Describe(BackupStorageLocation location) => new()
+    private async Task<LocationDescription> DescribeAsync(BackupStorageLocation location, CancellationToken cancellation)
     {
-        Name = location.Metadata.Name ?? "",
-        Provider = location.Spec.Provider ?? "",
-        Bucket = location.Spec.ObjectStorage?.Bucket ?? "",
-        Prefix = location.Spec.ObjectStorage?.Prefix ?? "",
-        Config = location.Spec.Config ?? new Dictionary<string, string>(),
-    };
+        var (name, storage) = (location.Metadata.Name ?? "", location.Spec.ObjectStorage);
+        var isRemote = LocationProviders.IsRemote(location.Spec.Provider);
+        var certificate = !isRemote ? "" : storage?.CaCertRef is { } reference
+            ? await ReadEntryAsync(name, "objectStorage.caCertRef", reference, cancellation)
+            : LocationProviders.DecodeCaCertificate(name, storage?.CaCert);
+        return new LocationDescription
+        {
+            Name = name,
+            Provider = location.Spec.Provider ?? "",
+            Bucket = storage?.Bucket ?? "",
+            Prefix = storage?.Prefix ?? "",
+            Config = location.Spec.Config ?? new Dictionary<string, string>(),
+            CaCertificate = certificate,
+            Credentials = isRemote && location.Spec.Credential is { } credential ? await ReadEntryAsync(name, "credential", credential, cancellation) : "",
+        };
+    }
+
+    /// <summary>The text of a Secret's entry that a location names.</summary>
+    private async Task<string> ReadEntryAsync(string location, string field, SecretKeySelector selector, CancellationToken cancellation)
+    {
+        var where = $"location {location}: spec.{field} names entry {selector.Key} of Secret {selector.Name}";
+        var secret = await client.FindAsync(KubernetesResources.Secrets, options.Namespace, selector.Name ?? "", cancellation)
+            ?? throw new AgentException($"{where}, which does not exist in namespace {options.Namespace}");
+        if ((secret.Json["data"] as JsonObject)?[selector.Key ?? ""] is not JsonValue value || !value.TryGetValue<string>(out var encoded)) throw new AgentException($"{where}, which does not have it");
+        try
+        {
+            return System.Text.Encoding.UTF8.GetString(Convert.FromBase64String(encoded));
+        }
+        catch (FormatException)
+        {
+            throw new AgentException($"{where}, which is no base64");
+        }
+    }
 }

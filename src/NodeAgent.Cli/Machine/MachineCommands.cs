@@ -5,7 +5,7 @@ namespace NodeAgent.Cli.Machine;
 /// <summary>The verbs that work on a repository without any cluster.</summary>
 internal static class MachineCommands
 {
-    public static Command CreateRepo() => new Command("repo", "A repository in a directory")
+    public static Command CreateRepo() => new Command("repo", "A repository in a directory or in S3")
     {
         RepoInitCommand.Create(),
         RepoInfoCommand.Create(),
@@ -21,7 +21,6 @@ internal static class MachineCommands
         SnapshotLsCommand.Create(),
         SnapshotRestoreCommand.Create(),
         SnapshotDumpCommand.Create(),
-        SnapshotDiffCommand.Create(),
         SnapshotForgetCommand.Create(),
         SnapshotUnforgetCommand.Create(),
     }.WithRepositoryOptions().WithMachineOutput();

@@ -4,7 +4,7 @@ using NodeAgent.Cli.CommandLine;
 using NodeAgent.Cli.Invocation;
 using NodeAgent.Cli.Terminal;
 using NodeAgent.Repository;
-using NodeAgent.Repository.Stores;
+using NodeAgent.Stores.S3;
 
 namespace NodeAgent.Cli.Machine;
 
@@ -22,15 +22,20 @@ internal static class RepoInitCommand
 
     private static async Task<int> ExecuteAsync(ParseResult parse, CancellationToken cancellationToken)
     {
-        var path = RepositoryOptions.PathOf(parse);
         var keyFile = parse.GetValue(GenerateKey)!;
         if (keyFile.Length > 0 && (parse.GetValue(RepositoryOptions.KeyFile)!.Length > 0 || parse.GetValue(RepositoryOptions.PasswordFile)!.Length > 0))
             throw new UsageException("--generate-key makes a key, so --key-file and --password-file name a second one (give one of the three)");
 
-        await using var store = new DirectoryStore(path);
+        await using var store = RepositoryOptions.StoreOf(parse);
+        var path = store.Location;
         // Asked first, so that no key file is left behind for a repository that cannot be made.
         if (await store.StatAsync("config", cancellationToken) is not null)
             throw new CommandException(ExitCode.Failed, $"repository {DisplayText.Name(path)}: there is one already (use it, or give another --repo)");
+        if (store is S3Store s3)
+        {
+            foreach (var warning in (await s3.ProbeAsync(cancellationToken)).Warnings) StandardStreams.Warn($"{path}: {warning}");
+        }
+
         using var secret = keyFile.Length > 0 ? RepositorySecrets.Generate(keyFile) : RepositorySecrets.Read(parse, isNew: true);
         await using var repository = await ChunkRepository.InitializeAsync(store, secret, RepositoryParameters.Default, TimeProvider.System, cancellationToken);
 

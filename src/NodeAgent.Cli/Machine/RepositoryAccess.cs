@@ -2,7 +2,6 @@ using System.CommandLine;
 using NodeAgent.Cli.Terminal;
 using NodeAgent.Repository;
 using NodeAgent.Repository.Objects;
-using NodeAgent.Repository.Stores;
 
 namespace NodeAgent.Cli.Machine;
 
@@ -12,9 +11,17 @@ internal static class RepositoryAccess
     /// <summary>The caller disposes the repository, and with it the store.</summary>
     public static async Task<ChunkRepository> OpenAsync(ParseResult parse, CancellationToken cancellationToken)
     {
-        var store = new DirectoryStore(RepositoryOptions.PathOf(parse));
-        using var secret = RepositorySecrets.Read(parse, isNew: false);
-        return await ChunkRepository.OpenAsync(store, secret, new RepositoryOpenOptions { OnDamagedSegment = WarnOfDamage }, cancellationToken);
+        var store = RepositoryOptions.StoreOf(parse);
+        try
+        {
+            using var secret = RepositorySecrets.Read(parse, isNew: false);
+            return await ChunkRepository.OpenAsync(store, secret, new RepositoryOpenOptions { OnDamagedSegment = WarnOfDamage }, cancellationToken);
+        }
+        catch
+        {
+            await store.DisposeAsync();
+            throw;
+        }
     }
 
     private static void WarnOfDamage(RepositoryFormatException damage) =>

@@ -17,4 +17,13 @@ public sealed record LocationDescription
 
     /// <summary>The provider's settings.</summary>
     public IReadOnlyDictionary<string, string> Config { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>PEM text of the certificates to trust; empty for the system's. Only remote providers ask for it.</summary>
+    public string CaCertificate { get; init; } = "";
+
+    /// <summary>Content of the credentials file in the location's own Secret; empty when it names none, then the server's own count.</summary>
+    public string Credentials { get; init; } = "";
+
+    /// <summary>Without the credentials.</summary>
+    public override string ToString() => $"location {Name}";
 }

@@ -1,4 +1,6 @@
+using System.Text;
 using NodeAgent.Repository.Stores;
+using NodeAgent.Stores.S3;
 
 namespace NodeAgent.Stores.Locations;
 
@@ -11,14 +13,20 @@ public static class LocationProviders
     /// </summary>
     public const string RepositoryFolder = "plugins/nodeagent";
 
+    private const string Filesystem = "filesystem";
+    private const string Aws = "aws";
+
     /// <summary>The names that <see cref="LocationDescription.Provider"/> may have.</summary>
-    public static IReadOnlyList<string> Known { get; } = ["filesystem"];
+    public static IReadOnlyList<string> Known { get; } = [Filesystem, Aws];
+
+    /// <summary>Whether a provider is reached over a network, so that credentials and certificates count.</summary>
+    public static bool IsRemote(string? provider) => NameOf(provider ?? "") == Aws;
 
     /// <summary>The absolute directory of a <c>filesystem</c> location: its path, then bucket and prefix where given.</summary>
     /// <exception cref="LocationException">The provider is another, or the description is incomplete or leaves its path.</exception>
     public static string DirectoryOf(LocationDescription location)
     {
-        RequireKnown(location);
+        if (ProviderOf(location) != Filesystem) throw new LocationException($"location {location.Name}: provider {location.Provider} has no directory");
         if (!location.Config.TryGetValue("path", out var path) || path.Length == 0)
             throw new LocationException($"location {location.Name}: provider filesystem needs config.path, the absolute path of a directory");
         if (!Path.IsPathRooted(path))
@@ -36,14 +44,34 @@ public static class LocationProviders
 
     /// <summary>Opens the store that holds the location's repository. The caller disposes it.</summary>
     /// <exception cref="LocationException">The provider is unknown or the description cannot be used.</exception>
-    public static IObjectStore OpenRepositoryStore(LocationDescription location) =>
-        new DirectoryStore(Path.Combine(DirectoryOf(location), RepositoryFolder));
-
-    private static void RequireKnown(LocationDescription location)
+    public static IObjectStore OpenRepositoryStore(LocationDescription location) => ProviderOf(location) switch
     {
-        var slash = location.Provider.LastIndexOf('/');
-        var provider = slash < 0 ? location.Provider : location.Provider[(slash + 1)..];
-        if (!Known.Contains(provider, StringComparer.Ordinal))
-            throw new LocationException($"location {location.Name}: unknown provider \"{location.Provider}\": use one of {string.Join(", ", Known)}");
+        Aws => new S3Store(AwsLocation.OptionsOf(location, RepositoryFolder)),
+        _ => new DirectoryStore(Path.Combine(DirectoryOf(location), RepositoryFolder)),
+    };
+
+    /// <summary>The text of the certificates in a location's <c>caCert</c>.</summary>
+    /// <exception cref="LocationException">It is no base64.</exception>
+    public static string DecodeCaCertificate(string location, string? encoded)
+    {
+        try
+        {
+            return Encoding.UTF8.GetString(Convert.FromBase64String(encoded ?? ""));
+        }
+        catch (FormatException)
+        {
+            throw new LocationException($"location {location}: objectStorage.caCert is no base64");
+        }
     }
+
+    private static string ProviderOf(LocationDescription location)
+    {
+        ArgumentNullException.ThrowIfNull(location);
+        var provider = NameOf(location.Provider);
+        return Known.Contains(provider, StringComparer.Ordinal)
+            ? provider
+            : throw new LocationException($"location {location.Name}: unknown provider \"{location.Provider}\": use one of {string.Join(", ", Known)}");
+    }
+
+    private static string NameOf(string provider) => provider[(provider.LastIndexOf('/') + 1)..];
 }

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace NodeAgent.Stores.S3;
 
 /// <summary>What an endpoint was found to do with a bucket. Configuration and names are not believed: the common failure is a header that is ignored.</summary>
@@ -18,6 +20,24 @@ public sealed record S3Capabilities
     /// <summary>A read right after a put gets it.</summary>
     public bool ReadsAfterPut { get; init; }
 
-    /// <summary>A request whose signature has run out is refused.</summary>
+    /// <summary>A request whose signature is in its address is taken, and is refused once the signature has run out.</summary>
     public bool RefusesExpired { get; init; }
+
+    /// <summary>Whether a deleted object stays behind as an old version; null when the key may not ask.</summary>
+    public bool? KeepsVersions { get; init; }
+
+    /// <summary>What of it people should know of, a line each; empty for an endpoint that does all there is.</summary>
+    [JsonIgnore]
+    public IEnumerable<string> Warnings
+    {
+        get
+        {
+            if (!HonoursConditionalPut)
+                yield return "the endpoint does not heed If-None-Match: each write is preceded by a look, and of two that make the same repository at the same moment both may believe to have done so";
+            if (!ReadsAfterPut) yield return "the endpoint did not give back an object right after it was written: a check may miss what is there";
+            if (!ListsAfterPut) yield return "the endpoint's listing lacked an object right after it was written: runs may do work again, and collection waits longer";
+            if (!RefusesExpired) yield return "the endpoint takes requests whose signature has run out: a machine that is frozen while others collect can publish what is gone; do not collect while backups may run";
+            if (KeepsVersions == true) yield return "the bucket keeps versions: what is deleted goes on taking space until a lifecycle rule removes old versions";
+        }
+    }
 }

@@ -63,7 +63,9 @@ internal sealed record S3Failure(StoreFailure Kind, string Why, string? Hint = n
         return exception switch
         {
             OperationCanceledException => new(StoreFailure.Transient, "no connection within the time for it", "check the network and the endpoint's address") { IsUnreachable = true },
-            // How the kit tells that none of its places has credentials, or that one of them could not be used.
+            AmazonClientException when exception.Message.StartsWith("Failed to resolve AWS credentials", StringComparison.Ordinal) =>
+                new(StoreFailure.PermissionDenied, "no credentials: there are none in the environment, the credentials file, a web identity or the machine's role", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a credentials file and a profile"),
+            // How the kit tells that a place of credentials could not be used.
             AmazonClientException => new(StoreFailure.PermissionDenied, $"no credentials: {Flatten(exception.Message)}", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a credentials file and a profile"),
             _ => null,
         };

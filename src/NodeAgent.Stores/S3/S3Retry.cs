@@ -66,10 +66,12 @@ internal sealed class S3Retry
             var patience = failure.IsUnreachable && !_wasAnswered ? _options.Retry.GiveUpFirstContactAfter : _options.Retry.GiveUpAfter;
             var delay = _backoff.DelayAfter(failures);
             // One retry is made in any case: a request that hung for long before it failed deserves it too.
-            if (failures > 1 && elapsed + delay > patience)
+            if (failures > 1 && elapsed >= patience)
                 throw Failed(failure, string.Create(CultureInfo.InvariantCulture, $"; given up after {failures} attempts in {elapsed.TotalSeconds:0} s"));
             var budgeted = _budget.Take();
             if (budgeted > delay) delay = budgeted;
+            // The last attempt is made when the time is over, not when a drawn wait happens to go beyond it.
+            if (failures > 1 && elapsed + delay > patience) delay = patience - elapsed;
             Tell(operation, where, failure, failures);
             await Task.Delay(delay, _time, cancellationToken);
 

@@ -17,6 +17,8 @@ internal sealed class S3SdkClient(AWSCredentials credentials, AmazonS3Config con
             // One for the clock; ClockOnlyRetryPolicy refuses all others.
             MaxErrorRetry = 1,
             ThrottleRetries = false,
+            // A repetition that the store does not know of would take its own object for another's.
+            MaxStaleConnectionRetries = 0,
             // Compatible servers refuse the trailing checksums that the kit sends otherwise. Content-MD5 is sent by hand.
             RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED,
             ResponseChecksumValidation = ResponseChecksumValidation.WHEN_REQUIRED,

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -101,13 +102,22 @@ public sealed class S3Store : IObjectStore
 
         async ValueTask<byte[]> Attempt(CancellationToken token)
         {
-            using var answer = await GetAsync(key, null, token);
-            var length = answer.ContentLength;
-            if (length > maxLength)
-                throw new StoreException(StoreFailure.Other, "reading", Describe(key), $"it has {length} bytes, more than the {maxLength} that such an object can have");
-            var content = new byte[length];
-            await answer.ResponseStream.ReadExactlyAsync(content, token);
-            return content;
+            try
+            {
+                // A range even for the whole: without one the kit takes the ETag for an MD5 and hashes all that is read.
+                using var answer = await GetAsync(key, new ByteRange(0, maxLength), token);
+                var length = LengthOf(answer);
+                if (length > maxLength)
+                    throw new StoreException(StoreFailure.Other, "reading", Describe(key), $"it has {length} bytes, more than the {maxLength} that such an object can have");
+                var content = new byte[length];
+                await answer.ResponseStream.ReadExactlyAsync(content, token);
+                return content;
+            }
+            catch (AmazonServiceException e) when (e.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable)
+            {
+                // An empty object has no first byte.
+                return [];
+            }
         }
     }
 
@@ -172,6 +182,45 @@ public sealed class S3Store : IObjectStore
         if (_session.IsValueCreated) _session.Value.Client.Dispose();
         _connection.Dispose();
         return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Finds out what the endpoint does, goes by it from now on, and remembers it for later processes.</summary>
+    /// <exception cref="StoreException">It cannot be asked.</exception>
+    public async Task<S3Capabilities> ProbeAsync(CancellationToken cancellationToken)
+    {
+        _capabilities = null;
+        _capabilities = await new S3Probe(this).RunAsync(cancellationToken);
+        S3CapabilityCache.Write(_options, _capabilities);
+        return _capabilities;
+    }
+
+    /// <summary>One put, by the kit, without a look before it.</summary>
+    /// <returns>The status; 200 also stands for other successes.</returns>
+    internal Task<int> TryPutAsync(string key, ReadOnlyMemory<byte> body, bool conditional, CancellationToken cancellationToken) =>
+        StatusAsync(key, token => SendPutAsync(key, body, conditional, token), cancellationToken);
+
+    /// <summary>One put with a signed address.</summary>
+    internal Task<int> TryPutSignedAsync(string key, ReadOnlyMemory<byte> body, DateTimeOffset signedAt, TimeSpan lifetime, CancellationToken cancellationToken)
+    {
+        var headers = _headers.ForWriting(body.Length, signedAt);
+        headers.Add(new("Content-MD5", S3ObjectHeaders.ContentMd5(body.Span)));
+        return StatusAsync(key, async token => await SendSignedAsync(HttpMethod.Put, key, headers, body, signedAt, lifetime, token), cancellationToken);
+    }
+
+    /// <summary>Whether deleted objects stay as versions; null when it may not be asked or is not known here.</summary>
+    internal async Task<bool?> KeepsVersionsAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _retry.RunAsync<bool?>("asking for the versioning of", Location, Attempt, cancellationToken);
+        }
+        catch (StoreException)
+        {
+            return null;
+        }
+
+        async ValueTask<bool?> Attempt(CancellationToken token) =>
+            (await _session.Value.Client.GetBucketVersioningAsync(new GetBucketVersioningRequest { BucketName = _options.Bucket }, token)).VersioningConfig?.Status == VersionStatus.Enabled;
     }
 
     internal async ValueTask<PutOutcome> PutFencedAsync(string key, ReadOnlyMemory<byte> body, DateTimeOffset takenAt, TimeSpan lifetime, CancellationToken cancellationToken)
@@ -248,6 +297,25 @@ public sealed class S3Store : IObjectStore
                 mayBeMine |= failure.IsAmbiguous;
                 if (conditional && failure.Status is 412 or 304 or 501) return failure.Status;
                 throw;
+            }
+        }
+    }
+
+    /// <summary>A refusal that the probe can make something of is a result; of other failures it dies, as any command would.</summary>
+    private async Task<int> StatusAsync(string key, Func<CancellationToken, ValueTask> send, CancellationToken cancellationToken)
+    {
+        return await _retry.RunAsync("writing", Describe(key), Attempt, cancellationToken);
+
+        async ValueTask<int> Attempt(CancellationToken token)
+        {
+            try
+            {
+                await send(token);
+                return 200;
+            }
+            catch (Exception e) when (S3Failure.Of(e, _options) is { } failure && (failure.Status == 409 || (!failure.IsRetryable && failure.Status is 304 or 400 or 401 or 403 or 412 or 501)))
+            {
+                return S3Failure.Of(e, _options)!.Status;
             }
         }
     }
@@ -329,7 +397,7 @@ public sealed class S3Store : IObjectStore
         }
     }
 
-    private async ValueTask<GetObjectResponse> GetAsync(string key, ByteRange? range, CancellationToken token)
+    private async ValueTask<GetObjectResponse> GetAsync(string key, ByteRange range, CancellationToken token)
     {
         var request = new GetObjectRequest { BucketName = _options.Bucket, Key = _prefix + key, ByteRange = range };
         if (!_options.CustomerKey.IsEmpty)
@@ -343,8 +411,8 @@ public sealed class S3Store : IObjectStore
     {
         try
         {
-            using var answer = await GetAsync(key, null, token);
-            return new StoreEntry(key, answer.ContentLength, Utc(answer.LastModified));
+            using var answer = await GetAsync(key, new ByteRange(0, 0), token);
+            return new StoreEntry(key, LengthOf(answer), Utc(answer.LastModified));
         }
         catch (AmazonServiceException e) when (S3Failure.Of(e, _options) is { Kind: StoreFailure.NotFound })
         {
@@ -428,6 +496,10 @@ public sealed class S3Store : IObjectStore
     private static MemoryStream AsStream(ReadOnlyMemory<byte> body) => MemoryMarshal.TryGetArray(body, out var array)
         ? new MemoryStream(array.Array!, array.Offset, array.Count, writable: false)
         : new MemoryStream(body.ToArray(), writable: false);
+
+    /// <summary>The object's length: that of the answer, or what stands after the slash of the range that it is.</summary>
+    private static long LengthOf(GetObjectResponse answer) =>
+        answer.ContentRange is { } range && long.TryParse(range.AsSpan(range.LastIndexOf('/') + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var length) ? length : answer.ContentLength;
 
     private static DateTimeOffset Utc(DateTime? time) => time is { } known ? new DateTimeOffset(known.ToUniversalTime()) : default;
 

@@ -56,6 +56,9 @@ public sealed record S3StoreOptions
     /// <summary>Path of a credentials file; empty for the usual places.</summary>
     public string CredentialsFile { get; init; } = "";
 
+    /// <summary>Content of a credentials file, which comes before <see cref="CredentialsFile"/>; empty for none.</summary>
+    public string CredentialsContent { get; init; } = "";
+
     /// <summary>How failures are met.</summary>
     public S3RetryOptions Retry { get; init; } = S3RetryOptions.ForServers;
 

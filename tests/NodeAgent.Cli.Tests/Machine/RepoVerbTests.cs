@@ -98,7 +98,7 @@ public sealed class RepoVerbTests
         (await NodeAgentProcess.RunAsync("repo", "info", "--repo", machine.Path, "--key-file", machine.KeyFile, "--password-file", password)).ExpectError(2, "exclude each other");
         (await NodeAgentProcess.RunAsync("repo", "info", "--repo", machine.Path)).ExpectError(2, "no key is given", "--key-file", "NODEAGENT_KEY_FILE");
         (await NodeAgentProcess.RunAsync("repo", "info", "--key-file", machine.KeyFile)).ExpectError(2, "no repository is named", "NODEAGENT_REPOSITORY");
-        (await NodeAgentProcess.RunAsync("repo", "info", "--repo", "s3://bucket", "--key-file", machine.KeyFile)).ExpectError(2, "s3://bucket", "directories");
+        (await NodeAgentProcess.RunAsync("repo", "info", "--repo", "ftp://host/x", "--key-file", machine.KeyFile)).ExpectError(2, "ftp://host/x", "directories and S3");
         (await NodeAgentProcess.RunAsync("repo", "init", "--repo", machine.Files["x"], "--generate-key", machine.Files["k"], "--key-file", wrong)).ExpectError(2, "one of the three");
     }
 

@@ -1,0 +1,77 @@
+using System.Globalization;
+using NodeAgent.Stores.S3;
+
+namespace NodeAgent.Stores.Locations;
+
+/// <summary>The provider <c>aws</c>: a bucket, with the configuration keys of Velero's plugin for it and some of our own.</summary>
+internal static class AwsLocation
+{
+    /// <summary>Velero's keys. Two are taken and not needed: <c>signatureVersion</c> is always 4, and for <c>checksumAlgorithm</c> each object has its Content-MD5.</summary>
+    private static readonly string[] VeleroKeys =
+    [
+        "region", "s3Url", "publicUrl", "s3ForcePathStyle", "kmsKeyId", "serverSideEncryption", "customerKeyEncryptionFile", "profile", "insecureSkipTLSVerify",
+        "caCert", "checksumAlgorithm", "tagging", "enableSharedConfig", "signatureVersion", "bucket", "prefix",
+    ];
+
+    private static readonly string[] OwnKeys = ["storageClass", "objectLockMode", "objectLockDays"];
+
+    /// <exception cref="LocationException">A key is not known or a value cannot be used.</exception>
+    public static S3StoreOptions OptionsOf(LocationDescription location, string folder)
+    {
+        if (location.Config.Keys.Order(StringComparer.Ordinal).FirstOrDefault(key => !VeleroKeys.Contains(key) && !OwnKeys.Contains(key)) is { } unknown)
+            throw Refused(location, $"config.{unknown} is not known to provider aws; known are {string.Join(", ", VeleroKeys.Except(["bucket", "prefix"]).Concat(OwnKeys))}");
+        var options = new S3StoreOptions
+        {
+            Bucket = location.Bucket,
+            Prefix = string.Join('/', new[] { location.Prefix.Trim('/'), folder }.Where(part => part.Length > 0)),
+            Region = Text("region"),
+            Endpoint = Text("s3Url"),
+            PathStyle = Switch("s3ForcePathStyle"),
+            CaCertificates = location.CaCertificate,
+            SkipTlsVerification = Switch("insecureSkipTLSVerify") ?? false,
+            ServerSideEncryption = Text("serverSideEncryption"),
+            KmsKeyId = Text("kmsKeyId"),
+            CustomerKey = CustomerKey(),
+            StorageClass = Text("storageClass"),
+            Tagging = Text("tagging"),
+            ObjectLockMode = Text("objectLockMode"),
+            ObjectLockDays = Days(),
+            Profile = Text("profile"),
+            CredentialsContent = location.Credentials,
+            Retry = S3RetryOptions.ForServers,
+            CapabilityDirectory = S3CapabilityCache.DefaultDirectory,
+        };
+        return options.Validate() is [var first, ..] ? throw Refused(location, first) : options;
+
+        string Text(string key) => location.Config.TryGetValue(key, out var value) ? value : "";
+
+        bool? Switch(string key) => Text(key) switch
+        {
+            "" => null,
+            var text when bool.TryParse(text, out var value) => value,
+            var text => throw Refused(location, $"config.{key} is \"{text}\" instead of \"true\" or \"false\""),
+        };
+
+        int Days() => Text("objectLockDays") switch
+        {
+            "" => 0,
+            var text when int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var days) => days,
+            var text => throw Refused(location, $"config.objectLockDays is \"{text}\" instead of a number of days"),
+        };
+
+        ReadOnlyMemory<byte> CustomerKey()
+        {
+            if (Text("customerKeyEncryptionFile") is not { Length: > 0 } file) return default;
+            try
+            {
+                return File.ReadAllBytes(file);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw Refused(location, $"config.customerKeyEncryptionFile cannot be read: {e.Message}");
+            }
+        }
+    }
+
+    private static LocationException Refused(LocationDescription location, string why) => new($"location {location.Name}: {why}");
+}
