@@ -21,6 +21,7 @@ internal static class MachineCommands
         SnapshotLsCommand.Create(),
         SnapshotRestoreCommand.Create(),
         SnapshotDumpCommand.Create(),
+        SnapshotDiffCommand.Create(),
         SnapshotForgetCommand.Create(),
         SnapshotUnforgetCommand.Create(),
     }.WithRepositoryOptions().WithMachineOutput();

@@ -8,7 +8,7 @@ namespace NodeAgent.Cli.Tests.Machine;
 public sealed partial class DocumentationTests
 {
     private static readonly string[] Verbs =
-        ["repo init", "repo info", "repo check", "repo stats", "repo rebuild-index", "snapshot create", "snapshot list", "snapshot ls", "snapshot restore", "snapshot dump", "snapshot forget", "snapshot unforget"];
+        ["repo init", "repo info", "repo check", "repo stats", "repo rebuild-index", "snapshot create", "snapshot list", "snapshot ls", "snapshot restore", "snapshot dump", "snapshot diff", "snapshot forget", "snapshot unforget"];
 
     [Fact]
     public async Task Every_flag_of_every_verb_is_documented_and_every_documented_flag_exists()
@@ -51,9 +51,10 @@ public sealed partial class DocumentationTests
                 "snapshot restore" => await machine.JsonAsync("snapshot", "restore", "latest", "--target", machine.Target),
                 "snapshot forget" => await machine.JsonAsync("snapshot", "forget", "latest"),
                 "snapshot unforget" => await machine.JsonAsync("snapshot", "unforget", (string)(await machine.JsonAsync("snapshot", "list", "--forgotten"))[0]!["id"]!),
+                "snapshot diff" => await FirstDifferenceAsync(machine),
                 _ => await machine.JsonAsync(verb.Split(' ')),
             };
-            Assert.Equal(row[1], node is JsonArray ? "array" : "object");
+            Assert.Equal(row[1] == "lines" ? "object" : row[1], node is JsonArray ? "array" : "object");
             var item = (node is JsonArray array ? array[0]! : node).AsObject();
             // In brackets: fields of fields. After a semicolon: fields that not every entry has.
             var documented = Backticked(Bracketed().Replace(row[2].Split(';')[0], ""));
@@ -68,6 +69,14 @@ public sealed partial class DocumentationTests
         // A verb that prints different things has several rows.
         Assert.Equal(Verbs.Where(verb => verb != "snapshot dump").Order(StringComparer.Ordinal), seen.Distinct().Order(StringComparer.Ordinal));
         (await machine.RunAsync("snapshot", "list", "-o", "yaml")).ExpectError(2, "--output yaml", "text or json");
+    }
+
+    private static async Task<JsonNode> FirstDifferenceAsync(MachineRepository machine)
+    {
+        var before = await machine.BackUpAsync();
+        machine.Put("more", "y"u8.ToArray());
+        var after = await machine.BackUpAsync();
+        return JsonNode.Parse((await machine.RunAsync("snapshot", "diff", before, after, "-o", "json")).Expect(0).Output.Split('\n')[0])!;
     }
 
     private static string Section(string from, string to)
