@@ -11,11 +11,16 @@ internal sealed class JsonLister(Stream destination, Utf8JsonWriter writer) : IE
     /// <summary>Flushed at this many bytes, so that a listing of any length needs little memory.</summary>
     private const int FlushAt = 32 * 1024;
 
+    /// <summary>The snapshot that the entries are of, where they may be of several.</summary>
+    public string? Snapshot { get; set; }
+
     public void Begin() => writer.WriteStartArray();
 
     public void Add(ReadOnlySpan<byte> path, TreeEntry entry)
     {
         var item = new JsonObject();
+        if (Snapshot is not null)
+            item["snapshot"] = Snapshot;
         MachineOutput.SetPath(item, path);
         item["type"] = EntryTypes.Word(entry.Type);
         item["mode"] = Convert.ToString(entry.Mode, 8).PadLeft(5, '0');

@@ -22,6 +22,7 @@ internal static class MachineCommands
         SnapshotRestoreCommand.Create(),
         SnapshotDumpCommand.Create(),
         SnapshotDiffCommand.Create(),
+        SnapshotFindCommand.Create(),
         SnapshotForgetCommand.Create(),
         SnapshotUnforgetCommand.Create(),
     }.WithRepositoryOptions().WithMachineOutput();

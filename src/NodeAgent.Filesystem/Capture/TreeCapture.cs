@@ -31,7 +31,7 @@ internal sealed class TreeCapture(
     private readonly RepositoryParameters _parameters = repository.Config.Parameters;
     private readonly BundleWriter _bundles = new(session, repository.Config.Parameters.Bundles, workers.Run);
     private readonly FileReader _files = new(session, new FastCdc(repository.Gear, repository.Config.Parameters.Chunker), counters.AddBytesDone);
-    private readonly ExcludeRules _excludes = new(request.Excludes);
+    private readonly PathPatterns _excludes = new(request.Excludes);
     private readonly Dictionary<(ulong Device, ulong Inode), Task<CapturedContent>> _linked = [];
     private readonly Dictionary<ulong, ulong> _deviceOrdinals = [];
     private readonly byte[] _small = new byte[repository.Config.Parameters.Bundles.FileLimit + 1];

@@ -12,8 +12,8 @@ namespace NodeAgent.Filesystem.Restore;
 /// </summary>
 internal sealed class SpaceCheck(RestoreRequest request, TreeReader tree)
 {
-    private readonly ExcludeRules _includes = new(request.Includes);
-    private readonly ExcludeRules _excludes = new(request.Excludes);
+    private readonly PathPatterns _includes = new(request.Includes);
+    private readonly PathPatterns _excludes = new(request.Excludes);
 
     /// <exception cref="IOException">It does not fit. Nothing was written.</exception>
     public async Task EnsureAsync(DirectoryHandle target, SnapshotManifest snapshot, TreeEntry wanted, CancellationToken cancellationToken)

@@ -15,8 +15,8 @@ namespace NodeAgent.Filesystem.Restore;
 /// </summary>
 internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, TreeReader tree, ContentWriter contents, WorkerPool workers, IssueList issues)
 {
-    private readonly ExcludeRules _includes = new(request.Includes);
-    private readonly ExcludeRules _excludes = new(request.Excludes);
+    private readonly PathPatterns _includes = new(request.Includes);
+    private readonly PathPatterns _excludes = new(request.Excludes);
     private readonly MetadataWriter _metadata = new(reader, issues);
     private readonly TemporaryNames _temporaries = new(issues);
 

@@ -8,7 +8,7 @@ namespace NodeAgent.Cli.Tests.Machine;
 public sealed partial class DocumentationTests
 {
     private static readonly string[] Verbs =
-        ["repo init", "repo info", "repo check", "repo stats", "repo rebuild-index", "snapshot create", "snapshot list", "snapshot ls", "snapshot restore", "snapshot dump", "snapshot diff", "snapshot forget", "snapshot unforget"];
+        ["repo init", "repo info", "repo check", "repo stats", "repo rebuild-index", "snapshot create", "snapshot list", "snapshot ls", "snapshot restore", "snapshot dump", "snapshot diff", "snapshot find", "snapshot forget", "snapshot unforget"];
 
     [Fact]
     public async Task Every_flag_of_every_verb_is_documented_and_every_documented_flag_exists()
@@ -51,6 +51,7 @@ public sealed partial class DocumentationTests
                 "snapshot restore" => await machine.JsonAsync("snapshot", "restore", "latest", "--target", machine.Target),
                 "snapshot forget" => await machine.JsonAsync("snapshot", "forget", "latest"),
                 "snapshot unforget" => await machine.JsonAsync("snapshot", "unforget", (string)(await machine.JsonAsync("snapshot", "list", "--forgotten"))[0]!["id"]!),
+                "snapshot find" => await machine.JsonAsync("snapshot", "find", "file"),
                 "snapshot diff" => await FirstDifferenceAsync(machine),
                 _ => await machine.JsonAsync(verb.Split(' ')),
             };
