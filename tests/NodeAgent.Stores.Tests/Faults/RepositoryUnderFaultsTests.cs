@@ -16,15 +16,15 @@ public sealed class RepositoryUnderFaultsTests
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Theory]
-    [InlineData(FaultKind.InternalError)]
-    [InlineData(FaultKind.SlowDown)]
-    [InlineData(FaultKind.ResetBefore)]
-    [InlineData(FaultKind.ResetInBody)]
-    [InlineData(FaultKind.LostAnswer)]
-    [InlineData(FaultKind.LostAnswerBehind500)]
-    [InlineData(FaultKind.HalfAnswer)]
-    [InlineData(FaultKind.Delay)]
-    internal Task One_fault_in_twelve_requests_harms_neither_backup_nor_restore(FaultKind kind) => BackUpAndRestoreAsync(12, kind);
+    [InlineData(FaultKind.InternalError, 12)]
+    [InlineData(FaultKind.SlowDown, 12)]
+    [InlineData(FaultKind.ResetBefore, 12)]
+    [InlineData(FaultKind.ResetInBody, 3)]
+    [InlineData(FaultKind.LostAnswer, 12)]
+    [InlineData(FaultKind.LostAnswerBehind500, 12)]
+    [InlineData(FaultKind.HalfAnswer, 12)]
+    [InlineData(FaultKind.Delay, 12)]
+    internal Task Faults_of_one_kind_harm_neither_backup_nor_restore(FaultKind kind, int every) => BackUpAndRestoreAsync(every, kind);
 
     [Fact]
     public Task Faults_of_all_kinds_in_one_of_ten_requests_harm_neither_backup_nor_restore() => BackUpAndRestoreAsync(
@@ -156,7 +156,11 @@ public sealed class RepositoryUnderFaultsTests
     {
         var random = SeededRandom.Create();
         var options = await S3Gateway.MakeFolderAsync();
-        await using var proxy = new FaultProxy(S3Gateway.Endpoint, new FaultPlan(random, every, kinds));
+        await using var proxy = new FaultProxy(S3Gateway.Endpoint, new FaultPlan(random, every, kinds)
+        {
+            // Alone it would hardly meet a request with a body.
+            Applies = request => kinds is not [FaultKind.ResetInBody] || request.BodyLength > 1,
+        });
         var through = options with { Endpoint = proxy.Endpoint };
         var first = SampleTree.Create(random, 48 << 10, 5);
         var second = SampleTree.Changed(first, random);
@@ -170,7 +174,7 @@ public sealed class RepositoryUnderFaultsTests
 
         Dictionary<SnapshotId, SortedDictionary<string, byte[]>> expected = new() { [one] = first, [two] = second };
         await AssertSoundAsync(through, expected);
-        Assert.True(proxy.Plan!.Injected >= 5, $"only {proxy.Plan} were injected");
+        Assert.True(proxy.Plan!.Injected >= 5, $"only {proxy.Plan} in {proxy.Requests} requests");
         TestContext.Current.TestOutputHelper?.WriteLine($"{proxy.Plan} in {proxy.Requests} requests");
         await AssertSoundAsync(options, expected);
     }
