@@ -1,0 +1,34 @@
+using NodeAgent.Repository.Index;
+using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Stores;
+
+namespace NodeAgent.Repository.Collection;
+
+/// <summary>What a collector needs of a repository beside its store: what the objects hold, and packs of its own to copy to.</summary>
+internal interface ICollectedRepository : IProtocolRecords
+{
+    IObjectStore Store { get; }
+
+    /// <exception cref="RepositoryFormatException">It is damaged or cannot be opened.</exception>
+    Task<IndexSegment> ReadSegmentAsync(string key, CancellationToken cancellationToken);
+
+    (string Key, byte[] Content) SealSegment(IndexSegment segment);
+
+    /// <summary>What a pack's own footer says; null when the pack is damaged.</summary>
+    Task<PackContents?> ReadPackAsync(PackId pack, long length, CancellationToken cancellationToken);
+
+    /// <summary>Every use of a chunk in a snapshot, but for parts that were gone through before.</summary>
+    /// <exception cref="RepositoryException">The snapshot or a part of its tree cannot be read.</exception>
+    IAsyncEnumerable<ChunkId> ReferencesAsync(SnapshotId id, string key, CancellationToken cancellationToken);
+
+    /// <summary>Whether an object is a sound mark that forgets the snapshot.</summary>
+    Task<bool> IsForgetMarkAsync(string key, SnapshotId id, CancellationToken cancellationToken);
+
+    /// <summary>Copies chunks of a pack into packs of the own session. False when one is damaged; then none of the pack counts as copied.</summary>
+    Task<bool> CopyAsync(PackContents pack, IReadOnlyList<int> chunks, CancellationToken cancellationToken);
+
+    /// <summary>Sends what is left to send, and says which packs the copies are in.</summary>
+    Task<IReadOnlyList<PackContents>> CompleteCopiesAsync(CancellationToken cancellationToken);
+
+    Task DelayAsync(TimeSpan time, CancellationToken cancellationToken);
+}
