@@ -199,6 +199,7 @@ public sealed class DirectoryStore : IObjectStore
     public async IAsyncEnumerable<StoreEntry> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await ValueTask.CompletedTask;
+        StoreKey.RequirePrefix(prefix);
         if (Enumerate(prefix) is not { } files) yield break;
         using (files)
         {
@@ -270,7 +271,7 @@ public sealed class DirectoryStore : IObjectStore
 
     private IEnumerator<FileInfo>? Enumerate(string prefix)
     {
-        var directory = prefix.Length == 0 ? _root : PathOf(prefix.TrimEnd('/'));
+        var directory = prefix.Length == 0 ? _root : PathOf(prefix[..^1]);
         try
         {
             return new DirectoryInfo(directory)

@@ -17,4 +17,13 @@ public static class StoreKey
         if (!IsValid(key))
             throw new ArgumentException($"\"{key}\" is not a key: relative, of letters, digits, '-', '_', '.' and '/'", nameof(key));
     }
+
+    /// <summary>Lets pass what a listing can be asked for: nothing, or a key with a slash after it.</summary>
+    /// <exception cref="ArgumentException">It is neither.</exception>
+    public static void RequirePrefix(string prefix)
+    {
+        ArgumentNullException.ThrowIfNull(prefix);
+        if (prefix.Length > 0 && !(prefix.EndsWith('/') && IsValid(prefix[..^1])))
+            throw new ArgumentException($"\"{prefix}\" is not a prefix: empty, or a key and '/'", nameof(prefix));
+    }
 }

@@ -18,10 +18,12 @@ internal sealed class S3Connection : HttpClientFactory, IDisposable
             // Below the idle limit: a connection that waits for work is no idle one.
             PooledConnectionIdleTimeout = options.Retry.IdleTimeout / 2,
             ConnectTimeout = TimeSpan.FromSeconds(30) < options.Retry.IdleTimeout ? TimeSpan.FromSeconds(30) : options.Retry.IdleTimeout,
+            // A body that is sent because a busy server has not said "100 Continue" yet may be one that it will not read: see ExpectHandler.
+            Expect100ContinueTimeout = TimeSpan.FromSeconds(10),
             PlaintextStreamFilter = (context, _) => ValueTask.FromResult<Stream>(new IdleTimeoutStream(context.PlaintextStream, options.Retry.IdleTimeout, time)),
         };
         Trust(handler.SslOptions, options);
-        Client = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
+        Client = new HttpClient(new ExpectHandler(handler)) { Timeout = Timeout.InfiniteTimeSpan };
     }
 
     public HttpClient Client { get; }

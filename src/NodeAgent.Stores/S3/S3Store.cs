@@ -153,7 +153,7 @@ public sealed class S3Store : IObjectStore
     /// <inheritdoc/>
     public async IAsyncEnumerable<StoreEntry> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(prefix);
+        StoreKey.RequirePrefix(prefix);
         string? next = null;
         do
         {

@@ -274,6 +274,20 @@ public abstract class StoreConformance : IAsyncLifetime
         await foreach (var entry in Store.ListAsync("", Cancellation)) Assert.Equal(entry.Key.Length, entry.Length);
     }
 
+    [Theory]
+    [InlineData("dat")]
+    [InlineData("data")]
+    [InlineData("/")]
+    [InlineData("data//")]
+    [InlineData("../")]
+    [InlineData("data/../")]
+    [InlineData("d*/")]
+    public async Task What_is_no_prefix_is_refused(string prefix)
+    {
+        await Store.PutAsync("data/x", Bytes("x"), Cancellation);
+        await Assert.ThrowsAsync<ArgumentException>(() => KeysAsync(prefix));
+    }
+
     [Fact]
     public async Task A_list_has_what_was_put_just_now_and_not_what_was_deleted()
     {

@@ -11,8 +11,10 @@ using NodeAgent.Stores.Tests.Gateway;
 namespace NodeAgent.Stores.Tests.Faults;
 
 /// <summary>Backups and restores over a real gateway, through a proxy that spoils some of the requests.</summary>
-public sealed class RepositoryUnderFaultsTests
+public sealed class RepositoryUnderFaultsTests : IDisposable
 {
+    private readonly string _memory = Directory.CreateTempSubdirectory("nodeagent-probed-").FullName;
+
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Theory]
@@ -24,11 +26,15 @@ public sealed class RepositoryUnderFaultsTests
     [InlineData(FaultKind.LostAnswerBehind500, 12)]
     [InlineData(FaultKind.HalfAnswer, 12)]
     [InlineData(FaultKind.Delay, 12)]
-    internal Task Faults_of_one_kind_harm_neither_backup_nor_restore(FaultKind kind, int every) => BackUpAndRestoreAsync(every, kind);
+    internal Task Faults_of_one_kind_harm_neither_backup_nor_restore(FaultKind kind, int every) => BackUpAndRestoreAsync(every, isProbed: false, kind);
 
-    [Fact]
-    public Task Faults_of_all_kinds_in_one_of_ten_requests_harm_neither_backup_nor_restore() => BackUpAndRestoreAsync(
-        10, FaultKind.InternalError, FaultKind.SlowDown, FaultKind.ResetBefore, FaultKind.ResetInBody, FaultKind.LostAnswer, FaultKind.LostAnswerBehind500, FaultKind.HalfAnswer, FaultKind.Delay);
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public Task Faults_of_all_kinds_in_one_of_ten_requests_harm_neither_backup_nor_restore(bool isProbed) => BackUpAndRestoreAsync(
+        10, isProbed, FaultKind.InternalError, FaultKind.SlowDown, FaultKind.ResetBefore, FaultKind.ResetInBody, FaultKind.LostAnswer, FaultKind.LostAnswerBehind500, FaultKind.HalfAnswer, FaultKind.Delay);
+
+    public void Dispose() => Directory.Delete(_memory, recursive: true);
 
     [Fact]
     public async Task Backups_that_see_stale_lists_are_whole()
@@ -152,7 +158,7 @@ public sealed class RepositoryUnderFaultsTests
         Assert.InRange(proxy.BytesToClients, 0, 24 << 20);
     }
 
-    private static async Task BackUpAndRestoreAsync(int every, params FaultKind[] kinds)
+    private async Task BackUpAndRestoreAsync(int every, bool isProbed, params FaultKind[] kinds)
     {
         var random = SeededRandom.Create();
         var options = await S3Gateway.MakeFolderAsync();
@@ -162,6 +168,7 @@ public sealed class RepositoryUnderFaultsTests
             Applies = request => kinds is not [FaultKind.ResetInBody] || request.BodyLength > 1,
         });
         var through = options with { Endpoint = proxy.Endpoint };
+        if (isProbed) through = await S3Gateway.ProbedAsync(through, _memory);
         var first = SampleTree.Create(random, 48 << 10, 5);
         var second = SampleTree.Changed(first, random);
         SnapshotId one, two;

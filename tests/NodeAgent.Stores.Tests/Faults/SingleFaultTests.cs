@@ -5,8 +5,10 @@ using NodeAgent.Stores.Tests.Gateway;
 namespace NodeAgent.Stores.Tests.Faults;
 
 /// <summary>One fault at the first request of a call: what the call then answers.</summary>
-public sealed class SingleFaultTests
+public sealed class SingleFaultTests : IDisposable
 {
+    private readonly string _memory = Directory.CreateTempSubdirectory("nodeagent-probed-").FullName;
+
     public static TheoryData<string> Kinds => [.. Enum.GetNames<FaultKind>().Except([nameof(FaultKind.None), nameof(FaultKind.StaleList)])];
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -18,9 +20,16 @@ public sealed class SingleFaultTests
         var (options, proxy) = await BehindProxyAsync();
         await using var _ = proxy;
         await using var store = new S3Store(options);
+        await using var knowing = new S3Store(await S3Gateway.ProbedAsync(options, _memory));
         await using var fence = await store.OpenFenceAsync(FenceMode.Shared, TimeSpan.FromMinutes(5), Cancellation);
+        await using var knowingFence = await knowing.OpenFenceAsync(FenceMode.Shared, TimeSpan.FromMinutes(5), Cancellation);
         foreach (var (key, put) in (IEnumerable<(string, Func<string, byte[], ValueTask<PutOutcome>>)>)
-            [("a/plain", (k, b) => store.PutAsync(k, b, Cancellation)), ("a/fenced", (k, b) => fence.PutAsync(k, b, Cancellation))])
+            [
+                ("a/plain", (k, b) => store.PutAsync(k, b, Cancellation)),
+                ("a/fenced", (k, b) => fence.PutAsync(k, b, Cancellation)),
+                ("a/knowing", (k, b) => knowing.PutAsync(k, b, Cancellation)),
+                ("a/knowing-fenced", (k, b) => knowingFence.PutAsync(k, b, Cancellation)),
+            ])
         {
             var body = Enumerable.Repeat((byte)key.Length, 5000).ToArray();
             Spoil(proxy, "PUT", kind);
@@ -86,6 +95,8 @@ public sealed class SingleFaultTests
         Assert.Equal(1, proxy.Plan!.Injected);
         await foreach (var entry in store.ListAsync("", Cancellation)) Assert.Fail($"{entry.Key} is still there");
     }
+
+    public void Dispose() => Directory.Delete(_memory, recursive: true);
 
     /// <summary>The next request of a method meets the fault, and none after it.</summary>
     private static void Spoil(FaultProxy proxy, string method, string kind)

@@ -14,6 +14,13 @@ internal static class S3Gateway
 
     private static readonly Lazy<Task<string>> SharedBucket = new(() => MakeBucketAsync(CancellationToken.None));
 
+    /// <summary>What a probe found; one will do for all places in one gateway.</summary>
+    public static Lazy<Task<S3Capabilities>> Capabilities { get; } = new(async () =>
+    {
+        await using var store = new S3Store(await MakeFolderAsync());
+        return await store.ProbeAsync(CancellationToken.None);
+    });
+
     /// <summary>Retries without the long waits that a real outage deserves.</summary>
     public static S3RetryOptions QuickRetry { get; } = new() { BaseDelay = TimeSpan.FromMilliseconds(5), MaxDelay = TimeSpan.FromMilliseconds(200), GiveUpAfter = TimeSpan.FromMinutes(2) };
 
@@ -39,6 +46,16 @@ internal static class S3Gateway
     {
         Require();
         return OptionsFor(await SharedBucket.Value) with { Prefix = "t-" + Guid.NewGuid().ToString("N") };
+    }
+
+    /// <summary>The same place as a process sees it that has been there before: it knows what the gateway does.</summary>
+    /// <param name="options">The place.</param>
+    /// <param name="directory">For what is remembered; the caller removes it.</param>
+    public static async Task<S3StoreOptions> ProbedAsync(S3StoreOptions options, string directory)
+    {
+        var probed = options with { CapabilityDirectory = directory };
+        S3CapabilityCache.Write(probed, await Capabilities.Value);
+        return probed;
     }
 
     public static S3StoreOptions OptionsFor(string bucket) => new()

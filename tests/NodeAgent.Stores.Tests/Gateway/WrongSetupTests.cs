@@ -171,6 +171,16 @@ public sealed class WrongSetupTests
             Assert.Equal("first"u8.ToArray(), await store.ReadAllAsync("a/b", 10, Cancellation));
         }
 
+        await using (var store = new S3Store(lying))
+        {
+            var found = await store.ProbeAsync(Cancellation);
+            Assert.False(found.HonoursConditionalPut);
+            Assert.True(found.RefusesExpired);
+            Assert.NotEmpty(found.Warnings);
+            Assert.Equal(PutOutcome.AlreadyExists, await store.PutAsync("a/b", "other"u8.ToArray(), Cancellation));
+            Assert.Equal("first"u8.ToArray(), await store.ReadAllAsync("a/b", 10, Cancellation));
+        }
+
         await BackUpAndRestoreAsync(lying);
         await Assert.ThrowsAsync<RepositoryExistsException>(() => InitializeAsync(lying));
         Assert.True(lies > 0, "the endpoint was not asked to lie");
