@@ -6,6 +6,7 @@ using NodeAgent.Repository.Compression;
 using NodeAgent.Repository.Crypto;
 using NodeAgent.Repository.Hashing;
 using NodeAgent.Repository.Index;
+using NodeAgent.Repository.Keys;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Packs;
 using NodeAgent.Repository.Sessions;
@@ -25,25 +26,34 @@ public sealed class ChunkRepository : IAsyncDisposable
 
     private const int MaxSmallObjectLength = 1 << 20;
 
-    private readonly RootKeys _keys;
+    /// <summary>How often the key objects are read again because something is sealed under a key that is not at hand: whoever can write to the store can make up any number of such objects.</summary>
+    private const int MaxUnknownGenerations = 16;
+
     private const int FootersAtOnce = 8;
 
     private readonly ConcurrentDictionary<string, bool> _segments = new();
     private readonly ConcurrentDictionary<string, RepositoryFormatException> _damagedSegments = new();
     private readonly InstancePool<Blake3Hasher>[] _hashers;
     private readonly SemaphoreSlim _refresh = new(1);
+    private readonly SemaphoreSlim _renew = new(1);
+    private readonly HashSet<ushort> _unknownGenerations = [];
+    private readonly List<IDisposable> _secrets = [];
     private readonly int _cacheBytes;
     private readonly Action<RepositoryFormatException>? _onDamagedSegment;
     private bool _loaded;
     private bool _searched;
 
-    private ChunkRepository(IObjectStore store, RepositoryConfig config, RootKeys keys, RepositoryOpenOptions options)
+    private ChunkRepository(IObjectStore store, RepositoryConfig config, RootKeys keys, RepositorySecret secret, string keyId, RepositoryOpenOptions options)
     {
         Store = store;
         Config = config;
         Time = options.Time;
         RepositoryId = config.RepositoryId;
-        _keys = keys;
+        RootKeys = keys;
+        // Kept for the day on which another process rotates the root keys.
+        Secret = secret.Copy();
+        KeyId = keyId;
+        _secrets.AddRange([RootKeys, Secret]);
         _cacheBytes = options.ReadCacheBytes;
         _onDamagedSegment = options.OnDamagedSegment;
         Gear = GearTable.Derive(keys.ChunkerKey);
@@ -74,6 +84,15 @@ public sealed class ChunkRepository : IAsyncDisposable
 
     internal byte[] RepositoryId { get; }
 
+    /// <summary>All root keys that are known now.</summary>
+    internal RootKeys RootKeys { get; private set; }
+
+    /// <summary>What the repository is opened with.</summary>
+    internal RepositorySecret Secret { get; private set; }
+
+    /// <summary>The key object that was opened.</summary>
+    internal string KeyId { get; private set; }
+
     internal TimeProvider Time { get; }
 
     internal SessionKeyring Keyring { get; }
@@ -100,7 +119,7 @@ public sealed class ChunkRepository : IAsyncDisposable
             // 2. the config; of two that race here, one wins and the other's key stays behind, unused
             if (await store.PutAsync(RepositoryConfig.Key, config.Encode(keys), cancellationToken) == PutOutcome.AlreadyExists)
                 throw new RepositoryExistsException(store.Location);
-            return new ChunkRepository(store, config, keys, new RepositoryOpenOptions { Time = time }) { _loaded = true };
+            return new ChunkRepository(store, config, keys, secret, key[KeyObject.Prefix.Length..], new RepositoryOpenOptions { Time = time }) { _loaded = true };
         }
         catch
         {
@@ -130,7 +149,7 @@ public sealed class ChunkRepository : IAsyncDisposable
         }
 
         var config = RepositoryConfig.Parse(content);
-        var keys = await UnlockAsync(store, config, secret, cancellationToken);
+        var (keys, keyId) = await KeyUnlocking.UnlockAsync(store, config, secret, cancellationToken);
         if (!RepositoryConfig.IsAuthentic(content, keys))
         {
             keys.Dispose();
@@ -138,7 +157,7 @@ public sealed class ChunkRepository : IAsyncDisposable
         }
 
         if (store is DirectoryStore directory) directory.RemoveStaleTemporaryFiles(options.Time);
-        return new ChunkRepository(store, config, keys, options);
+        return new ChunkRepository(store, config, keys, secret, keyId, options);
     }
 
     /// <summary>The id of a chunk: BLAKE3 of its plaintext under the kind's key.</summary>
@@ -248,8 +267,9 @@ public sealed class ChunkRepository : IAsyncDisposable
     {
         foreach (var pool in _hashers) pool.Dispose();
         Keyring.Dispose();
-        _keys.Dispose();
+        foreach (var secret in _secrets) secret.Dispose();
         _refresh.Dispose();
+        _renew.Dispose();
         await Store.DisposeAsync();
     }
 
@@ -258,11 +278,68 @@ public sealed class ChunkRepository : IAsyncDisposable
     internal EnvelopeCipher CreateCipher(CipherSuite suite, byte[]? salt)
     {
         var cipher = salt is null
-            ? EnvelopeCipher.CreateSession(_keys, RepositoryId, suite)
-            : new EnvelopeCipher(_keys, new SessionIdentity(_keys.CurrentGeneration, suite, salt), RepositoryId, canSeal: true);
+            ? EnvelopeCipher.CreateSession(RootKeys, RepositoryId, suite)
+            : new EnvelopeCipher(RootKeys, new SessionIdentity(RootKeys.CurrentGeneration, suite, salt), RepositoryId, canSeal: true);
         // What this process writes, it can read.
         Keyring.Add(cipher.Identity);
         return cipher;
+    }
+
+    /// <summary>
+    /// Has the root key at hand that an object was sealed under: when it is of a generation that is not, the keys were rotated while this process ran,
+    /// and the key objects are read again. When that does not help, opening the object says so.
+    /// </summary>
+    internal async ValueTask LearnGenerationAsync(ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+    {
+        if (content.Length < ObjectHeader.Length) return;
+        var generation = System.Buffers.Binary.BinaryPrimitives.ReadUInt16LittleEndian(content.Span[ObjectHeader.GenerationOffset..]);
+        if (RootKeys.Contains(generation)) return;
+        await _renew.WaitAsync(cancellationToken);
+        try
+        {
+            // Others that met such an object meanwhile have waited for the answer.
+            if (RootKeys.Contains(generation) || _unknownGenerations.Count == MaxUnknownGenerations || !_unknownGenerations.Add(generation)) return;
+            await ReadKeysAgainAsync(cancellationToken);
+            if (RootKeys.Contains(generation)) _unknownGenerations.Clear();
+        }
+        finally
+        {
+            _renew.Release();
+        }
+    }
+
+    /// <summary>Reads the key objects again, and takes over root keys that came since.</summary>
+    internal async Task RenewKeysAsync(CancellationToken cancellationToken)
+    {
+        await _renew.WaitAsync(cancellationToken);
+        try
+        {
+            await ReadKeysAgainAsync(cancellationToken);
+        }
+        finally
+        {
+            _renew.Release();
+        }
+    }
+
+    /// <summary>Goes on with other keys: those that there were and newer ones (null: the same), and with the secret that opens them. Both are copied.</summary>
+    internal void Adopt(RootKeys? keys, RepositorySecret secret, string keyId)
+    {
+        // The former ones may be in use by others at this moment: they live as long as the repository.
+        if (keys is not null)
+        {
+            RootKeys = keys.Copy();
+            _secrets.Add(RootKeys);
+            Keyring.Renew(RootKeys);
+        }
+
+        if (secret != Secret)
+        {
+            Secret = secret.Copy();
+            _secrets.Add(Secret);
+        }
+
+        KeyId = keyId;
     }
 
     internal void AddToIndex(ReadOnlySpan<byte> segment, IEnumerable<PackContents> packs)
@@ -278,6 +355,7 @@ public sealed class ChunkRepository : IAsyncDisposable
         var content = await Store.ReadAllAsync(key, (long)IndexSegment.MaxPlainLength + MaxSmallObjectLength, cancellationToken);
         if (!key.EndsWith(HashOf(content), StringComparison.Ordinal))
             throw new RepositoryFormatException(key, 0, "the object's content is not what its name says: it is damaged; restore the object from a copy");
+        await LearnGenerationAsync(content, cancellationToken);
         return IndexSegment.Decode(OpenObject(content, key, ObjectKind.Index, EnvelopeType.IndexSegment, IndexSegment.MaxPlainLength), key);
     }
 
@@ -325,6 +403,7 @@ public sealed class ChunkRepository : IAsyncDisposable
     internal async Task<byte[]> ReadSealedAsync(string key, ObjectKind kind, EnvelopeType type, int maxPlainLength, CancellationToken cancellationToken)
     {
         var content = await Store.ReadAllAsync(key, (long)maxPlainLength + MaxSmallObjectLength, cancellationToken);
+        await LearnGenerationAsync(content, cancellationToken);
         return OpenObject(content, key, kind, type, maxPlainLength);
     }
 
@@ -332,7 +411,7 @@ public sealed class ChunkRepository : IAsyncDisposable
     {
         var header = ObjectHeader.Read(content, kind, RepositoryId, content.Length, key);
         if (!Keyring.Add(header.Session))
-            throw new RepositoryFormatException(key, 24, $"the object was sealed under key generation {header.Session.Generation}, which this key object does not hold");
+            throw new RepositoryFormatException(key, 24, $"the object was sealed under key generation {header.Session.Generation}, which {KeyObject.Prefix}{KeyId} does not hold; the keys were rotated without it: whoever has an up-to-date key can add this one again (nodeagent repo key add)");
         var opened = new byte[content.Length];
         OpenedEnvelope result;
         try
@@ -364,6 +443,22 @@ public sealed class ChunkRepository : IAsyncDisposable
         }
 
         return packs;
+    }
+
+    private async Task ReadKeysAgainAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var (keys, id) = await KeyUnlocking.UnlockAsync(Store, Config, Secret, cancellationToken);
+            using (keys)
+            {
+                if (keys.Generations.Count > RootKeys.Generations.Count) Adopt(keys, Secret, id);
+            }
+        }
+        catch (WrongKeyException)
+        {
+            // This key was removed. What is known stays known.
+        }
     }
 
     private async Task LearnUnnamedPacksAsync(CancellationToken cancellationToken)
@@ -407,37 +502,5 @@ public sealed class ChunkRepository : IAsyncDisposable
         }
 
         return null;
-    }
-
-    private static async Task<RootKeys> UnlockAsync(IObjectStore store, RepositoryConfig config, RepositorySecret secret, CancellationToken cancellationToken)
-    {
-        var refused = new List<string>();
-        StoreException? unread = null;
-        await foreach (var entry in store.ListAsync(KeyObject.Prefix, cancellationToken))
-        {
-            try
-            {
-                var content = await store.ReadAllAsync(entry.Key, KeyObject.MaxLength, cancellationToken);
-                return KeyObject.Open(entry.Key, content, config.RepositoryId, secret);
-            }
-            catch (Exception exception) when (exception is KeyUnwrapException or InsufficientMemoryException)
-            {
-                refused.Add($"{entry.Key}: {exception.Message}");
-            }
-            catch (RepositoryFormatException exception)
-            {
-                refused.Add(exception.Message);
-            }
-            catch (StoreException exception)
-            {
-                // Another one may open it; if none does, the secret is not to blame.
-                unread = exception;
-            }
-        }
-
-        if (unread is not null) throw unread;
-        throw new WrongKeyException(refused.Count == 0
-            ? $"the repository at {store.Location} has no key objects: restore keys/ from a copy"
-            : $"the key does not open the repository at {store.Location}: {string.Join("; ", refused)}");
     }
 }

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 using NodeAgent.Repository.Crypto;
 using NodeAgent.Repository.Hashing;
+using NodeAgent.Repository.Keys;
 using NodeAgent.Repository.Objects;
 
 namespace NodeAgent.Repository;
@@ -22,7 +23,7 @@ internal static class KeyObject
 {
     public const string Prefix = "keys/";
     public const int MaxLength = 128 << 10;
-    private const int MaxLabelLength = 256;
+    public const int MaxLabelLength = 256;
     private const int LabelLengthOffset = 72;
     private const int LabelOffset = 74;
 
@@ -47,13 +48,29 @@ internal static class KeyObject
     /// <exception cref="KeyUnwrapException">The secret does not open it.</exception>
     public static RootKeys Open(string key, byte[] content, ReadOnlySpan<byte> repositoryId, RepositorySecret secret)
     {
-        ObjectHeader.Read(content, ObjectKind.Key, repositoryId, content.Length, key);
-        if (content.Length < LabelOffset) throw new RepositoryFormatException(key, content.Length, "the key object is too short");
-        var labelLength = BinaryPrimitives.ReadUInt16LittleEndian(content.AsSpan(LabelLengthOffset));
-        if (labelLength > MaxLabelLength || LabelOffset + labelLength > content.Length)
-            throw new RepositoryFormatException(key, LabelLengthOffset, $"the label's length {labelLength} is out of bounds");
-        var start = content.AsSpan(0, LabelOffset + labelLength);
+        var start = content.AsSpan(0, WrapOffset(key, content, repositoryId));
         return KeyWrap.Unwrap(content.AsSpan(start.Length), secret, start);
+    }
+
+    /// <summary>What a key object says to everyone; only who opens it knows that it is true.</summary>
+    /// <exception cref="RepositoryFormatException">The object is malformed or another repository's.</exception>
+    public static KeyInfo Describe(string key, byte[] content, ReadOnlySpan<byte> repositoryId)
+    {
+        var offset = WrapOffset(key, content, repositoryId);
+        var wrap = content.AsSpan(offset);
+        var kind = KeyWrap.KindOf(wrap) ?? throw new RepositoryFormatException(key, offset, "the key wrap is not one of ours, or of a newer nodeagent");
+        var seconds = BinaryPrimitives.ReadInt64LittleEndian(content.AsSpan(ObjectHeader.Length));
+        if (seconds < DateTimeOffset.MinValue.ToUnixTimeSeconds() || seconds > DateTimeOffset.MaxValue.ToUnixTimeSeconds())
+            throw new RepositoryFormatException(key, ObjectHeader.Length, $"the time {seconds} is out of bounds");
+        return new KeyInfo(key[Prefix.Length..], kind, Encoding.UTF8.GetString(content.AsSpan(LabelOffset, offset - LabelOffset)), DateTimeOffset.FromUnixTimeSeconds(seconds), KeyWrap.GenerationsOf(wrap));
+    }
+
+    /// <summary>How many root keys an object holds, by its length; 0 when it is malformed.</summary>
+    public static int GenerationsOf(ReadOnlySpan<byte> content)
+    {
+        if (content.Length < LabelOffset) return 0;
+        var offset = LabelOffset + BinaryPrimitives.ReadUInt16LittleEndian(content[LabelLengthOffset..]);
+        return offset > content.Length ? 0 : KeyWrap.GenerationsOf(content[offset..]);
     }
 
     /// <summary>The id that an object of this content has.</summary>
@@ -62,5 +79,15 @@ internal static class KeyObject
         Span<byte> hash = stackalloc byte[Blake3.HashLength];
         Blake3.Hash(content, hash);
         return Convert.ToHexStringLower(hash[..8]);
+    }
+
+    private static int WrapOffset(string key, ReadOnlySpan<byte> content, ReadOnlySpan<byte> repositoryId)
+    {
+        ObjectHeader.Read(content, ObjectKind.Key, repositoryId, content.Length, key);
+        if (content.Length < LabelOffset) throw new RepositoryFormatException(key, content.Length, "the key object is too short");
+        var labelLength = BinaryPrimitives.ReadUInt16LittleEndian(content[LabelLengthOffset..]);
+        if (labelLength > MaxLabelLength || LabelOffset + labelLength > content.Length)
+            throw new RepositoryFormatException(key, LabelLengthOffset, $"the label's length {labelLength} is out of bounds");
+        return LabelOffset + labelLength;
     }
 }

@@ -10,7 +10,6 @@ namespace NodeAgent.Cli.Machine;
 internal static class ForgetPolicyOptions
 {
     private const string Unlimited = "unlimited";
-    private static readonly char[] GroupSeparators = [',', '/'];
 
     private static readonly Option<int> Last = Number("--keep-last", "Keep the last n snapshots");
     private static readonly Option<int> Hourly = Number("--keep-hourly", "Keep the newest snapshot of each of the last n hours that have one");
@@ -72,25 +71,7 @@ internal static class ForgetPolicyOptions
     };
 
     /// <exception cref="UsageException">A key is not known.</exception>
-    public static GroupKey GroupKeyOf(ParseResult parse)
-    {
-        var text = parse.GetValue(GroupBy)!;
-        var keys = GroupKey.None;
-        foreach (var key in text.Split(GroupSeparators, StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
-        {
-            keys |= key.ToLowerInvariant() switch
-            {
-                "host" => GroupKey.Host,
-                "namespace" => GroupKey.Namespace,
-                "volume" or "pvc" => GroupKey.Volume,
-                "path" or "paths" => GroupKey.Path,
-                "tag" or "tags" => GroupKey.Tags,
-                _ => throw new UsageException($"--group-by {text}: {key} is not known (give host, namespace, volume, path or tags, or \"\" for one group)"),
-            };
-        }
-
-        return keys;
-    }
+    public static GroupKey GroupKeyOf(ParseResult parse) => GroupingOptions.Parse(parse.GetValue(GroupBy)!);
 
     private static IReadOnlyList<RetentionTag> ParseTags(string text)
     {
@@ -119,7 +100,6 @@ internal static class ForgetPolicyOptions
     {
         Description = description,
         HelpName = "n",
-        DefaultValueFactory = static _ => 0,
         CustomParser = result =>
         {
             var text = result.Tokens[0].Value;

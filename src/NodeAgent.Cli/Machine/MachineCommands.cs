@@ -12,6 +12,7 @@ internal static class MachineCommands
         RepoCheckCommand.Create(),
         RepoStatsCommand.Create(),
         RepoRebuildIndexCommand.Create(),
+        CreateRepoKey(),
     }.WithRepositoryOptions().WithMachineOutput();
 
     public static Command CreateSnapshot() => new Command("snapshot", "Back up and restore directories of this machine")
@@ -26,4 +27,13 @@ internal static class MachineCommands
         SnapshotForgetCommand.Create(),
         SnapshotUnforgetCommand.Create(),
     }.WithRepositoryOptions().WithMachineOutput();
+
+    private static Command CreateRepoKey() => new("key", "Who can open the repository")
+    {
+        RepoKeyListCommand.Create(),
+        RepoKeyAddCommand.Create(),
+        RepoKeyRemoveCommand.Create(),
+        RepoKeyRotateCommand.Create(),
+        RepoKeyPasswdCommand.Create(),
+    };
 }

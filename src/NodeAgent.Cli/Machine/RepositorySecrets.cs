@@ -30,15 +30,22 @@ internal static class RepositorySecrets
         }
 
         if (keyFile.Length > 0)
-            return FromFile("key file", keyFile, RepositorySecret.FromKeyFile);
+            return FromKeyFile(keyFile);
         if (passwordFile.Length > 0)
-            return FromFile("password file", passwordFile, RepositorySecret.FromPassphrase);
+            return FromPasswordFile(passwordFile);
         if (Environment.GetEnvironmentVariable(RepositoryOptions.PasswordVariable) is { Length: > 0 } password)
             return RepositorySecret.FromPassphrase(password);
-        if (StandardStreams.InputIsTerminal && TerminalInterop.IsTerminal(TerminalInterop.StandardError))
-            return Ask(isNew);
+        if (CanAsk)
+            return Ask("Passphrase of the repository: ", isNew);
         throw new UsageException($"no key is given (give --key-file or --password-file, or set {RepositoryOptions.KeyFileVariable}, {RepositoryOptions.PasswordFileVariable} or {RepositoryOptions.PasswordVariable})");
     }
+
+    public static RepositorySecret FromKeyFile(string path) => FromFile("key file", path, RepositorySecret.FromKeyFile);
+
+    public static RepositorySecret FromPasswordFile(string path) => FromFile("password file", path, RepositorySecret.FromPassphrase);
+
+    /// <summary>A passphrase that is chosen now; null when nobody can be asked.</summary>
+    public static RepositorySecret? AskForNew() => CanAsk ? Ask("New passphrase: ", isNew: true) : null;
 
     /// <summary>Writes a fresh key, readable by its owner only, and never over an existing file.</summary>
     public static RepositorySecret Generate(string path)
@@ -93,9 +100,11 @@ internal static class RepositorySecrets
         }
     }
 
-    private static RepositorySecret Ask(bool isNew)
+    private static bool CanAsk => StandardStreams.InputIsTerminal && TerminalInterop.IsTerminal(TerminalInterop.StandardError);
+
+    private static RepositorySecret Ask(string prompt, bool isNew)
     {
-        var first = ReadHidden("Passphrase of the repository: ");
+        var first = ReadHidden(prompt);
         if (isNew && ReadHidden("The same again: ") != first)
             throw new UsageException("the two passphrases differ (nothing was done; try again)");
         return RepositorySecret.FromPassphrase(first);

@@ -117,9 +117,8 @@ internal static class SnapshotForgetCommand
     private static void PrintSummary(RetentionPlan plan, int removed, bool isDryRun)
     {
         var kept = plan.Groups.Sum(group => group.Decisions.Count) - removed;
-        StandardStreams.Out.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"{kept:N0} snapshots are kept, {removed:N0} {(isDryRun ? "would be forgotten (dry run: nothing was done)" : removed == 0 ? "forgotten" : "are forgotten; their data stays for a day at least (nodeagent snapshot unforget ID brings one back)")}"));
+        var rest = isDryRun ? " would be forgotten (dry run: nothing was done)" : removed == 0 ? " forgotten" : " forgotten; for a day at least, nodeagent snapshot unforget ID brings one back";
+        StandardStreams.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{kept:N0} kept, {removed:N0}{rest}"));
     }
 
     private static void PrintJson(RetentionPlan plan) => MachineOutput.PrintJson(new JsonArray([.. plan.Groups.Select(group => (JsonNode)new JsonObject

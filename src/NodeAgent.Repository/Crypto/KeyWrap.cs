@@ -77,6 +77,9 @@ public static class KeyWrap
     /// <summary>Which kind of secret a wrap is for, before any work is done; null when it is not a wrap of a known version.</summary>
     public static RepositorySecretKind? KindOf(ReadOnlySpan<byte> wrap) => IsWellFormed(wrap) ? (RepositorySecretKind)wrap[1] : null;
 
+    /// <summary>How many root keys a wrap holds, by its length; 0 when it is not a wrap of a known version.</summary>
+    public static int GenerationsOf(ReadOnlySpan<byte> wrap) => IsWellFormed(wrap) ? RootKeys.CountOf(wrap.Length - FixedLength) : 0;
+
     /// <summary>Unwraps the keys. The caller disposes them.</summary>
     /// <exception cref="KeyUnwrapException">They cannot be unwrapped. The cost is checked before any memory is taken for it.</exception>
     /// <exception cref="DllNotFoundException">The secret is a passphrase and libargon2 is not installed.</exception>

@@ -96,6 +96,13 @@ public sealed class RepositorySecret : IDisposable
         }
     }
 
+    /// <summary>A copy with a life of its own.</summary>
+    internal RepositorySecret Copy()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return new RepositorySecret(Kind, _value);
+    }
+
     /// <summary>Zeroes the secret.</summary>
     public void Dispose()
     {

@@ -80,6 +80,16 @@ public sealed class RootKeys : IDisposable
     /// <summary>Length in bytes of the serialized form.</summary>
     public int SerializedLength => 2 + (_generations.Length * EntryLength);
 
+    /// <summary>How many keys a serialized form of a length holds; 0 for a length that none has.</summary>
+    internal static int CountOf(int serializedLength) => serializedLength > 2 && (serializedLength - 2) % EntryLength == 0 ? (serializedLength - 2) / EntryLength : 0;
+
+    /// <summary>A copy with a life of its own.</summary>
+    internal RootKeys Copy()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return new RootKeys([.. _generations], _keys);
+    }
+
     /// <summary>Makes the random key of generation 0 of a new repository.</summary>
     public static RootKeys Create()
     {

@@ -10,7 +10,7 @@ namespace NodeAgent.Repository.Crypto;
 /// </summary>
 public sealed class SessionKeyring : IDisposable
 {
-    private readonly RootKeys _keys;
+    private volatile RootKeys _keys;
     private readonly byte[] _repositoryId;
     private readonly byte[] _nonceBlockKey;
     private readonly InstancePool<NonceBlock> _nonceBlocks;
@@ -29,6 +29,13 @@ public sealed class SessionKeyring : IDisposable
         _nonceBlockKey = GC.AllocateArray<byte>(RootKeys.KeyLength, pinned: true);
         keys.NonceBlockKey.CopyTo(_nonceBlockKey);
         _nonceBlocks = new InstancePool<NonceBlock>(() => new NonceBlock(_nonceBlockKey));
+    }
+
+    /// <summary>From now on sessions are opened with other root keys: the same ones and newer ones. They stay the caller's, and so do the former, which must live on.</summary>
+    public void Renew(RootKeys keys)
+    {
+        ArgumentNullException.ThrowIfNull(keys);
+        _keys = keys;
     }
 
     /// <summary>Makes a session's envelopes readable. Adding it again changes nothing.</summary>

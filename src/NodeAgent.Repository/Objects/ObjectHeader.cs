@@ -27,6 +27,8 @@ public sealed record ObjectHeader(ObjectKind Kind, SessionIdentity Session, uint
     /// <summary>The version that this program reads and writes.</summary>
     public const byte FormatVersion = 1;
 
+    internal const int GenerationOffset = 24;
+
     private const int RepositoryIdOffset = 8;
     private const int BodyLengthOffset = 28;
     private const int SaltOffset = 32;

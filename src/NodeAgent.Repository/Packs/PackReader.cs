@@ -15,6 +15,7 @@ internal static class PackReader
         if (length < ObjectHeader.Length + PackFooter.TrailerLength) throw new RepositoryFormatException(pack.Key, length, "the pack is too short");
         var header = new byte[ObjectHeader.Length];
         await repository.Store.ReadAsync(pack.Key, 0, header, cancellationToken);
+        await repository.LearnGenerationAsync(header, cancellationToken);
         var trailer = new byte[PackFooter.TrailerLength];
         await repository.Store.ReadAsync(pack.Key, length - trailer.Length, trailer, cancellationToken);
         var footerLength = (int)PackFooter.ReadTrailer(trailer, pack.Key, length);
@@ -37,7 +38,7 @@ internal static class PackReader
     {
         var read = ObjectHeader.Read(header, ObjectKind.Pack, repository.RepositoryId, packLength, pack.Key);
         if (!repository.Keyring.Add(read.Session))
-            throw new RepositoryFormatException(pack.Key, 24, $"the pack was sealed under key generation {read.Session.Generation}, which this key object does not hold");
+            throw new RepositoryFormatException(pack.Key, 24, $"the pack was sealed under key generation {read.Session.Generation}, which {KeyObject.Prefix}{repository.KeyId} does not hold");
         if (footer.Length != read.BodyLength)
             throw new RepositoryFormatException(pack.Key, 28, $"the header says a footer of {read.BodyLength} bytes, the end says {footer.Length}");
         var offset = packLength - PackFooter.TrailerLength - footer.Length;

@@ -137,6 +137,7 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
         var content = await repository.Store.ReadAllAsync(key, SnapshotManifest.MaxLength + (1 << 20), cancellationToken);
         if (HashOf(content) != id.Hash)
             throw new RepositoryFormatException(key, 0, "the object's content is not what its name says: it is damaged; restore the object from a copy");
+        await repository.LearnGenerationAsync(content, cancellationToken);
         var json = repository.OpenObject(content, key, ObjectKind.Snapshot, EnvelopeType.Snapshot, SnapshotManifest.MaxLength);
         return new Snapshot(id, SnapshotManifest.Parse(json, key));
     }

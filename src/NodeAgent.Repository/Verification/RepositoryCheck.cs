@@ -61,6 +61,10 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
                 if (!ObjectHeader.RepositoryId(content).SequenceEqual(repository.RepositoryId))
                     _problems.Enqueue(new CheckProblem(entry.Key, null, "this key is another repository's, or of one that was not completed here; it is not used", IsDamage: false));
             }
+            catch (StoreException exception) when (exception.Failure == StoreFailure.NotFound)
+            {
+                // Removed or replaced meanwhile.
+            }
             catch (RepositoryException exception)
             {
                 Damage(entry.Key, exception, "who holds this key can no longer open the repository: restore the object from a copy");

@@ -8,18 +8,38 @@ namespace NodeAgent.Cli.Tests.Machine;
 public sealed partial class DocumentationTests
 {
     private static readonly string[] Verbs =
-        ["repo init", "repo info", "repo check", "repo stats", "repo rebuild-index", "snapshot create", "snapshot list", "snapshot ls", "snapshot restore", "snapshot dump", "snapshot diff", "snapshot find", "snapshot forget", "snapshot unforget"];
+    [
+        "repo init",
+        "repo info",
+        "repo check",
+        "repo stats",
+        "repo rebuild-index",
+        "repo key list",
+        "repo key add",
+        "repo key remove",
+        "repo key rotate",
+        "repo key passwd",
+        "snapshot create",
+        "snapshot list",
+        "snapshot ls",
+        "snapshot restore",
+        "snapshot dump",
+        "snapshot diff",
+        "snapshot find",
+        "snapshot forget",
+        "snapshot unforget",
+    ];
 
     [Fact]
     public async Task Every_flag_of_every_verb_is_documented_and_every_documented_flag_exists()
     {
         var document = Section("## A plain machine", "## A cluster");
         var table = Rows(document, "| Command | Does | Flags |");
-        Assert.Equal(Verbs, table.Select(row => string.Join(' ', row[0].Trim('`').Split(' ')[..2])));
+Assert.Equal(Verbs, table.Select(row => string.Join(' ', VerbOf(row[0]))));
         var shared = Flags(string.Join('\n', Rows(document, "| Flag | Variable | |").Concat(Rows(document, "| Flag | |")).Concat(Rows(document, "| S3 flag | Variable | |")).Select(row => row[0])));
         foreach (var row in table)
         {
-            var verb = row[0].Trim('`').Split(' ')[..2];
+            var verb = VerbOf(row[0]);
             var help = (await NodeAgentProcess.RunAsync([.. verb, "--help"])).Expect(0).Output;
 
             var existing = Flags(OptionColumns(help)).Where(flag => flag is not ("-?" or "-h" or "--help"));
@@ -42,10 +62,13 @@ public sealed partial class DocumentationTests
         foreach (var row in rows)
         {
             var verb = row[0].Trim('`');
-            seen.Add(string.Join(' ', verb.Split(' ')[..2]));
+            seen.Add(string.Join(' ', VerbOf(row[0])));
             var node = verb switch
             {
                 "repo init" => MachineRepository.Parse((await NodeAgentProcess.RunAsync("repo", "init", "--repo", machine.Files["new"], "--generate-key", machine.Files["new key"], "-o", "json")).Expect(0)),
+                "repo key add" => await machine.JsonAsync("repo", "key", "add", "--generate-key", machine.Files["added key"]),
+                "repo key remove" => await machine.JsonAsync("repo", "key", "remove", (string)(await machine.JsonAsync("repo", "key", "list")).AsArray().Single(key => !(bool)key!["inUse"]!)!["id"]!),
+                "repo key passwd" => await ChangeKeyAsync(machine),
                 "snapshot create" => await machine.JsonAsync("snapshot", "create", machine.Source),
                 "snapshot ls" => await machine.JsonAsync("snapshot", "ls", "latest"),
                 "snapshot restore" => await machine.JsonAsync("snapshot", "restore", "latest", "--target", machine.Target),
@@ -78,6 +101,18 @@ public sealed partial class DocumentationTests
         machine.Put("more", "y"u8.ToArray());
         var after = await machine.BackUpAsync();
         return JsonNode.Parse((await machine.RunAsync("snapshot", "diff", before, after, "-o", "json")).Expect(0).Output.Split('\n')[0])!;
+    }
+
+    /// <summary>The words that come before arguments and flags.</summary>
+    private static string[] VerbOf(string cell) => [.. cell.Trim('`').Split(' ').TakeWhile(word => char.IsAsciiLetterLower(word[0]))];
+
+    /// <summary>Changes the key, and changes it back so that the others can go on.</summary>
+    private static async Task<JsonNode> ChangeKeyAsync(MachineRepository machine)
+    {
+        var other = machine.Files.Write("other key", new string('a', 64));
+        var changed = await machine.JsonAsync("repo", "key", "passwd", "--new-key-file", other);
+        (await NodeAgentProcess.RunAsync("repo", "key", "passwd", "--repo", machine.Path, "--key-file", other, "--new-key-file", machine.KeyFile)).Expect(0);
+        return changed;
     }
 
     private static string Section(string from, string to)

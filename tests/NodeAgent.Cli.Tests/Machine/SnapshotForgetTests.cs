@@ -30,7 +30,7 @@ public sealed class SnapshotForgetTests
             "         ID             TIME                  TAGS   WHY",
             $"  keep   {ids[4][..12]}   2026-01-01 12:00:00          daily snapshot",
             "",
-            "3 snapshots are kept, 2 would be forgotten (dry run: nothing was done)",
+            "3 kept, 2 would be forgotten (dry run: nothing was done)",
             "",
         ];
         Assert.Equal(expected, dry.Output.Split('\n'));
@@ -38,10 +38,10 @@ public sealed class SnapshotForgetTests
         Assert.Equal(5, await CountAsync(machine));
 
         var done = (await machine.RunAsync(policy)).Expect(0);
-        Assert.Contains("3 snapshots are kept, 2 are forgotten", done.Output, StringComparison.Ordinal);
+        Assert.Contains("3 kept, 2 forgotten; ", done.Output, StringComparison.Ordinal);
         Assert.Contains("nodeagent snapshot unforget", done.Output, StringComparison.Ordinal);
         Assert.Equal(3, await CountAsync(machine));
-        Assert.Contains("3 snapshots are kept, 0 forgotten", (await machine.RunAsync(policy)).Expect(0).Output, StringComparison.Ordinal);
+        Assert.Contains("3 kept, 0 forgotten\n", (await machine.RunAsync(policy)).Expect(0).Output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -5,7 +5,8 @@ using NodeAgent.Repository.Stores;
 namespace NodeAgent.Repository.Tests.Faults;
 
 /// <summary>A directory store whose process dies at the put of a given number: that call fails, and so does everything after it.</summary>
-internal sealed class StoppingStore(string root, int stopAt, StopMode mode) : IObjectStore
+/// <param name="countsDeletes">Whether deletions count with the puts.</param>
+internal sealed class StoppingStore(string root, int stopAt, StopMode mode, bool countsDeletes = false) : IObjectStore
 {
     private readonly DirectoryStore _inner = new(root);
     private readonly Lock _gate = new();
@@ -82,10 +83,18 @@ internal sealed class StoppingStore(string root, int stopAt, StopMode mode) : IO
         }
     }
 
-    public ValueTask<bool> DeleteAsync(string key, CancellationToken cancellationToken)
+    public async ValueTask<bool> DeleteAsync(string key, CancellationToken cancellationToken)
     {
-        ThrowIfStopped();
-        return _inner.DeleteAsync(key, cancellationToken);
+        var stops = false;
+        lock (_gate)
+        {
+            ThrowIfStopped();
+            if (countsDeletes) stops = ++_puts == stopAt;
+            if (stops) HasStopped = true;
+        }
+
+        var deleted = (!stops || mode == StopMode.After) && await _inner.DeleteAsync(key, cancellationToken);
+        return stops ? throw new StoppedException() : deleted;
     }
 
     public ValueTask DisposeAsync() => _inner.DisposeAsync();

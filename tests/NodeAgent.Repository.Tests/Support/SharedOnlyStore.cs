@@ -7,15 +7,24 @@ internal sealed class SharedOnlyStore(string root) : IObjectStore
 {
     private readonly DirectoryStore _inner = new(root);
 
+    /// <summary>Is run once, before the next put: what another process does at that moment.</summary>
+    public Func<Task>? BeforePut { get; set; }
+
     public string Location => _inner.Location;
 
     public bool HasExclusiveFences => false;
 
     public ValueTask<DateTimeOffset> GetTimeAsync(CancellationToken cancellationToken) => _inner.GetTimeAsync(cancellationToken);
 
-    public ValueTask<IFence> OpenFenceAsync(FenceMode mode, TimeSpan lifetime, CancellationToken cancellationToken) => _inner.OpenFenceAsync(mode, lifetime, cancellationToken);
+    public ValueTask<IFence> OpenFenceAsync(FenceMode mode, TimeSpan lifetime, CancellationToken cancellationToken) => ValueTask.FromResult<IFence>(new HeldFence(this, null));
 
-    public ValueTask<PutOutcome> PutAsync(string key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken) => _inner.PutAsync(key, body, cancellationToken);
+    public async ValueTask<PutOutcome> PutAsync(string key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
+    {
+        var before = BeforePut;
+        BeforePut = null;
+        if (before is not null) await before();
+        return await _inner.PutAsync(key, body, cancellationToken);
+    }
 
     public ValueTask ReadAsync(string key, long offset, Memory<byte> destination, CancellationToken cancellationToken) => _inner.ReadAsync(key, offset, destination, cancellationToken);
 
