@@ -152,7 +152,7 @@ public sealed class RepoVerbTests
         Change(pack, 1_000_000);
 
         (await machine.RunAsync("repo", "check")).Expect(0); // nothing is read
-        var result = (await machine.RunAsync("repo", "check", "--read-data")).Expect(1);
+        var result = (await machine.RunAsync("repo", "check", "--read-data", "--quiet")).Expect(1);
         Assert.Contains(Path.GetRelativePath(machine.Path, pack), result.Output, StringComparison.Ordinal);
         Assert.Contains("    directory/the large one\n", result.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("    another\n", result.Output, StringComparison.Ordinal);

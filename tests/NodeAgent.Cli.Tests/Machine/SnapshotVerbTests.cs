@@ -183,7 +183,7 @@ public sealed class SnapshotVerbTests
         machine.Put("listed/inner", "cannot be entered"u8.ToArray());
         machine.Shell($"chmod 600 source/secret; chmod 700 source/closed; chmod 744 source/listed; chmod 755 . source; chmod 644 key; chown -R {PlainUser.Id} repository");
 
-        var text = (await machine.RunAsync(nobody, "snapshot", "create", machine.Source)).Expect(3);
+        var text = (await machine.RunAsync(nobody, "snapshot", "create", machine.Source, "--quiet")).Expect(3);
         Assert.Equal(
             ["warning: closed: open: ", "warning: listed/inner: statx: ", "warning: secret: open: "],
             text.ErrorLines.Select(line => line[..(line.LastIndexOf(": ", StringComparison.Ordinal) + 2)]).Order(StringComparer.Ordinal));
