@@ -14,6 +14,9 @@ public sealed record RepositoryConfig
     /// <summary>The object's key in the store.</summary>
     public const string Key = "config";
 
+    /// <summary>The version of repositories that this program reads and writes.</summary>
+    public const int Version = ObjectHeader.FormatVersion;
+
     internal const int MaxLength = 64 << 10;
     private const int MacLength = 32;
     private const string ChunkerKind = "gear64-fastcdc";

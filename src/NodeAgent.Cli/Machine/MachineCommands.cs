@@ -13,6 +13,7 @@ internal static class MachineCommands
         RepoStatsCommand.Create(),
         RepoRebuildIndexCommand.Create(),
         CreateRepoKey(),
+        RepoMigrateCommand.Create(),
     }.WithRepositoryOptions().WithMachineOutput();
 
     public static Command CreateSnapshot() => new Command("snapshot", "Back up and restore directories of this machine")

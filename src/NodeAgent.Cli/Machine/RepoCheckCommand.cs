@@ -6,6 +6,9 @@ using NodeAgent.Cli.Invocation;
 using NodeAgent.Cli.Progress;
 using NodeAgent.Cli.Terminal;
 using NodeAgent.Cli.Text;
+using NodeAgent.Repository;
+using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Snapshots.Retention;
 using NodeAgent.Repository.Verification;
 
 namespace NodeAgent.Cli.Machine;
@@ -13,12 +16,27 @@ namespace NodeAgent.Cli.Machine;
 /// <summary>Looks for damage. Exit code 1 when something is lost.</summary>
 internal static class RepoCheckCommand
 {
+    private static readonly TimeSpan SaveInterval = TimeSpan.FromSeconds(30);
+
     private static readonly Option<bool> ReadData = Flags.Switch("--read-data", "Read every pack: decrypt and hash every chunk");
-    private static readonly Option<string> Subset = Flags.Text("--read-data-subset", "Read only a part of the packs: n/m for the n-th of m parts, or p%", "n/m|p%");
+    private static readonly Option<string> Subset = Flags.Text("--read-data-subset", "Read only a part of the packs: p% or a size (500M, 10G) of those that were read longest ago, or n/m for the n-th of m parts", "p%|size|n/m");
+    private static readonly Option<RetentionSpan?> MaxAge = new("--max-age")
+    {
+        Description = "Read only packs that were not read, and found sound, within this time (30d, 12h)",
+        HelpName = "duration",
+        CustomParser = result =>
+        {
+            if (RetentionSpan.TryParse(result.Tokens[0].Value, out var span)) return span;
+            result.AddError($"--max-age {result.Tokens[0].Value}: not a duration (write it in years, months, weeks, days and hours, as 30d or 12h)");
+            return null;
+        },
+    };
+
+    private static readonly Option<TimeSpan?> MaxDuration = Flags.Duration("--max-duration", "Read no further pack after this time (1h30m); the next check goes on with those that were read longest ago");
 
     public static Command Create()
     {
-        var command = new Command("check", "Look for damage") { ReadData, Subset };
+        var command = new Command("check", "Look for damage") { ReadData, Subset, MaxAge, MaxDuration };
         command.Runs(ExecuteAsync);
         return command;
     }
@@ -27,25 +45,86 @@ internal static class RepoCheckCommand
     {
         var options = OptionsOf(parse);
         await using var repository = await RepositoryAccess.OpenAsync(parse, cancellationToken);
+        var path = CheckCache.PathOf(repository.Config.Id);
+        if (options.ReadData) options = options with { Verifications = Load(path, repository, isNeeded: parse.GetValue(MaxAge) is not null || parse.GetValue(MaxDuration) is not null) };
         CheckReport report;
         await using (var display = MachineOutput.StartProgress(parse, "check"))
-            report = await new RepositoryCheck(repository, options, new Reporter(display)).ExecuteAsync(cancellationToken);
+        {
+            var reporter = new Reporter(display, () => Save(options.Verifications));
+            try
+            {
+                report = await new RepositoryCheck(repository, options, reporter).ExecuteAsync(cancellationToken);
+            }
+            finally
+            {
+                // What was verified stays so, whatever stops the rest.
+                Save(options.Verifications);
+            }
+        }
 
-        if (MachineOutput.IsJson(parse)) PrintJson(report);
+        if (MachineOutput.IsJson(parse)) PrintJson(report, options);
         else PrintText(report, options);
         return report.IsSound ? ExitCode.Done : ExitCode.Failed;
     }
 
     private static CheckOptions OptionsOf(ParseResult parse)
     {
+        var now = DateTimeOffset.UtcNow;
+        var options = new CheckOptions
+        {
+            ReadData = parse.GetValue(ReadData) || parse.GetValue(MaxAge) is not null || parse.GetValue(MaxDuration) is not null,
+            VerifiedSince = parse.GetValue(MaxAge)?.Before(now, TimeZoneInfo.Local),
+            Deadline = now + parse.GetValue(MaxDuration),
+        };
         var subset = parse.GetValue(Subset)!;
-        if (subset.Length == 0) return new CheckOptions { ReadData = parse.GetValue(ReadData) };
-        if (!subset.EndsWith('%')) return new CheckOptions { ReadData = true, Subset = SnapshotArguments.ParsePart("--read-data-subset", subset) };
+        if (subset.Length == 0) return options;
+        options = options with { ReadData = true };
+        if (subset.Contains('/', StringComparison.Ordinal)) return options with { Subset = SnapshotArguments.ParsePart("--read-data-subset", subset) };
+        if (!subset.EndsWith('%')) return options with { MaxBytes = ParseSize(subset) };
         if (!double.TryParse(subset[..^1], NumberStyles.Float, CultureInfo.InvariantCulture, out var percent) || percent is not (> 0 and <= 100))
-            throw new UsageException($"--read-data-subset {subset}: not a share (write it as p%, above 0 and at most 100, or as n/m)");
-        // A share becomes one of so many parts, drawn anew each time, so that repeated checks get round.
-        var parts = (int)Math.Min(Math.Round(100 / percent), 1_000_000);
-        return new CheckOptions { ReadData = true, Subset = (Random.Shared.Next(parts) + 1, parts) };
+            throw new UsageException($"--read-data-subset {subset}: not a share (write it as p%, above 0 and at most 100)");
+        return options with { Share = percent / 100 };
+    }
+
+    private static long ParseSize(string text)
+    {
+        var shift = char.ToUpperInvariant(text[^1]) switch { 'K' => 10, 'M' => 20, 'G' => 30, 'T' => 40, _ => 0 };
+        var digits = shift > 0 ? text[..^1] : text;
+        return long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0 && number <= long.MaxValue >> shift
+            ? number << shift
+            : throw new UsageException($"--read-data-subset {text}: not a part (write it as p%, as a size such as 500M or 10G, or as n/m)");
+    }
+
+    private static PackVerifications? Load(string? path, ChunkRepository repository, bool isNeeded)
+    {
+        if (path is null)
+        {
+            // Nothing is lost but the memory; whoever asked for it must know.
+            if (isNeeded) StandardStreams.Warn("nothing is remembered of earlier checks, nor of this one: there is no home directory (set XDG_CACHE_HOME)");
+            return null;
+        }
+
+        try
+        {
+            return PackVerifications.Load(path, repository);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            StandardStreams.Warn($"{path}: what earlier checks have verified cannot be read: {exception.Message}");
+            return null;
+        }
+    }
+
+    private static void Save(PackVerifications? verifications)
+    {
+        try
+        {
+            verifications?.Save();
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            StandardStreams.Warn($"what this check has verified is not remembered: {exception.Message}");
+        }
     }
 
     private static void PrintText(CheckReport report, CheckOptions options)
@@ -57,17 +136,37 @@ internal static class RepoCheckCommand
             foreach (var file in problem.Files) StandardStreams.Out.WriteLine($"    {file}");
         }
 
+        if (options.ReadData) PrintReading(report, options);
         StandardStreams.Out.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{report.Snapshots:N0} snapshots, {report.Packs:N0} packs, {report.Chunks:N0} chunks checked{(options.ReadData ? $", {ByteSize.Format(report.ReadBytes)} read" : "")}: {(report.IsSound ? "no damage" : "DAMAGED")}"));
     }
 
-    private static void PrintJson(CheckReport report) => MachineOutput.PrintJson(new JsonObject
+    private static void PrintReading(CheckReport report, CheckOptions options)
+    {
+        var text = string.Create(CultureInfo.InvariantCulture, $"read {report.ReadPacks:N0} of {report.Packs:N0} packs");
+        if (report.RecentPacks > 0) text += string.Create(CultureInfo.InvariantCulture, $"; {report.RecentPacks:N0} were read not long ago");
+        if (report.PacksLeft > 0) text += string.Create(CultureInfo.InvariantCulture, $"; {report.PacksLeft:N0} were left when the time was up");
+        if (options.Verifications is not null)
+        {
+            if (report.NeverReadPacks > 0) text += string.Create(CultureInfo.InvariantCulture, $"; {report.NeverReadPacks:N0} were never read by this machine");
+            else if (report.OldestVerification is { } oldest && report.ReadPacks < report.Packs) text += $"; each since {oldest.ToLocalTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture)}";
+        }
+
+        StandardStreams.Out.WriteLine(text);
+    }
+
+    private static void PrintJson(CheckReport report, CheckOptions options) => MachineOutput.PrintJson(new JsonObject
     {
         ["snapshots"] = report.Snapshots,
         ["packs"] = report.Packs,
         ["chunks"] = report.Chunks,
         ["readBytes"] = report.ReadBytes,
+        ["readPacks"] = report.ReadPacks,
+        ["recentPacks"] = report.RecentPacks,
+        ["packsLeft"] = report.PacksLeft,
+        ["neverReadPacks"] = options.Verifications is null ? null : report.NeverReadPacks,
+        ["oldestVerification"] = report.OldestVerification?.ToUniversalTime().ToString("O", CultureInfo.InvariantCulture),
         ["sound"] = report.IsSound,
         ["problems"] = new JsonArray([.. report.Problems.Select(problem => (JsonNode)new JsonObject
         {
@@ -79,9 +178,21 @@ internal static class RepoCheckCommand
         })]),
     });
 
-    private sealed class Reporter(ProgressDisplay display) : IProgress<CheckProgress>
+    /// <summary>Shows how far it is, and saves what was verified now and then: a machine may also go down.</summary>
+    private sealed class Reporter(ProgressDisplay display, Action save) : IProgress<CheckProgress>
     {
-        public void Report(CheckProgress value) =>
+        private readonly Lock _gate = new();
+        private TimeSpan _nextSave = SaveInterval;
+
+        public void Report(CheckProgress value)
+        {
             display.Report(new ProgressSample(value.Done, value.Total, value.BytesDone, value.BytesTotal, true, 0, null) { Unit = value.Stage });
+            lock (_gate)
+            {
+                if (display.Elapsed < _nextSave) return;
+                _nextSave = display.Elapsed + SaveInterval;
+                save();
+            }
+        }
     }
 }

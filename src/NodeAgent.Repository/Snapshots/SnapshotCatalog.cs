@@ -46,7 +46,8 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
         var all = await CopiesAsync(cancellationToken);
         if (!all.TryGetValue(id, out var copies)) throw new SnapshotNotFoundException($"snapshot {id} is not found: the repository has {all.Count} snapshots", []);
         RepositoryException? first = null;
-        return await ReadAnyAsync(id, copies, exception => first ??= exception, cancellationToken) ?? throw first!;
+        return await ReadAnyAsync(id, copies, exception => first ??= exception, cancellationToken)
+            ?? throw first ?? new SnapshotNotFoundException($"snapshot {id} is not found: it was removed just now", []);
     }
 
     /// <summary>The snapshots that are forgotten and whose objects are still there, the one that was forgotten last at the end.</summary>
@@ -172,6 +173,10 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
             try
             {
                 return await ReadAsync(id, copy.Key, cancellationToken) with { Stored = copies.Min(c => c.LastModified) };
+            }
+            catch (StoreException exception) when (exception.Failure == StoreFailure.NotFound)
+            {
+                // Removed since it was listed, by a collection: it was forgotten long ago.
             }
             catch (RepositoryException exception) when (damaged is not null)
             {

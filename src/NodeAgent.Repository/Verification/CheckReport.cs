@@ -8,6 +8,21 @@ namespace NodeAgent.Repository.Verification;
 /// <param name="Problems">What is wrong.</param>
 public sealed record CheckReport(int Snapshots, int Packs, long Chunks, long ReadBytes, IReadOnlyList<CheckProblem> Problems)
 {
+    /// <summary>Packs that were read.</summary>
+    public int ReadPacks { get; init; }
+
+    /// <summary>Packs that were to be read and were not, because the time was up.</summary>
+    public int PacksLeft { get; init; }
+
+    /// <summary>Packs that were not read because that was done not long ago.</summary>
+    public int RecentPacks { get; init; }
+
+    /// <summary>Packs that were never read, as far as is remembered.</summary>
+    public int NeverReadPacks { get; init; }
+
+    /// <summary>Of the packs that were read at some time, when that was longest ago; null when there is none or nothing is remembered.</summary>
+    public DateTimeOffset? OldestVerification { get; init; }
+
     /// <summary>Whether nothing is lost.</summary>
     public bool IsSound => Problems.All(p => !p.IsDamage);
 }

@@ -21,31 +21,90 @@ namespace NodeAgent.Repository.Verification;
 /// 5. every snapshot's tree is walked, and every chunk it uses must be in the index and in a sound pack;
 /// 6. for what is lost, the files that use it are named.
 /// It changes nothing and may run beside anything: a backup writes packs, index and snapshot in this order, so what is read
-/// here in the opposite order is complete.
+/// here in the opposite order is complete. A collection moves chunks and removes packs meanwhile: what seems to be missing is looked for again as
+/// long as snapshots and index change, and a pack that is gone is no damage while every chunk that a snapshot uses is somewhere.
 /// </summary>
 public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions options, IProgress<CheckProgress>? progress)
 {
     private const int MaxPackLength = 512 << 20;
     private const int MaxFilesPerProblem = 100;
 
+    /// <summary>Walks, when index or snapshots change under each of them. A collection removes nothing for hours after its last change of the index.</summary>
+    private const int MaxWalks = 4;
+
     private readonly ConcurrentQueue<CheckProblem> _problems = new();
     private readonly ConcurrentDictionary<PackId, long> _packs = new();
     private readonly ConcurrentDictionary<PackId, long> _damagedPacks = new();
     private readonly ConcurrentDictionary<ChunkId, string> _lostChunks = new();
+
+    // What reading found stays found; what walking found is found again by each walk.
+    private readonly ConcurrentDictionary<ChunkId, string> _unreadableChunks = new();
+    private readonly ConcurrentDictionary<PackId, long> _unreadablePacks = new();
+    private readonly ConcurrentQueue<CheckProblem> _readProblems = new();
+    private readonly HashSet<PackId> _neededPacks = [];
+    private bool _isReading;
+    private bool _isIncomplete;
     private long _readBytes;
+    private readonly ConcurrentDictionary<PackId, bool> _readPacks = new();
+    private int _packsLeft;
+    private int _recentPacks;
 
     /// <summary>Runs the check.</summary>
     /// <exception cref="StoreException">The store cannot be listed.</exception>
     public async Task<CheckReport> ExecuteAsync(CancellationToken cancellationToken)
     {
-        var snapshots = await new SnapshotCatalog(repository).ListAsync(DamagedSnapshot, cancellationToken);
-        await CheckKeysAsync(cancellationToken);
-        await CheckSessionsAsync(cancellationToken);
-        await CheckIndexAsync(cancellationToken);
-        await CheckPacksAsync(cancellationToken);
-        if (options.ReadData) await ReadPacksAsync(cancellationToken);
-        await CheckTreesAsync(snapshots, cancellationToken);
-        return new CheckReport(snapshots.Count, _packs.Count, repository.Index.Count, _readBytes, [.. _problems]);
+        for (var walk = 1; ; walk++)
+        {
+            StartWalk();
+            var before = await NamesAsync(cancellationToken);
+            var snapshots = await new SnapshotCatalog(repository).ListAsync(DamagedSnapshot, cancellationToken);
+            await CheckKeysAsync(cancellationToken);
+            await CheckSessionsAsync(cancellationToken);
+            await CheckIndexAsync(cancellationToken);
+            await CheckPacksAsync(cancellationToken);
+            if (options.ReadData) await ReadPacksAsync(cancellationToken);
+            await CheckTreesAsync(snapshots, cancellationToken);
+            // What is missing is lost only if nobody has moved or forgotten it since the walk began.
+            if (!_isIncomplete || walk == MaxWalks || before.SetEquals(await NamesAsync(cancellationToken))) return Report(snapshots.Count);
+        }
+    }
+
+    private void StartWalk()
+    {
+        _problems.Clear();
+        _packs.Clear();
+        _damagedPacks.Clear();
+        _lostChunks.Clear();
+        _neededPacks.Clear();
+        _isIncomplete = false;
+        (_packsLeft, _recentPacks) = (0, 0);
+    }
+
+    private CheckReport Report(int snapshots)
+    {
+        var verifications = options.Verifications;
+        verifications?.Keep([.. _packs.Keys]);
+        List<DateTimeOffset?> times = verifications is null ? [] : [.. _packs.Keys.Select(verifications.TimeOf)];
+        return new CheckReport(snapshots, _packs.Count, repository.Index.Count, _readBytes, [.. _readProblems, .. _problems])
+        {
+            ReadPacks = _readPacks.Count,
+            PacksLeft = _packsLeft,
+            RecentPacks = _recentPacks,
+            NeverReadPacks = times.Count(time => time is null),
+            OldestVerification = times.Min(),
+        };
+    }
+
+    /// <summary>What a collection changes before it removes anything.</summary>
+    private async Task<HashSet<string>> NamesAsync(CancellationToken cancellationToken)
+    {
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var prefix in (string[])["index/", SnapshotCatalog.Prefix, "forget/"])
+        {
+            await foreach (var entry in repository.Store.ListAsync(prefix, cancellationToken)) names.Add(entry.Key);
+        }
+
+        return names;
     }
 
     private async Task CheckKeysAsync(CancellationToken cancellationToken)
@@ -112,6 +171,11 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
                     repository.Learn(pack);
                 }
             }
+            catch (StoreException exception) when (exception.Failure == StoreFailure.NotFound)
+            {
+                // Merged into another one meanwhile, which may not have been in this list.
+                _isIncomplete = true;
+            }
             catch (RepositoryException exception)
             {
                 damaged = true;
@@ -146,56 +210,116 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
         {
             if (!there.TryGetValue(pack, out var length))
             {
+                // Whether that is damage depends on who needs it.
                 _damagedPacks.TryAdd(pack, 0);
-                _problems.Enqueue(new CheckProblem(pack.Key, null, "the pack is missing: the chunks in it are lost unless the object is brought back", IsDamage: true));
+                repository.Index.SetStanding(pack, PackStanding.Lost);
             }
             else if (length != size)
             {
                 _damagedPacks.TryAdd(pack, length);
+                repository.Index.SetStanding(pack, PackStanding.Lost);
                 _problems.Enqueue(new CheckProblem(pack.Key, Math.Min(length, size), $"the pack has {length} bytes, the index says {size}: it is truncated or altered", IsDamage: true));
             }
         }
 
+        foreach (var (pack, length) in _unreadablePacks) _damagedPacks.TryAdd(pack, length);
+        foreach (var (chunk, pack) in _unreadableChunks) _lostChunks.TryAdd(chunk, pack);
         foreach (var (pack, length) in there.Where(p => !_packs.ContainsKey(p.Key)))
             _problems.Enqueue(new CheckProblem(pack.Key, null, $"no index segment names this pack of {length} bytes: left by a run that was stopped, or by one that is under way", IsDamage: false));
     }
 
     private async Task ReadPacksAsync(CancellationToken cancellationToken)
     {
-        var (part, parts) = options.Subset;
-        var chosen = _packs.Where(p => !_damagedPacks.ContainsKey(p.Key) && p.Key.Hash.Prefix % (ulong)parts == (ulong)(part - 1)).ToList();
-        var total = chosen.Sum(p => p.Value);
+        _isReading = true;
+        var chosen = ChoosePacks();
+        var total = chosen.Sum(p => p.Length);
         long done = 0;
         using var reader = repository.CreateReader();
         await Parallel.ForEachAsync(chosen, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancellationToken }, async (pack, token) =>
         {
-            await ReadPackAsync(reader, pack.Key, (int)Math.Min(pack.Value, MaxPackLength), token);
-            var bytes = Interlocked.Add(ref _readBytes, pack.Value);
+            if (repository.Time.GetUtcNow() >= options.Deadline)
+            {
+                Interlocked.Increment(ref _packsLeft);
+                return;
+            }
+
+            var isSound = await ReadPackAsync(reader, pack.Pack, (int)Math.Min(pack.Length, MaxPackLength), token);
+            if (isSound is true) options.Verifications?.Note(pack.Pack, repository.Time.GetUtcNow());
+            else if (isSound is false) options.Verifications?.Drop(pack.Pack);
+            _readPacks.TryAdd(pack.Pack, true);
+            var bytes = Interlocked.Add(ref _readBytes, pack.Length);
             progress?.Report(new CheckProgress("packs", Interlocked.Increment(ref done), chosen.Count, bytes, total));
         });
+        _isReading = false;
     }
 
-    private async ValueTask ReadPackAsync(ChunkReader reader, PackId pack, int length, CancellationToken cancellationToken)
+    /// <summary>The packs to read, in that order: first those that were never read, then those that were read longest ago.</summary>
+    private List<(PackId Pack, long Length)> ChoosePacks()
+    {
+        var (part, parts) = options.Subset;
+        var now = repository.Time.GetUtcNow();
+        var packs = new List<(PackId Pack, long Length, DateTimeOffset Verified)>();
+        foreach (var (pack, length) in _packs)
+        {
+            if (_damagedPacks.ContainsKey(pack) || _readPacks.ContainsKey(pack) || pack.Hash.Prefix % (ulong)parts != (ulong)(part - 1)) continue;
+            // A time to come is of a clock that was wrong.
+            var verified = options.Verifications?.TimeOf(pack) is { } time && time <= now ? time : DateTimeOffset.MinValue;
+            if (verified > options.VerifiedSince) _recentPacks++;
+            else packs.Add((pack, length, verified));
+        }
+
+        // A second walk goes on where the first one was.
+        var budget = Math.Min(options.MaxBytes ?? long.MaxValue, options.Share < 1 ? (long)(packs.Sum(p => p.Length) * options.Share) : long.MaxValue) - _readBytes;
+        var chosen = new List<(PackId, long)>();
+        foreach (var (pack, length, _) in packs.OrderBy(p => p.Verified).ThenBy(p => p.Pack.Hash))
+        {
+            // One at least, however small the share: else it would never get round.
+            if (budget <= 0 && chosen.Count + _readPacks.Count > 0) break;
+            budget -= length;
+            chosen.Add((pack, length));
+        }
+
+        return chosen;
+    }
+
+    /// <summary>Whether the pack is sound; null when it was removed meanwhile.</summary>
+    private async ValueTask<bool?> ReadPackAsync(ChunkReader reader, PackId pack, int length, CancellationToken cancellationToken)
     {
         var buffer = ArrayPool<byte>.Shared.Rent(length);
+        var isSound = true;
         try
         {
             await repository.Store.ReadAsync(pack.Key, 0, buffer.AsMemory(0, length), cancellationToken);
             var content = buffer.AsMemory(0, length);
             if (HashOf(content.Span) != pack.Hash)
-                _problems.Enqueue(new CheckProblem(pack.Key, null, "the pack's content is not what its name says: it is damaged", IsDamage: true));
+            {
+                isSound = false;
+                Add(new CheckProblem(pack.Key, null, "the pack's content is not what its name says: it is damaged", IsDamage: true));
+            }
+
             var offset = (long)ObjectHeader.Length;
+            await repository.LearnGenerationAsync(content[..ObjectHeader.Length], cancellationToken);
             foreach (var chunk in PackReader.ReadFooter(repository, pack, content.Span))
             {
-                CheckChunk(reader, pack, chunk, offset, content.Span);
+                isSound &= CheckChunk(reader, pack, chunk, offset, content.Span);
                 offset += chunk.StoredLength;
             }
+
+            return isSound;
+        }
+        catch (StoreException exception) when (exception.Failure == StoreFailure.NotFound)
+        {
+            _damagedPacks.TryAdd(pack, 0);
+            repository.Index.SetStanding(pack, PackStanding.Lost);
+            return null;
         }
         catch (RepositoryException exception)
         {
             // Without a footer the chunks are still found by the index; they are read one by one when a snapshot uses them.
             Damage(pack.Key, exception, "");
             _damagedPacks.TryAdd(pack, length);
+            _unreadablePacks.TryAdd(pack, length);
+            return false;
         }
         finally
         {
@@ -203,7 +327,7 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
         }
     }
 
-    private void CheckChunk(ChunkReader reader, PackId pack, in PackedChunk chunk, long offset, ReadOnlySpan<byte> content)
+    private bool CheckChunk(ChunkReader reader, PackId pack, in PackedChunk chunk, long offset, ReadOnlySpan<byte> content)
     {
         var plain = ArrayPool<byte>.Shared.Rent(chunk.PlainLength);
         try
@@ -212,12 +336,15 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
             var location = new ChunkLocation(pack, offset, chunk.StoredLength, chunk.PlainLength, chunk.Kind);
             reader.Open(chunk.Id, chunk.Kind, location, content.Slice((int)offset, chunk.StoredLength), plain.AsSpan(0, chunk.PlainLength));
             if (!repository.Index.TryFind(chunk.Id, out _))
-                _problems.Enqueue(new CheckProblem(pack.Key, offset, $"the index does not name {chunk.Kind} chunk {chunk.Id} of this pack: run \"nodeagent repo rebuild-index\"", IsDamage: true));
+                Add(new CheckProblem(pack.Key, offset, $"the index does not name {chunk.Kind} chunk {chunk.Id} of this pack: run \"nodeagent repo rebuild-index\"", IsDamage: true));
+            return true;
         }
         catch (RepositoryException exception)
         {
             _lostChunks.TryAdd(chunk.Id, pack.Key);
+            _unreadableChunks.TryAdd(chunk.Id, pack.Key);
             Damage(pack.Key, exception, "");
+            return false;
         }
         finally
         {
@@ -251,6 +378,7 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
             progress?.Report(new CheckProgress("snapshots", ++done, snapshots.Count, _readBytes, _readBytes));
         }
 
+        ReportMissingPacks();
         if (_lostChunks.IsEmpty) return;
         var lost = _lostChunks.Keys.ToHashSet();
         var affected = new TreeWalk(tree);
@@ -269,6 +397,8 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
 
         void Unreadable(ChunkReference reference, RepositoryException exception)
         {
+            // Removed while it was read: another look will tell where it is now.
+            _isIncomplete |= exception is StoreException { Failure: StoreFailure.NotFound } or ChunkNotFoundException;
             if (_lostChunks.TryAdd(reference.Id, "")) Damage($"{reference.Kind} chunk {reference.Id}", exception, "");
         }
 
@@ -284,11 +414,18 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
 
             if (location.StoredLength == 0)
             {
+                _isIncomplete = true;
                 if (_lostChunks.TryAdd(reference.Id, ""))
                     _problems.Enqueue(new CheckProblem($"{reference.Kind} chunk {reference.Id}", null, $"snapshot trees use it and no index segment names it: it is lost", IsDamage: true));
             }
             else if (_damagedPacks.TryGetValue(location.Pack, out var length) && location.Offset + location.StoredLength > length)
             {
+                if (length == 0)
+                {
+                    _isIncomplete = true;
+                    _neededPacks.Add(location.Pack);
+                }
+
                 _lostChunks.TryAdd(reference.Id, location.Pack.Key);
             }
             else if (location.Kind != reference.Kind || (reference.IsExact && location.PlainLength != reference.Length))
@@ -300,6 +437,16 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
             {
                 await VerifyAsync(reader, reference, location, cancellationToken);
             }
+        }
+    }
+
+    private void ReportMissingPacks()
+    {
+        foreach (var (pack, _) in _damagedPacks.Where(p => p.Value == 0))
+        {
+            _problems.Enqueue(_neededPacks.Contains(pack)
+                ? new CheckProblem(pack.Key, null, "the pack is missing: the chunks in it are lost unless the object is brought back", IsDamage: true)
+                : new CheckProblem(pack.Key, null, "the index names this pack and it is not there; no snapshot needs it (a collection has removed it, or is about to tidy the index)", IsDamage: false));
         }
     }
 
@@ -327,10 +474,12 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
         }
     }
 
+    private void Add(CheckProblem problem) => (_isReading ? _readProblems : _problems).Enqueue(problem);
+
     private void Damage(string key, RepositoryException exception, string hint)
     {
         var format = exception as RepositoryFormatException;
-        _problems.Enqueue(new CheckProblem(format?.ObjectKey ?? key, format?.Offset, (format?.Why ?? exception.Message) + (hint.Length > 0 ? $"; {hint}" : ""), IsDamage: true));
+        Add(new CheckProblem(format?.ObjectKey ?? key, format?.Offset, (format?.Why ?? exception.Message) + (hint.Length > 0 ? $"; {hint}" : ""), IsDamage: true));
     }
 
     private static string Printable(ReadOnlySpan<byte> path) =>

@@ -19,6 +19,7 @@ public sealed partial class DocumentationTests
         "repo key remove",
         "repo key rotate",
         "repo key passwd",
+        "repo migrate",
         "snapshot create",
         "snapshot list",
         "snapshot ls",
@@ -35,7 +36,7 @@ public sealed partial class DocumentationTests
     {
         var document = Section("## A plain machine", "## A cluster");
         var table = Rows(document, "| Command | Does | Flags |");
-Assert.Equal(Verbs, table.Select(row => string.Join(' ', VerbOf(row[0]))));
+        Assert.Equal(Verbs, table.Select(row => string.Join(' ', VerbOf(row[0]))));
         var shared = Flags(string.Join('\n', Rows(document, "| Flag | Variable | |").Concat(Rows(document, "| Flag | |")).Concat(Rows(document, "| S3 flag | Variable | |")).Select(row => row[0])));
         foreach (var row in table)
         {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using NodeAgent.Repository.Snapshots;
 
 namespace NodeAgent.Cli.Tests.Machine;
@@ -118,7 +119,7 @@ public sealed class SnapshotForgetTests
 
         var listed = Assert.Single((await machine.JsonAsync("snapshot", "list", "--forgotten")).AsArray())!;
         Assert.Equal((id, machine.Source, "asked for on the command line"), ((string?)listed["id"], (string?)listed["source"], (string?)listed["reason"]));
-        Assert.Equal(SnapshotCatalog.ForgetGrace, DateTimeOffset.Parse((string)listed["until"]!) - DateTimeOffset.Parse((string)listed["forgotten"]!));
+        Assert.Equal(SnapshotCatalog.ForgetGrace, DateTimeOffset.Parse((string)listed["until"]!, CultureInfo.InvariantCulture) - DateTimeOffset.Parse((string)listed["forgotten"]!, CultureInfo.InvariantCulture));
         Assert.Matches($"^ID .*\n{id[..12]} .* asked for on the command line\n$", (await machine.RunAsync("snapshot", "list", "--forgotten")).Expect(0).Output);
 
         Assert.Equal($"brought back {id} of {machine.Source}\n", (await machine.RunAsync("snapshot", "unforget", id[..8])).Expect(0).Output);

@@ -33,7 +33,7 @@ public sealed class SnapshotVerbTests
 
         Assert.Equal("some text", (await machine.RunAsync("snapshot", "dump", "latest", "a")).Expect(0).Output);
 
-        var restored = (await machine.RunAsync("snapshot", "restore", id, "--target", machine.Target)).Expect(0);
+        var restored = (await machine.RunAsync("snapshot", "restore", id, "--target", machine.Target, "--quiet")).Expect(0);
         Assert.StartsWith("restored 2 files, 2 directories, 1 others, 2.9 MiB to ", restored.Output, StringComparison.Ordinal);
         Assert.Empty(restored.Error);
         const string describe = "find . -printf '%P|%y|%m|%T@|%l\\n' | sort; sha256sum a sub/large";
@@ -220,7 +220,7 @@ public sealed class SnapshotVerbTests
             """);
 
         (await machine.RunAsync(nobody, "snapshot", "create", machine.Source)).Expect(0);
-        var restored = (await machine.RunAsync(nobody, "snapshot", "restore", "latest", "--target", machine.Target)).Expect(0);
+        var restored = (await machine.RunAsync(nobody, "snapshot", "restore", "latest", "--target", machine.Target, "--quiet")).Expect(0);
 
         Assert.Empty(restored.Error);
         const string describe = "find . -printf '%P|%y|%m|%U|%G|%n|%T@|%l\\n' | sort; cat locked/inner/file locked/read-only";

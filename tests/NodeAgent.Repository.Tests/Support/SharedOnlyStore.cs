@@ -10,6 +10,9 @@ internal sealed class SharedOnlyStore(string root) : IObjectStore
     /// <summary>Is run once, before the next put: what another process does at that moment.</summary>
     public Func<Task>? BeforePut { get; set; }
 
+    /// <summary>Is run before each listing, with its prefix.</summary>
+    public Action<string>? BeforeList { get; init; }
+
     public string Location => _inner.Location;
 
     public bool HasExclusiveFences => false;
@@ -32,7 +35,11 @@ internal sealed class SharedOnlyStore(string root) : IObjectStore
 
     public ValueTask<StoreEntry?> StatAsync(string key, CancellationToken cancellationToken) => _inner.StatAsync(key, cancellationToken);
 
-    public IAsyncEnumerable<StoreEntry> ListAsync(string prefix, CancellationToken cancellationToken) => _inner.ListAsync(prefix, cancellationToken);
+    public IAsyncEnumerable<StoreEntry> ListAsync(string prefix, CancellationToken cancellationToken)
+    {
+        BeforeList?.Invoke(prefix);
+        return _inner.ListAsync(prefix, cancellationToken);
+    }
 
     public ValueTask<bool> DeleteAsync(string key, CancellationToken cancellationToken) => _inner.DeleteAsync(key, cancellationToken);
 

@@ -1,0 +1,79 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using NodeAgent.Cli.Tests.Processes;
+
+namespace NodeAgent.Cli.Tests.Machine;
+
+/// <summary>Checks that read a part, and remember which.</summary>
+public sealed class RepoCheckTests
+{
+    [Fact]
+    public async Task What_was_read_is_remembered_in_the_cache_directory_and_not_read_again_within_the_given_age()
+    {
+        using var machine = await MachineRepository.CreateAsync();
+        machine.Put("large", MachineRepository.Noise(3_000_000));
+        await machine.BackUpAsync();
+        var packs = machine.Objects("data").Count;
+        var id = (string)(await machine.JsonAsync("repo", "info"))["id"]!;
+        var cache = new CommandEnvironment { Variables = { ["XDG_CACHE_HOME"] = machine.Files["cache"] } };
+
+        var first = await JsonAsync("--max-age", "30d");
+        Assert.Equal((packs, 0, 0), ((int)first["readPacks"]!, (int)first["recentPacks"]!, (int)first["neverReadPacks"]!));
+        Assert.True(File.Exists(Path.Combine(machine.Files["cache"], "nodeagent", id, "check")));
+        var second = await JsonAsync("--max-age", "30d");
+        Assert.Equal((0, packs, 0L), ((int)second["readPacks"]!, (int)second["recentPacks"]!, (long)second["readBytes"]!));
+        Assert.InRange(DateTimeOffset.Parse((string)second["oldestVerification"]!, CultureInfo.InvariantCulture), DateTimeOffset.UtcNow.AddMinutes(-10), DateTimeOffset.UtcNow);
+        Assert.Matches($"(?m)^read 0 of {packs} packs; {packs} were read not long ago; each since 20", (await machine.RunAsync(cache, "repo", "check", "--max-age", "30d")).Expect(0).Output);
+        Assert.Equal(packs, (int)(await JsonAsync("--read-data"))["readPacks"]!);
+
+        // A share and a size take at least one, and of those the ones that were read longest ago.
+        Assert.Equal(1, (int)(await JsonAsync("--read-data-subset", "1"))["readPacks"]!);
+        Assert.Equal(1, (int)(await JsonAsync("--read-data-subset", "1%"))["readPacks"]!);
+        Assert.Equal(packs, (int)(await JsonAsync("--read-data-subset", "1G"))["readPacks"]!);
+        // No time is no time for any.
+        Assert.Equal((0, packs), ((int)(await JsonAsync("--max-duration", "0s"))["readPacks"]!, (int)(await JsonAsync("--max-duration", "0s"))["packsLeft"]!));
+        Assert.Contains($"; {packs} were left when the time was up", (await machine.RunAsync(cache, "repo", "check", "--max-duration", "0s")).Expect(0).Output, StringComparison.Ordinal);
+
+        async Task<JsonNode> JsonAsync(params string[] flags) =>
+            MachineRepository.Parse((await machine.RunAsync(cache, ["repo", "check", "-o", "json", .. flags])).Expect(0));
+    }
+
+    [Fact]
+    public async Task Without_a_home_nothing_is_remembered_and_who_relies_on_it_is_told()
+    {
+        using var machine = await MachineRepository.CreateAsync();
+        machine.Put("file", MachineRepository.Noise(100_000));
+        await machine.BackUpAsync();
+
+        var result = (await machine.RunAsync("repo", "check", "--max-age", "30d", "--quiet")).Expect(0);
+        Assert.Contains("XDG_CACHE_HOME", Assert.Single(result.ErrorLines), StringComparison.Ordinal);
+        Assert.Empty((await machine.RunAsync("repo", "check", "--read-data", "--quiet")).Expect(0).Error);
+        Assert.False(Directory.Exists("/nonexistent"));
+
+        // A cache that cannot be written is a warning, and the check is as good as ever.
+        var file = machine.Files.Write("in the way", "x");
+        var environment = new CommandEnvironment { Variables = { ["XDG_CACHE_HOME"] = file } };
+        var blocked = (await machine.RunAsync(environment, "repo", "check", "--read-data", "--quiet")).Expect(0);
+        Assert.EndsWith("no damage\n", blocked.Output, StringComparison.Ordinal);
+        Assert.All(blocked.ErrorLines, line => Assert.StartsWith("warning: ", line, StringComparison.Ordinal));
+        Assert.NotEmpty(blocked.ErrorLines);
+    }
+
+    [Theory]
+    [InlineData("--max-age", "30")]
+    [InlineData("--max-age", "soon")]
+    [InlineData("--max-duration", "30d")]
+    [InlineData("--read-data-subset", "5X")]
+    [InlineData("--read-data-subset", "0")]
+    [InlineData("--read-data-subset", "9999999999T")]
+    public async Task What_makes_no_sense_is_a_usage_error(string flag, string value) =>
+        (await NodeAgentProcess.RunAsync("repo", "check", "--repo", "/nonexistent", flag, value)).ExpectError(2, flag, value);
+
+    [Fact]
+    public async Task There_is_nothing_to_migrate()
+    {
+        using var machine = await MachineRepository.CreateAsync();
+        Assert.Equal("the repository has version 1, the newest: nothing to migrate\n", (await machine.RunAsync("repo", "migrate")).Expect(0).Output);
+        (await machine.RunAsync("repo", "migrate", "upgrade")).ExpectError(1, "no migration upgrade", "version 1", "there is none yet");
+    }
+}
