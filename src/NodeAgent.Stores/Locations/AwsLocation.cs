@@ -39,7 +39,7 @@ internal static class AwsLocation
             Profile = Text("profile"),
             CredentialsContent = location.Credentials,
             Retry = S3RetryOptions.ForServers,
-            CapabilityDirectory = S3CapabilityCache.DefaultDirectory,
+            CapabilityDirectory = S3CapabilityCache.DefaultDirectory ?? "",
         };
         return options.Validate() is [var first, ..] ? throw Refused(location, first) : options;
 

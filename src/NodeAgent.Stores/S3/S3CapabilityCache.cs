@@ -1,12 +1,18 @@
+using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 
 namespace NodeAgent.Stores.S3;
 
-/// <summary>Remembers <see cref="S3Capabilities"/> in a file for each endpoint, bucket and prefix. All of it may be lost or be deleted at any time.</summary>
+/// <summary>
+/// Remembers <see cref="S3Capabilities"/> for each endpoint, bucket and prefix: in a file, which may be deleted at any time, and for
+/// this process, which may run where it cannot write.
+/// </summary>
 public static class S3CapabilityCache
 {
+    private static readonly ConcurrentDictionary<string, S3Capabilities> Known = new(StringComparer.Ordinal);
+
     /// <summary>The user's directory for what can be made again; null when there is none.</summary>
     public static string? DefaultDirectory
     {
@@ -20,6 +26,8 @@ public static class S3CapabilityCache
     internal static S3Capabilities? Read(S3StoreOptions options)
     {
         if (FileOf(options) is not { } file) return null;
+        if (Known.TryGetValue(file, out var known)) return known;
+        if (options.CapabilityDirectory!.Length == 0) return null;
         try
         {
             return JsonSerializer.Deserialize(File.ReadAllBytes(file), S3CapabilityJson.Default.S3Capabilities);
@@ -31,19 +39,21 @@ public static class S3CapabilityCache
         }
     }
 
-    /// <summary>A directory that cannot be written, as in a pod with a read-only root, costs the memory and nothing else.</summary>
     internal static void Write(S3StoreOptions options, S3Capabilities found)
     {
         if (FileOf(options) is not { } file) return;
+        Known[file] = found;
+        if (options.CapabilityDirectory!.Length == 0) return;
         var temporary = $"{file}.{Guid.NewGuid():N}.tmp";
         try
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(file)!, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            Directory.CreateDirectory(options.CapabilityDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             File.WriteAllBytes(temporary, JsonSerializer.SerializeToUtf8Bytes(found, S3CapabilityJson.Default.S3Capabilities));
             File.Move(temporary, file, overwrite: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
+            // As in a pod with a read-only root: the next process looks again.
         }
     }
 

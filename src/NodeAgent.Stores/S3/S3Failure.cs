@@ -88,6 +88,8 @@ internal sealed record S3Failure(StoreFailure Kind, string Why, string? Hint = n
             new(StoreFailure.Transient, $"the server is overloaded ({Name(status, code)})") { IsThrottling = true },
         (500 or 502 or 504 or 408 or 409, _) or (_, "RequestTimeout" or "BadDigest" or "IncompleteBody" or "InternalError" or "XAmzContentSHA256Mismatch") =>
             new(StoreFailure.Transient, $"{Name(status, code)}: {Flatten(message)}"),
+        // S3 names its reasons. Without one, the server could not read the request: the connection was cut or out of step.
+        (400, "BadRequest" or "") => new(StoreFailure.Transient, "the server could not read the request (HTTP 400)", "is the endpoint an S3 server, and does it expect https?"),
         _ => new(StoreFailure.Other, $"{Name(status, code)}: {Flatten(message)}"),
     };
 

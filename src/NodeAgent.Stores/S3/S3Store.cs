@@ -48,7 +48,8 @@ public sealed class S3Store : IObjectStore
         _headers = new S3ObjectHeaders(options);
         _retry = new S3Retry(options, time, random);
         _prefix = options.TrimmedPrefix.Length == 0 ? "" : options.TrimmedPrefix + "/";
-        _session = new Lazy<Session>(Connect, LazyThreadSafetyMode.ExecutionAndPublication);
+        // A failure is not kept: the service that gives out credentials may be back at the next attempt.
+        _session = new Lazy<Session>(Connect, LazyThreadSafetyMode.PublicationOnly);
         _capabilities = S3CapabilityCache.Read(options);
     }
 
@@ -162,8 +163,9 @@ public sealed class S3Store : IObjectStore
             foreach (var found in page.S3Objects ?? [])
             {
                 // What other programs left below the prefix: no method would take such a name.
-                if (!found.Key.StartsWith(_prefix, StringComparison.Ordinal)) continue;
-                var key = found.Key[_prefix.Length..];
+                var name = page.Encoding == EncodingType.Url ? Uri.UnescapeDataString(found.Key.Replace('+', ' ')) : found.Key;
+                if (!name.StartsWith(_prefix, StringComparison.Ordinal)) continue;
+                var key = name[_prefix.Length..];
                 if (StoreKey.IsValid(key)) yield return new StoreEntry(key, found.Size ?? 0, Utc(found.LastModified));
             }
 
@@ -423,7 +425,9 @@ public sealed class S3Store : IObjectStore
 
     private async ValueTask<ListObjectsV2Response> ListPageAsync(string prefix, string? from, CancellationToken token)
     {
-        var page = await _session.Value.Client.ListObjectsV2Async(new ListObjectsV2Request { BucketName = _options.Bucket, Prefix = _prefix + prefix, ContinuationToken = from }, token);
+        // Encoded, because a name that others left may hold what XML cannot.
+        var page = await _session.Value.Client.ListObjectsV2Async(
+            new ListObjectsV2Request { BucketName = _options.Bucket, Prefix = _prefix + prefix, ContinuationToken = from, Encoding = EncodingType.Url }, token);
         _bucketSeen = true;
         return page;
     }

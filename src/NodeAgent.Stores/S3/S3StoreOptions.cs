@@ -62,7 +62,7 @@ public sealed record S3StoreOptions
     /// <summary>How failures are met.</summary>
     public S3RetryOptions Retry { get; init; } = S3RetryOptions.ForServers;
 
-    /// <summary>Where <see cref="S3Capabilities"/> are remembered; null to remember none.</summary>
+    /// <summary>Where <see cref="S3Capabilities"/> are remembered; empty for this process only, null for not at all.</summary>
     public string? CapabilityDirectory { get; init; }
 
     /// <summary>Told, now and then, that requests are being repeated, and why: one line.</summary>

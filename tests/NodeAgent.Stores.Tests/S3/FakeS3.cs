@@ -16,6 +16,8 @@ internal sealed class FakeS3 : IDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentDictionary<string, byte[]> _objects = new();
     private readonly ConcurrentQueue<string> _requests = new();
+    private readonly ConcurrentQueue<string> _signers = new();
+    private readonly ConcurrentQueue<string> _expectedContinue = new();
     private readonly ConcurrentQueue<FakeFault> _faults = new();
 
     public FakeS3()
@@ -28,6 +30,12 @@ internal sealed class FakeS3 : IDisposable
 
     /// <summary>Method and path of each request, in order; without the query.</summary>
     public IReadOnlyList<string> Requests => [.. _requests];
+
+    /// <summary>Access key and scope of each signed request.</summary>
+    public IReadOnlyList<string> Signers => [.. _signers];
+
+    /// <summary>Paths of the requests that asked whether to send their body.</summary>
+    public IReadOnlyList<string> ExpectedContinue => [.. _expectedContinue];
 
     public ConcurrentDictionary<string, byte[]> Objects => _objects;
 
@@ -94,6 +102,8 @@ internal sealed class FakeS3 : IDisposable
                 while (await FakeRequest.ReadAsync(stream, stop) is { } request)
                 {
                     _requests.Enqueue($"{request.Method} {request.Path}");
+                    if (request.Headers.TryGetValue("Authorization", out var authorization)) _signers.Enqueue(authorization.Split("Credential=")[1].Split(',')[0]);
+                    if (request.Headers.ContainsKey("Expect")) _expectedContinue.Enqueue(request.Path);
                     if (!_faults.TryDequeue(out var fault)) fault = FakeFault.None;
                     if (fault.Kind == FakeFaultKind.ResetBefore) break;
                     var answer = fault.Kind == FakeFaultKind.Status ? Error(fault.Status, fault.Code, fault.Message) : Answer(request);

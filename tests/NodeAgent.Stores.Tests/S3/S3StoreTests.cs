@@ -35,6 +35,7 @@ public sealed class S3StoreTests : IDisposable
         { 429, "TooManyRequests" },
         { 400, "RequestTimeout" },
         { 400, "BadDigest" },
+        { 400, "" },
         { 409, "ConditionalRequestConflict" },
     };
 
@@ -290,14 +291,38 @@ public sealed class S3StoreTests : IDisposable
             Assert.True(same.Capabilities!.HonoursConditionalPut);
             await using var other = new S3Store(options with { Prefix = "a/c" });
             Assert.Null(other.Capabilities);
-            File.WriteAllText(Assert.Single(Directory.GetFiles(options.CapabilityDirectory)), "{ no json");
-            await using var damaged = new S3Store(options);
+            // As another process finds it: elsewhere under the same name, first whole, then damaged.
+            var file = Assert.Single(Directory.GetFiles(options.CapabilityDirectory));
+            var copy = Directory.CreateDirectory(Path.Combine(directory.FullName, "copy")).FullName;
+            File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
+            await using var later = new S3Store(options with { CapabilityDirectory = copy });
+            Assert.Equal(same.Capabilities, later.Capabilities);
+            File.WriteAllText(Path.Combine(copy, Path.GetFileName(file)), "{ no json");
+            await using var damaged = new S3Store(options with { CapabilityDirectory = copy });
             Assert.Null(damaged.Capabilities);
         }
         finally
         {
             directory.Delete(recursive: true);
         }
+    }
+
+    [Fact]
+    public async Task Where_nothing_can_be_written_the_process_remembers()
+    {
+        var options = Options() with { CapabilityDirectory = "/proc/no-place-for-it" };
+        await using (var store = new S3Store(options)) await store.ProbeAsync(Stop);
+        await using var later = new S3Store(options);
+        Assert.True(later.Capabilities!.HonoursConditionalPut);
+        var inMemory = options with { CapabilityDirectory = "" };
+        await using (var store = new S3Store(inMemory))
+        {
+            Assert.Null(store.Capabilities);
+            await store.ProbeAsync(Stop);
+        }
+
+        await using var again = new S3Store(inMemory);
+        Assert.NotNull(again.Capabilities);
     }
 
     [Fact]
@@ -308,6 +333,20 @@ public sealed class S3StoreTests : IDisposable
         _server.Objects["a/b/x/1"] = Body;
         Assert.Equal(Body[2..5], await ReadAsync(store, "x/1", 2, 3));
         Assert.Contains("ends before byte 9", (await Assert.ThrowsAsync<StoreException>(async () => await ReadAsync(store, "x/1", 6, 3))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Small_bodies_are_sent_at_once_and_large_ones_when_the_server_wants_them()
+    {
+        await using var store = Open();
+        var fence = await store.OpenFenceAsync(FenceMode.Shared, TimeSpan.FromMinutes(5), Stop);
+        foreach (var length in new[] { 1, 1024, 70_000 })
+        {
+            await store.PutAsync($"x/{length}", new byte[length], Stop);
+            await fence.PutAsync($"y/{length}", new byte[length], Stop);
+        }
+
+        Assert.Equal(["x/70000", "y/70000"], _server.ExpectedContinue.Select(path => path["/shop/a/b/".Length..]));
     }
 
     [Fact]
