@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using NodeAgent.Repository.Collection;
 using NodeAgent.Repository.Crypto;
 using NodeAgent.Repository.Hashing;
 using NodeAgent.Repository.Objects;
@@ -12,14 +13,14 @@ namespace NodeAgent.Repository.Snapshots;
 public sealed class SnapshotCatalog(ChunkRepository repository)
 {
     /// <summary>For so long after a snapshot was forgotten, by the store's clock, nobody removes anything of it.</summary>
-    public static readonly TimeSpan ForgetGrace = TimeSpan.FromHours(24);
+    public static readonly TimeSpan ForgetGrace = CollectionTimes.Default.ForgetGrace;
 
     internal const string Prefix = "snap/";
     private const string ForgetPrefix = "forget/";
     private const int MaxForgetLength = 64 << 10;
 
     /// <summary>How long the deletion of marks may take. The margin is well above it: a store that goes by the age of a request may still carry out one that it began to receive in time.</summary>
-    private static readonly TimeSpan UnforgetFence = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan UnforgetFence = CollectionTimes.Default.FenceLifetime;
     private static readonly TimeSpan UnforgetMargin = TimeSpan.FromHours(1);
 
     /// <summary>Every snapshot that is not forgotten, oldest first.</summary>
