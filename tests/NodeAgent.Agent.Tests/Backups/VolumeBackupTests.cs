@@ -120,6 +120,9 @@ public sealed class VolumeBackupTests
     [InlineData("""{"spec":{"accessMode":"ReadOnly"}}""", "read-only")]
     [InlineData("""{"spec":{"provider":"floppy"}}""", "unknown provider \"floppy\"")]
     [InlineData("""{"spec":{"config":{"path":"relative"}}}""", "is not absolute")]
+    [InlineData("""{"spec":{"provider":"velero.io/aws","objectStorage":{"bucket":"shop"},"config":null,"credential":{"name":"gone","key":"cloud"}}}""", "spec.credential names entry cloud of Secret gone, which does not exist")]
+    [InlineData("""{"spec":{"provider":"aws","objectStorage":{"bucket":"shop"},"config":{"path":null,"s3url":"x"}}}""", "config.s3url is not known to provider aws")]
+    [InlineData("""{"spec":{"provider":"aws","objectStorage":{"bucket":"shop","caCert":"bm9uZQ=="},"config":{"path":null,"s3Url":"https://127.0.0.1:1"}}}""", "hold no certificate")]
     public async Task A_location_that_cannot_be_used_fails_the_backup_with_the_reason(string patch, string reason)
     {
         await using var fixture = await AgentFixture.StartAsync();
