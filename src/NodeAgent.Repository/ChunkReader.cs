@@ -114,7 +114,18 @@ public sealed class ChunkReader : IDisposable
 
     private async ValueTask<ChunkLocation> LocateAsync(ChunkId id, CancellationToken cancellationToken)
     {
-        if (IsThere(id, out var location)) return location;
+        // A cached index may turn out to be damaged in the middle of a run.
+        await _repository.SettleIndexAsync(cancellationToken);
+        ChunkLocation location;
+        try
+        {
+            if (IsThere(id, out location)) return location;
+        }
+        catch (IndexCacheDamagedException)
+        {
+            location = default;
+        }
+
         if (location.PlainLength > 0 && _repository.HasSearchedUnnamedPacks) return location;
         // Another writer may have indexed it since this index was loaded, or its segment may be damaged.
         await _repository.RefreshIndexAsync(cancellationToken);

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using NodeAgent.Repository.Chunking;
 using NodeAgent.Repository.Compression;
@@ -31,15 +30,13 @@ public sealed class ChunkRepository : IAsyncDisposable
 
     private const int FootersAtOnce = 8;
 
-    private readonly ConcurrentDictionary<string, bool> _segments = new();
-    private readonly ConcurrentDictionary<string, RepositoryFormatException> _damagedSegments = new();
+    private readonly IndexLoader _loader;
     private readonly InstancePool<Blake3Hasher>[] _hashers;
     private readonly SemaphoreSlim _refresh = new(1);
     private readonly SemaphoreSlim _renew = new(1);
     private readonly HashSet<ushort> _unknownGenerations = [];
     private readonly List<IDisposable> _secrets = [];
     private readonly int _cacheBytes;
-    private readonly Action<RepositoryFormatException>? _onDamagedSegment;
     private bool _loaded;
     private bool _searched;
 
@@ -55,9 +52,10 @@ public sealed class ChunkRepository : IAsyncDisposable
         KeyId = keyId;
         _secrets.AddRange([RootKeys, Secret]);
         _cacheBytes = options.ReadCacheBytes;
-        _onDamagedSegment = options.OnDamagedSegment;
         Gear = GearTable.Derive(keys.ChunkerKey);
         Keyring = new SessionKeyring(keys, RepositoryId);
+        Index = new ChunkIndex(session => Keyring.Add(session));
+        _loader = new IndexLoader(this, new IndexCache(options.IndexCacheDirectory, keys, RepositoryId, options.Time), options);
         // Indexed by ChunkKind - 1.
         _hashers =
         [
@@ -77,7 +75,10 @@ public sealed class ChunkRepository : IAsyncDisposable
     public GearTable Gear { get; }
 
     /// <summary>Index segments that could not be read, each with the reason. What only they name is found by reading packs' footers.</summary>
-    public IReadOnlyCollection<RepositoryFormatException> DamagedSegments => [.. _damagedSegments.Values];
+    public IReadOnlyCollection<RepositoryFormatException> DamagedSegments => _loader.Damaged;
+
+    /// <summary>Hashes in the names of index segments that another one replaces, each with the hash in that one's name, as far as they were read.</summary>
+    internal IReadOnlyDictionary<ChunkId, ChunkId> ReplacedSegments => _loader.ReplacedBy;
 
     /// <summary>Whether packs that no segment names were looked through already.</summary>
     internal bool HasSearchedUnnamedPacks => Volatile.Read(ref _searched);
@@ -97,7 +98,7 @@ public sealed class ChunkRepository : IAsyncDisposable
 
     internal SessionKeyring Keyring { get; }
 
-    internal ChunkIndex Index { get; } = new();
+    internal ChunkIndex Index { get; }
 
     /// <summary>Makes a repository and opens it. The config is written last: only then the repository exists.</summary>
     /// <exception cref="RepositoryExistsException">There is one already.</exception>
@@ -195,35 +196,8 @@ public sealed class ChunkRepository : IAsyncDisposable
         await _refresh.WaitAsync(cancellationToken);
         try
         {
-            // A pack is written before the segment that names it: one that is in a segment and not in this list came later or is lost.
-            var there = _loaded ? [] : await ListPacksAsync(cancellationToken);
-            var damaged = false;
-            await foreach (var entry in Store.ListAsync(IndexSegment.Prefix, cancellationToken))
-            {
-                // A file that someone put there is not worth an error here; a check mentions it.
-                if (_segments.ContainsKey(entry.Key) || _damagedSegments.ContainsKey(entry.Key) || !IndexSegment.IsKey(entry.Key)) continue;
-                try
-                {
-                    var segment = await ReadSegmentAsync(entry.Key, cancellationToken);
-                    foreach (var pack in segment.Packs)
-                    {
-                        if (!there.TryGetValue(pack.Pack, out var length)) length = (await Store.StatAsync(pack.Pack.Key, cancellationToken))?.Length ?? -1;
-                        Learn(pack, length == pack.Size ? PackStanding.Named : PackStanding.Lost);
-                    }
-
-                    _segments.TryAdd(entry.Key, true);
-                }
-                catch (RepositoryFormatException exception)
-                {
-                    // One that is as it was written is of a newer program or another repository: nothing here can make up for it.
-                    if (!await IsAlteredAsync(entry.Key, cancellationToken)) throw;
-                    if (!_damagedSegments.TryAdd(entry.Key, exception)) continue;
-                    damaged = true;
-                    _onDamagedSegment?.Invoke(exception);
-                }
-            }
-
-            if (damaged || (_segments.IsEmpty && there.Count > 0)) await LearnUnnamedPacksAsync(cancellationToken);
+            var damaged = await _loader.RefreshAsync(isFirst: !_loaded, cancellationToken);
+            if (damaged || (!_loaded && _loader.IsEmpty)) await LearnUnnamedPacksAsync(cancellationToken);
             _loaded = true;
         }
         finally
@@ -347,7 +321,7 @@ public sealed class ChunkRepository : IAsyncDisposable
         var contents = packs.ToList();
         foreach (var pack in contents) Index.Add(pack);
         if (contents.Count > 0)
-            _segments.TryAdd(SegmentKey(contents[0].Pack.Session.ToString("x16", System.Globalization.CultureInfo.InvariantCulture), segment), true);
+            _loader.Note(SegmentKey(contents[0].Pack.Session.ToString("x16", System.Globalization.CultureInfo.InvariantCulture), segment));
     }
 
     internal async Task<IndexSegment> ReadSegmentAsync(string key, CancellationToken cancellationToken)
@@ -357,6 +331,12 @@ public sealed class ChunkRepository : IAsyncDisposable
             throw new RepositoryFormatException(key, 0, "the object's content is not what its name says: it is damaged; restore the object from a copy");
         await LearnGenerationAsync(content, cancellationToken);
         return IndexSegment.Decode(OpenObject(content, key, ObjectKind.Index, EnvelopeType.IndexSegment, IndexSegment.MaxPlainLength), key);
+    }
+
+    /// <summary>Moves the index to a file when a session has added so much that memory is to be spared, or when the file is damaged.</summary>
+    internal async ValueTask SettleIndexAsync(CancellationToken cancellationToken)
+    {
+        if (_loader.IsBaseDue || Index.NeedsBase) await RefreshIndexAsync(cancellationToken);
     }
 
     /// <summary>Whether an index segment's content is not the one that its name was made from.</summary>
@@ -463,7 +443,12 @@ public sealed class ChunkRepository : IAsyncDisposable
 
     private async Task LearnUnnamedPacksAsync(CancellationToken cancellationToken)
     {
-        var unnamed = (await ListPacksAsync(cancellationToken)).Where(p => !Index.Knows(p.Key)).ToList();
+        var unnamed = new List<KeyValuePair<PackId, long>>();
+        await foreach (var entry in Store.ListAsync(PackId.Prefix, cancellationToken))
+        {
+            if (PackId.TryParse(entry.Key, out var pack) && pack.Key == entry.Key && !Index.Knows(pack)) unnamed.Add(KeyValuePair.Create(pack, entry.Length));
+        }
+
         await Parallel.ForEachAsync(unnamed, new ParallelOptions { MaxDegreeOfParallelism = FootersAtOnce, CancellationToken = cancellationToken }, async (pack, token) =>
         {
             try

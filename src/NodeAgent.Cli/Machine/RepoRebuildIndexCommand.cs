@@ -33,6 +33,8 @@ internal static class RepoRebuildIndexCommand
                 ["removedSegments"] = new JsonArray([.. report.RemovedSegments.Select(s => (JsonNode)s)]),
                 ["addedPacks"] = report.AddedPacks,
                 ["addedChunks"] = report.AddedChunks,
+                ["replacedSegments"] = report.Merged.Replaced,
+                ["mergedSegments"] = report.Merged.Written,
                 ["unreadable"] = new JsonArray([.. report.Unreadable.Select(p => (JsonNode)new JsonObject { ["object"] = p.ObjectKey, ["offset"] = p.Offset, ["message"] = p.Message })]),
             });
         }
@@ -40,6 +42,8 @@ internal static class RepoRebuildIndexCommand
         {
             foreach (var removed in report.RemovedSegments) await StandardStreams.Out.WriteLineAsync($"removed the damaged segment {removed}");
             foreach (var problem in report.Unreadable) StandardStreams.Warn($"{problem.ObjectKey}: {problem.Message}");
+            if (report.Merged.Written > 0)
+                await StandardStreams.Out.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{report.Merged.Replaced:N0} small segments merged into {report.Merged.Written:N0}"));
             await StandardStreams.Out.WriteLineAsync(string.Create(
                 CultureInfo.InvariantCulture,
                 $"{report.Segments:N0} sound segments kept; {report.AddedPacks:N0} packs with {report.AddedChunks:N0} chunks found again; {report.Unreadable.Count:N0} objects cannot be read"));

@@ -44,13 +44,14 @@ public sealed class RootKeys : IDisposable
         _generations = generations;
         _keys = GC.AllocateArray<byte>(keys.Length, pinned: true);
         keys.CopyTo(_keys);
-        _derived = GC.AllocateArray<byte>(6 * KeyLength, pinned: true);
+        _derived = GC.AllocateArray<byte>(7 * KeyLength, pinned: true);
         DeriveFromFirst(0, "data chunk id");
         DeriveFromFirst(1, "tree chunk id");
         DeriveFromFirst(2, "list chunk id");
         DeriveFromFirst(3, "chunker");
         DeriveFromFirst(4, "nonce block");
         DeriveFromFirst(5, "config mac");
+        DeriveFromFirst(6, "index cache");
     }
 
     /// <summary>The generations at hand, ascending.</summary>
@@ -76,6 +77,9 @@ public sealed class RootKeys : IDisposable
 
     /// <summary>Authenticates the config object.</summary>
     public ReadOnlySpan<byte> ConfigMacKey => Derived(5);
+
+    /// <summary>Keys the checksums of the index that a client keeps for itself; nothing in the store hangs on it.</summary>
+    public ReadOnlySpan<byte> IndexCacheKey => Derived(6);
 
     /// <summary>Length in bytes of the serialized form.</summary>
     public int SerializedLength => 2 + (_generations.Length * EntryLength);

@@ -27,6 +27,9 @@ internal sealed record IndexSegment(IReadOnlyList<PackContents> Packs, IReadOnly
 
     private static readonly SearchValues<char> Digits = SearchValues.Create("0123456789abcdef");
 
+    /// <summary>Bytes of the encoded form, but for the few of the list of sessions.</summary>
+    public long PlainLength => FixedLength + ((long)Superseded.Count * ChunkId.Length) + Packs.Sum(p => PackLength + ((long)p.Chunks.Count * ChunkLength));
+
     public byte[] Encode()
     {
         var sessions = new List<SessionIdentity>();
@@ -144,6 +147,10 @@ internal sealed record IndexSegment(IReadOnlyList<PackContents> Packs, IReadOnly
     public static bool IsKey(string key) =>
         key.Length == Prefix.Length + 16 + 1 + (2 * ChunkId.Length) && key.StartsWith(Prefix, StringComparison.Ordinal) && key[Prefix.Length + 16] == '-'
         && key.AsSpan(Prefix.Length, 16).IndexOfAnyExcept(Digits) < 0 && key.AsSpan(Prefix.Length + 17).IndexOfAnyExcept(Digits) < 0;
+
+    /// <summary>The hash in the name of a segment.</summary>
+    public static ChunkId HashOf(string key) =>
+        ChunkId.TryParse(key[(Prefix.Length + 17)..], out var hash) ? hash : throw new ArgumentException($"{key} is not the name of an index segment", nameof(key));
 
     // A salt has the length of an id, and is compared by value in this form.
     private static ChunkId SaltOf(SessionIdentity session) => new(session.Salt.Span);

@@ -117,6 +117,7 @@ public sealed class WriteSession : IAsyncDisposable
             throw new ArgumentException($"a chunk has 1 to {ChunkRepository.MaxChunkLength} bytes, not {plaintext.Length}", nameof(plaintext));
         cancellationToken.ThrowIfCancellationRequested();
         ThrowIfFailed();
+        await _repository.SettleIndexAsync(cancellationToken);
         var id = _repository.ComputeId(kind, plaintext.Span);
         if (!TryClaim(id, plaintext.Length)) return new StoredChunk(id, false, 0);
         SealedPack? complete;
@@ -298,6 +299,8 @@ public sealed class WriteSession : IAsyncDisposable
         {
             foreach (var chunk in packs.SelectMany(p => p.Chunks)) _pending.Remove(chunk.Id);
         }
+
+        await _repository.SettleIndexAsync(cancellationToken);
     }
 
     private async Task DrainAsync(CancellationToken cancellationToken)

@@ -28,6 +28,7 @@ public sealed class UsageSurvey(ChunkRepository repository, IProgress<CheckProgr
         ArgumentNullException.ThrowIfNull(groups);
         if (groups.Count > MaxGroups) throw new RepositoryException($"the snapshots fall into {groups.Count} groups, more than {MaxGroups}: tell fewer apart");
         await repository.LoadIndexAsync(cancellationToken);
+        using var held = repository.Index.HoldOrdinals();
         _users = new ushort[checked((int)repository.Index.OrdinalLimit)];
         using var reader = repository.CreateReader();
         var tree = new TreeReader(reader.Source, repository.Config.Parameters.Trees);

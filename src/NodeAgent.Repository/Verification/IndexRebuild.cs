@@ -12,7 +12,8 @@ namespace NodeAgent.Repository.Verification;
 /// 1. the segments are read, and those that are damaged are noted;
 /// 2. the packs are listed, and the footers of those that no sound segment names are read;
 /// 3. new segments name these packs, so that from here on nothing depends on the damaged ones;
-/// 4. the damaged segments are removed.
+/// 4. the damaged segments are removed;
+/// 5. segments are merged when there are very many.
 /// It may run beside backups: a pack that a running one has not named yet is named twice, which does no harm. When it is stopped
 /// at any moment, what was written is valid and the next run goes on.
 /// </summary>
@@ -88,7 +89,15 @@ public static class IndexRebuild
 
         // 4. the damaged ones
         foreach (var key in damaged) await repository.Store.DeleteAsync(key, cancellationToken);
-        return new IndexRebuildReport(sound, damaged, found.Count, found.Sum(p => (long)p.Chunks.Count), [.. unreadable.OrderBy(p => p.ObjectKey, StringComparer.Ordinal)]);
+
+        // 5. many small ones; not beside one that cannot be understood, which may replace others
+        var merged = unreadable.Any(p => IndexSegment.IsKey(p.ObjectKey))
+            ? new IndexMergeReport(0, 0, 0)
+            : await IndexMerge.ExecuteAsync(repository, new IndexMergeOptions(), cancellationToken);
+        return new IndexRebuildReport(sound, damaged, found.Count, found.Sum(p => (long)p.Chunks.Count), [.. unreadable.OrderBy(p => p.ObjectKey, StringComparer.Ordinal)])
+        {
+            Merged = merged,
+        };
     }
 
     private static IEnumerable<List<PackContents>> Segments(IEnumerable<PackContents> packs)

@@ -1,3 +1,5 @@
+using NodeAgent.Repository.Index;
+
 namespace NodeAgent.Repository.Verification;
 
 /// <summary>What a rebuild of the index found and did.</summary>
@@ -6,4 +8,8 @@ namespace NodeAgent.Repository.Verification;
 /// <param name="AddedPacks">Packs that no sound segment named and that are found again now.</param>
 /// <param name="AddedChunks">Chunks in them.</param>
 /// <param name="Unreadable">Packs whose footer cannot be read, each with the reason; what they hold is found only if a sound segment names it.</param>
-public sealed record IndexRebuildReport(int Segments, IReadOnlyList<string> RemovedSegments, int AddedPacks, long AddedChunks, IReadOnlyList<CheckProblem> Unreadable);
+public sealed record IndexRebuildReport(int Segments, IReadOnlyList<string> RemovedSegments, int AddedPacks, long AddedChunks, IReadOnlyList<CheckProblem> Unreadable)
+{
+    /// <summary>What was done about many small segments.</summary>
+    public IndexMergeReport Merged { get; init; } = new(0, 0, 0);
+}

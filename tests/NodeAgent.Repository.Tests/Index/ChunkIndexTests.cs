@@ -13,7 +13,7 @@ public sealed class ChunkIndexTests
         var index = new ChunkIndex();
         var model = new IndexModel();
         var added = new List<PackContents>();
-        for (var i = 0; i < 400; i++)
+        for (var i = 0; i < 250; i++)
         {
             switch (random.Next(8))
             {

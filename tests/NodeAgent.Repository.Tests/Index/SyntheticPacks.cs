@@ -14,16 +14,18 @@ internal sealed class SyntheticPacks(Random random)
     public PackContents Of(IEnumerable<ChunkId> ids)
     {
         var chunks = new List<PackedChunk>();
+        long size = ObjectHeader.Length;
         var session = _sessions[random.Next(_sessions.Count)];
         foreach (var id in ids)
         {
             if (random.Next(40) == 0) session = _sessions[random.Next(_sessions.Count)];
             var plain = random.Next(16) == 0 ? random.Next(1, ChunkRepository.MaxChunkLength + 1) : random.Next(1, 5000);
             chunks.Add(new PackedChunk(id, (ChunkKind)random.Next(1, 4), session, plain + EnvelopeCipher.Overhead, plain));
-            if (chunks.Sum(c => (long)c.StoredLength) > uint.MaxValue / 2) break;
+            // A pack has less than 4 GiB.
+            if ((size += plain + EnvelopeCipher.Overhead) > uint.MaxValue / 2) break;
         }
 
-        return new PackContents(new PackId((ulong)random.NextInt64(), NewId()), ObjectHeader.Length + chunks.Sum(c => (long)c.StoredLength) + 500, chunks);
+        return new PackContents(new PackId((ulong)random.NextInt64(), NewId()), size + 500, chunks);
     }
 
     /// <summary>An id of which, as in segments, only the first 20 bytes are set.</summary>

@@ -1,0 +1,286 @@
+using System.Collections.Concurrent;
+using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Stores;
+
+namespace NodeAgent.Repository.Index;
+
+/// <summary>
+/// Brings a repository's index up to what the store lists:
+/// 1. the segments are listed, the newest first, so that one that replaces others is met before these;
+/// 2. the base that an earlier run left is taken, unless segments that it covers are gone;
+/// 3. what is not in it is read: into memory when that is little, else into a new base that goes on from the old one;
+/// 4. packs that the index did not know are looked for in the store: one that is missing or cut short counts as lost.
+/// A segment that is gone when it is read was replaced after the listing: it begins anew with 1. One call at a time.
+/// </summary>
+internal sealed class IndexLoader(ChunkRepository repository, IndexCache cache, RepositoryOpenOptions options)
+{
+    /// <summary>Plain bytes of a segment for each chunk of it; what is stored is a little less, so that estimates err towards few.</summary>
+    private const int BytesPerChunk = 31;
+
+    private const int MaxRounds = 5;
+    private const int ReadersAtOnce = 8;
+    private const int ReadAheadBytes = 8 << 20;
+
+    // With more unknown packs than this, one listing of all is cheaper than asking for each.
+    private const int MaxQuestions = 1000;
+
+    private readonly ConcurrentDictionary<string, bool> _known = new();
+    private readonly ConcurrentDictionary<string, RepositoryFormatException> _damaged = new();
+    private readonly ConcurrentDictionary<ChunkId, ChunkId> _replacedBy = new();
+
+    // Learned as lost, and not looked for in the store yet: a refresh that fails leaves them to the next.
+    private readonly List<PackId> _unconfirmed = [];
+    private IndexBase? _found;
+    private bool _triedCache;
+    private bool _hasNoPlace;
+
+    /// <summary>Segments that could not be read.</summary>
+    public IReadOnlyCollection<RepositoryFormatException> Damaged => [.. _damaged.Values];
+
+    /// <summary>Whether no segment was read, nor is any in the base.</summary>
+    public bool IsEmpty => _known.IsEmpty;
+
+    /// <summary>Whether so much is in memory that a base is due. Only asks for what a session adds itself.</summary>
+    public bool IsBaseDue => !_hasNoPlace && !repository.Index.HoldsOrdinals && repository.Index.RecentCount >= options.IndexCacheLimits.Most;
+
+    /// <summary>Notes a segment whose content is in the index already.</summary>
+    public void Note(string key) => _known.TryAdd(key, true);
+
+    /// <summary>Hashes in the names of segments that another one replaces, each with the hash in that one's name, as far as they were read.</summary>
+    public IReadOnlyDictionary<ChunkId, ChunkId> ReplacedBy => _replacedBy;
+
+    /// <summary>Refreshes the index.</summary>
+    /// <returns>Whether a damaged segment was met that was not known before.</returns>
+    public async Task<bool> RefreshAsync(bool isFirst, CancellationToken cancellationToken)
+    {
+        var damagedBefore = _damaged.Count;
+        for (var round = 1; ; round++)
+        {
+            try
+            {
+                if (await ReadAsync(cancellationToken)) isFirst = true;
+                break;
+            }
+            catch (StoreException exception) when (exception.Failure == StoreFailure.NotFound && round < MaxRounds)
+            {
+                // Replaced, and removed, since it was listed.
+            }
+            catch (IndexCacheDamagedException) when (round < MaxRounds)
+            {
+                // The next round begins without the base.
+            }
+        }
+
+        await ConfirmAsync(isFirst, cancellationToken);
+        return _damaged.Count > damagedBefore;
+    }
+
+    /// <summary>Steps 1 to 3. True when a base was taken, so that any pack may be new to the index.</summary>
+    private async Task<bool> ReadAsync(CancellationToken cancellationToken)
+    {
+        // 1. the listing
+        var listing = new List<StoreEntry>();
+        await foreach (var entry in repository.Store.ListAsync(IndexSegment.Prefix, cancellationToken))
+        {
+            // A file that someone put there is not worth an error here; a check mentions it.
+            if (IndexSegment.IsKey(entry.Key)) listing.Add(entry);
+        }
+
+        listing.Sort((a, b) => a.LastModified == b.LastModified ? string.CompareOrdinal(a.Key, b.Key) : b.LastModified.CompareTo(a.LastModified));
+        var listed = listing.Select(e => e.Key).ToHashSet();
+        var hashes = listing.Select(e => IndexSegment.HashOf(e.Key)).ToHashSet();
+
+        // 2. the base
+        var index = repository.Index;
+        if (index.NeedsBase) Drop(index.Base!);
+        if (_found is { IsDamaged: true }) Drop(_found);
+        var settled = index.Base ?? _found ?? OpenCache();
+        var isStale = settled?.Segments.Any(s => !s.IsSuperseded && !listed.Contains(s.Key)) == true;
+        if (isStale && settled!.HasRepeatedPacks)
+        {
+            // Which segments name a pack is known of one only, and that one may be gone while another is not: begin from nothing.
+            Drop(settled);
+            (settled, isStale) = (null, false);
+        }
+
+        // 3. what is not in it
+        var unread = listing.Where(e => !_known.ContainsKey(e.Key) && !_damaged.ContainsKey(e.Key) && !IsReplaced(e.Key, hashes)).ToList();
+        var locations = index.RecentCount + (unread.Sum(e => e.Length) / BytesPerChunk);
+        var isDue = isStale || locations >= options.IndexCacheLimits.Beside(settled?.EntryCount ?? 0);
+        if (isDue && !_hasNoPlace && !index.HoldsOrdinals)
+        {
+            if (await TryBuildAsync(settled, listing, listed, hashes, cancellationToken)) return true;
+            unread = [.. listing.Where(e => !_known.ContainsKey(e.Key) && !_damaged.ContainsKey(e.Key) && !IsReplaced(e.Key, hashes))];
+        }
+
+        var isTaken = false;
+        if (isStale && !index.HoldsOrdinals)
+        {
+            Drop(settled!);
+            unread = [.. listing.Where(e => !_known.ContainsKey(e.Key) && !_damaged.ContainsKey(e.Key))];
+        }
+        else if (settled is not null && settled != index.Base)
+        {
+            index.ReplaceBase(settled);
+            _found = null;
+            isTaken = true;
+        }
+
+        await foreach (var (key, segment) in ReadAheadAsync(unread, hashes, cancellationToken))
+        {
+            foreach (var pack in segment.Packs)
+            {
+                if (index.Knows(pack.Pack))
+                {
+                    repository.Learn(pack);
+                    continue;
+                }
+
+                // Lost until it is found in the store.
+                repository.Learn(pack, PackStanding.Lost);
+                _unconfirmed.Add(pack.Pack);
+            }
+
+            _known.TryAdd(key, true);
+        }
+
+        return isTaken;
+    }
+
+    /// <summary>Makes a base of all segments; false when there is no place for it, and then it has to go without.</summary>
+    private async Task<bool> TryBuildAsync(IndexBase? old, List<StoreEntry> listing, HashSet<string> listed, HashSet<ChunkId> hashes, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var pending = cache.TryBegin();
+            if (pending is null)
+            {
+                _hasNoPlace = true;
+                return false;
+            }
+
+            var covered = old?.Segments.Where(s => !s.IsSuperseded).Select(s => s.Key).ToHashSet() ?? [];
+            var wanted = listing.Where(e => !covered.Contains(e.Key) && !_damaged.ContainsKey(e.Key)).ToList();
+            await foreach (var (key, segment) in ReadAheadAsync(wanted, hashes, cancellationToken)) pending.Builder.Add(key, segment.Packs);
+            foreach (var key in listed.Where(k => IsReplaced(k, hashes))) pending.Builder.AddSuperseded(key, _replacedBy[IndexSegment.HashOf(key)]);
+            var made = pending.Publish(old, s => listed.Contains(s.Key) && !IsReplaced(s.Key, hashes));
+            repository.Index.ReplaceBase(made);
+            _found = null;
+            Note(made);
+            return true;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // A full disk, as a rule. What does not fit there may fit memory.
+            _hasNoPlace = true;
+            return false;
+        }
+    }
+
+    /// <summary>Reads segments in order, some ahead of the one that is asked for. Damaged ones are noted and left out, replaced ones are left out.</summary>
+    private async IAsyncEnumerable<(string Key, IndexSegment Segment)> ReadAheadAsync(
+        List<StoreEntry> entries, HashSet<ChunkId> hashes, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var ahead = new Queue<(StoreEntry Entry, Task<IndexSegment?> Reading)>();
+        var next = 0;
+        long bytes = 0;
+        try
+        {
+            while (true)
+            {
+                while (next < entries.Count && (ahead.Count == 0 || (ahead.Count < ReadersAtOnce && bytes + entries[next].Length <= ReadAheadBytes)))
+                {
+                    var entry = entries[next++];
+                    if (IsReplaced(entry.Key, hashes)) continue;
+                    bytes += entry.Length;
+                    ahead.Enqueue((entry, TryReadAsync(entry.Key, cancellationToken)));
+                }
+
+                if (!ahead.TryDequeue(out var first)) break;
+                bytes -= first.Entry.Length;
+                if (await first.Reading is not { } segment) continue;
+                var hash = IndexSegment.HashOf(first.Entry.Key);
+                foreach (var replaced in segment.Superseded)
+                {
+                    if (hashes.Contains(replaced)) _replacedBy[replaced] = hash;
+                }
+
+                // One that was read ahead of the one that replaces it.
+                if (!IsReplaced(first.Entry.Key, hashes)) yield return (first.Entry.Key, segment);
+            }
+        }
+        finally
+        {
+            // None may go on in the dark; what was asked for first has thrown already.
+            foreach (var (_, reading) in ahead) await ((Task)reading).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task<IndexSegment?> TryReadAsync(string key, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await repository.ReadSegmentAsync(key, cancellationToken);
+        }
+        catch (RepositoryFormatException exception)
+        {
+            // One that is as it was written is of a newer program or another repository: nothing here can make up for it.
+            if (!await repository.IsAlteredAsync(key, cancellationToken)) throw;
+            if (_damaged.TryAdd(key, exception)) options.OnDamagedSegment?.Invoke(exception);
+            return null;
+        }
+    }
+
+    /// <summary>Step 4.</summary>
+    private async Task ConfirmAsync(bool all, CancellationToken cancellationToken)
+    {
+        var index = repository.Index;
+        if (all || _unconfirmed.Count > MaxQuestions)
+        {
+            // Listed after the segments: a pack is written before a segment that names it.
+            await foreach (var entry in repository.Store.ListAsync(PackId.Prefix, cancellationToken))
+            {
+                if (PackId.TryParse(entry.Key, out var pack) && pack.Key == entry.Key) index.Confirm(pack, entry.Length);
+            }
+        }
+
+        var missing = all ? index.EnumeratePacks().Where(p => p.Standing == PackStanding.Lost).Select(p => p.Pack) : _unconfirmed.Where(index.IsLost);
+        await Parallel.ForEachAsync(missing.ToList(), new ParallelOptions { MaxDegreeOfParallelism = ReadersAtOnce, CancellationToken = cancellationToken }, async (pack, token) =>
+        {
+            if (await repository.Store.StatAsync(pack.Key, token) is { } entry) index.Confirm(pack, entry.Length);
+        });
+        _unconfirmed.Clear();
+    }
+
+    private IndexBase? OpenCache()
+    {
+        if (_triedCache) return null;
+        _triedCache = true;
+        if (cache.TryOpen() is not { } found) return null;
+        Note(found);
+        return _found = found;
+    }
+
+    private void Note(IndexBase settled)
+    {
+        foreach (var segment in settled.Segments)
+        {
+            if (segment.IsSuperseded) _replacedBy[segment.Hash] = segment.ReplacedBy;
+            else _known.TryAdd(segment.Key, true);
+        }
+    }
+
+    /// <summary>Does without a base from here on: all that it covers has to be read again.</summary>
+    private void Drop(IndexBase settled)
+    {
+        foreach (var segment in settled.Segments) _known.TryRemove(segment.Key, out _);
+        // One of them may turn out to be damaged now, and then those that it replaces count again.
+        _replacedBy.Clear();
+        if (settled.IsDamaged) cache.Remove();
+        if (_found == settled) _found = null;
+        if (repository.Index.Base == settled) repository.Index.ReplaceBase(null);
+    }
+
+    /// <summary>Whether another segment of the listing, one that was read, replaces this one.</summary>
+    private bool IsReplaced(string key, HashSet<ChunkId> hashes) => _replacedBy.TryGetValue(IndexSegment.HashOf(key), out var by) && hashes.Contains(by);
+}
