@@ -9,14 +9,37 @@ public sealed record RestoreRequest
     /// <summary>A path in the snapshot whose content becomes the target's; empty for all. A file is put into the target.</summary>
     public ReadOnlyMemory<byte> SubPath { get; init; }
 
+    /// <summary>
+    /// Paths in the snapshot that alone are restored, each at its place below the target, with the directories that lead to it; empty
+    /// for all. Below <see cref="SubPath"/> they count from there.
+    /// </summary>
+    public IReadOnlyList<ReadOnlyMemory<byte>> Paths { get; init; } = [];
+
     /// <summary>Patterns as for a backup; when there are any, only what matches, and what is below it, is restored.</summary>
     public IReadOnlyList<string> Includes { get; init; } = [];
+
+    /// <summary>The same for patterns that do not tell capital from small letters.</summary>
+    public IReadOnlyList<string> IncludesIgnoringCase { get; init; } = [];
 
     /// <summary>Patterns of what is left out.</summary>
     public IReadOnlyList<string> Excludes { get; init; } = [];
 
+    /// <summary>The same for patterns that do not tell capital from small letters.</summary>
+    public IReadOnlyList<string> ExcludesIgnoringCase { get; init; } = [];
+
     /// <summary>What happens to files that are there.</summary>
     public OverwritePolicy Overwrite { get; init; } = OverwritePolicy.Always;
+
+    /// <summary>
+    /// Compare a file that would be replaced with the snapshot, and write anew only the ranges of it that differ. Until it is done it is
+    /// neither the one nor the other. A file that has several names, or is not open to this user, is replaced as a whole.
+    /// </summary>
+    public bool InPlace { get; init; }
+
+    /// <summary>
+    /// Remove what is in the target and not in the snapshot, in directories that are restored whole. What is excluded stays.
+    /// </summary>
+    public bool Delete { get; init; }
 
     /// <summary>Make device nodes, which takes a privilege and can give one.</summary>
     public bool DeviceNodes { get; init; } = true;

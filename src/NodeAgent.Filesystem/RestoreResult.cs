@@ -15,4 +15,10 @@ public sealed record RestoreResult(long Files, long Directories, long Others, lo
 
     /// <summary>How many of the issues left all content in place that the snapshot has; see <see cref="FileIssue.IsMetadataOnly"/>.</summary>
     public long MetadataIssueCount { get; init; }
+
+    /// <summary>How many of the files were there already, with the content of the snapshot, and were not written.</summary>
+    public long Unchanged { get; init; }
+
+    /// <summary>What was removed because the snapshot does not have it.</summary>
+    public long Deleted { get; init; }
 }

@@ -34,9 +34,7 @@ public static class RestoreRun
         // 1. what is wanted
         using var reader = repository.CreateReader();
         var tree = new TreeReader(reader.Source, repository.Config.Parameters.Trees);
-        var root = snapshot.ReadRoot();
-        var wanted = request.SubPath.IsEmpty ? root : await tree.FindPathAsync(root, request.SubPath, cancellationToken)
-            ?? throw new RepositoryException($"{FileName.ToText(request.SubPath.Span)} is not in the snapshot: \"nodeagent snapshot ls\" shows what is");
+        var wanted = await FindAsync(tree, snapshot, request, cancellationToken);
 
         // 2. the target
         using var target = OpenTarget(request.TargetPath);
@@ -48,10 +46,13 @@ public static class RestoreRun
         long bytes = 0;
         var last = request.Time.GetTimestamp();
         TreeRestore? restore = null;
-        var contents = new ContentWriter(reader, tree, ChunkRepository.MaxChunkLength < repository.Config.Parameters.Chunker.MaxSize ? ChunkRepository.MaxChunkLength : repository.Config.Parameters.Chunker.MaxSize, Count);
-        restore = new TreeRestore(request, reader, tree, contents, workers, issues);
+        var contents = new ContentWriter(repository, reader, tree, Count);
+        // A snapshot of a target that was never completed has such a mark itself, which then is a file as any other.
+        var mark = wanted.Type == TreeEntryType.Directory && await IsFreeAsync(tree, wanted, cancellationToken) ? ResumeMark.Begin(target, snapshot, request) : null;
+        restore = new TreeRestore(request, reader, tree, contents, workers, issues, mark);
         if (wanted.Type == TreeEntryType.Directory) await restore.RestoreAsync(target, wanted, cancellationToken);
         else await restore.RestoreSingleAsync(target, wanted, cancellationToken);
+        if (mark is not null) ResumeMark.End(target);
 
         // 5. durable
         Files.SynchronizeFileSystem(target);
@@ -68,6 +69,34 @@ public static class RestoreRun
 
         void Report() =>
             progress?.Report(new RunProgress(restore?.FilesDone ?? 0, snapshot.Stats.Files, Interlocked.Read(ref bytes), snapshot.Stats.Bytes, true, 0, null));
+    }
+
+    /// <summary>The entry that becomes the target; the paths in it that are wanted are there too.</summary>
+    internal static async ValueTask<TreeEntry> FindAsync(TreeReader tree, SnapshotManifest snapshot, RestoreRequest request, CancellationToken cancellationToken)
+    {
+        var root = snapshot.ReadRoot();
+        var wanted = request.SubPath.IsEmpty ? root : await tree.FindPathAsync(root, request.SubPath, cancellationToken) ?? throw NotThere(request.SubPath);
+        foreach (var path in request.Paths)
+        {
+            if (await tree.FindPathAsync(wanted, path, cancellationToken) is null) throw NotThere(path);
+        }
+
+        return wanted;
+    }
+
+    private static RepositoryException NotThere(ReadOnlyMemory<byte> path) =>
+        new($"{FileName.ToText(path.Span)} is not in the snapshot: \"nodeagent snapshot ls\" shows what is");
+
+    private static async ValueTask<bool> IsFreeAsync(TreeReader tree, TreeEntry root, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await tree.FindAsync(root, ResumeMark.Name.ToArray(), cancellationToken) is null;
+        }
+        catch (RepositoryException)
+        {
+            return true; // the restore itself reports what is damaged, and restores the rest
+        }
     }
 
     private static DirectoryHandle OpenTarget(string path)

@@ -64,9 +64,7 @@ internal static class SnapshotCreateCommand
         var path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(parse.GetValue(SourcePath)!));
         if (!Path.Exists(path))
             throw new CommandException(ExitCode.Failed, $"{DisplayText.Name(path)}: no such file or directory (give the path of what is to be backed up)");
-        var excludes = new List<string>(parse.GetValue(Exclude)!);
-        foreach (var file in parse.GetValue(ExcludeFile)!)
-            excludes.AddRange((await File.ReadAllLinesAsync(file, cancellationToken)).Select(line => line.Trim()).Where(line => line.Length > 0 && line[0] != '#'));
+        List<string> excludes = [.. parse.GetValue(Exclude)!, .. await PatternFiles.ReadAsync(parse.GetValue(ExcludeFile)!, cancellationToken)];
         var parent = parse.GetValue(Parent)!;
         if (parent.Length > 0 && parent != "none")
             parent = SnapshotSelection.Resolve(await SnapshotArguments.ReadAllAsync(repository, cancellationToken), parent, null).Id.ToString();

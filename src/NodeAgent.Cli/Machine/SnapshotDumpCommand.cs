@@ -10,25 +10,25 @@ namespace NodeAgent.Cli.Machine;
 internal static class SnapshotDumpCommand
 {
     private static readonly Argument<string> InnerPath = new("FILE") { Description = "Path in the snapshot" };
-    private static readonly Option<bool> Tar = Flags.Switch("--tar", "Write a tar archive, of a directory or of one file");
+    private static readonly Option<bool> Tar = Flags.Switch("--tar", "Write a tar archive of a file or link too");
 
     public static Command Create()
     {
-        var command = new Command("dump", "Write a file of a snapshot to standard output") { SnapshotArguments.Id, InnerPath, Tar };
+        var command = new Command("dump", "Write a file of a snapshot to standard output, or a directory as an archive") { SnapshotArguments.Id, InnerPath, Tar };
         command.Runs(ExecuteAsync);
         return command;
     }
 
     private static async Task<int> ExecuteAsync(ParseResult parse, CancellationToken cancellationToken)
     {
-        if (StandardStreams.OutIsTerminal && parse.GetValue(Tar))
-            throw new UsageException("--tar writes an archive, and standard output is a terminal (redirect it to a file or a program)");
+        if (StandardStreams.OutIsTerminal && parse.GetValue(Tar)) throw IsTerminal();
         await using var repository = await RepositoryAccess.OpenAsync(parse, cancellationToken);
         var snapshot = await SnapshotArguments.OpenAsync(parse, repository, cancellationToken);
         var path = SnapshotArguments.PathInSnapshot(parse.GetValue(InnerPath));
         var entry = await snapshot.FindAsync(path, cancellationToken);
-        if (parse.GetValue(Tar))
+        if (parse.GetValue(Tar) || entry.Type == TreeEntryType.Directory)
         {
+            if (StandardStreams.OutIsTerminal) throw IsTerminal();
             await TarDump.WriteAsync(snapshot, entry, path, StandardStreams.RawOut, cancellationToken);
             return ExitCode.Done;
         }
@@ -40,4 +40,6 @@ internal static class SnapshotDumpCommand
         await SnapshotContent.WriteAsync(snapshot, entry, StandardStreams.RawOut, cancellationToken);
         return ExitCode.Done;
     }
+
+    private static UsageException IsTerminal() => new("this writes an archive, and standard output is a terminal (redirect it to a file or a program)");
 }

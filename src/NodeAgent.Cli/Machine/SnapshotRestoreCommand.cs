@@ -6,56 +6,63 @@ using NodeAgent.Cli.Invocation;
 using NodeAgent.Cli.Terminal;
 using NodeAgent.Cli.Text;
 using NodeAgent.Filesystem;
+using NodeAgent.Repository;
+using NodeAgent.Repository.Trees;
 
 namespace NodeAgent.Cli.Machine;
 
-/// <summary>Restores a snapshot, or a part of it, to a directory.</summary>
+/// <summary>Restores a snapshot, or parts of it, to a directory.</summary>
 internal static class SnapshotRestoreCommand
 {
-    private static readonly Option<string> Target = new("--target", "-t") { Description = "Directory to restore to (must be given); made when it is not there", HelpName = "dir", DefaultValueFactory = static _ => "" };
-    private static readonly Option<string> SubPath = Flags.Text("--path", "Only what is at this path in the snapshot", "path");
-    private static readonly Option<string[]> Include = new("--include", "-i") { Description = "Only names or paths that match; may be repeated", HelpName = "pattern", DefaultValueFactory = static _ => [] };
-    private static readonly Option<string[]> Exclude = new("--exclude", "-e") { Description = "Leave out names or paths that match; may be repeated", HelpName = "pattern", DefaultValueFactory = static _ => [] };
-    private static readonly Option<string> Overwrite = Flags.Choice("--overwrite", "What to do with files that exist", ["always", "never", "fail"], "always");
-
-    private static readonly Option<bool> IgnoreFreeSpace = Flags.Switch("--ignore-free-space", "Begin although the target looks too small, as on a file system that compresses");
+    private static readonly Option<bool> DryRun = Flags.Switch("--dry-run", "Only list what would be made (+), replaced (M) and removed (-)", "-n");
 
     public static Command Create()
     {
-        var command = new Command("restore", "Restore a snapshot") { SnapshotArguments.Id, Target, SubPath, Include, Exclude, Overwrite, IgnoreFreeSpace };
+        var command = new Command("restore", "Restore a snapshot") { SnapshotArguments.Id };
+        RestoreOptions.AddTo(command);
+        command.Add(DryRun);
         command.Runs(ExecuteAsync);
         return command;
     }
 
     private static async Task<int> ExecuteAsync(ParseResult parse, CancellationToken cancellationToken)
     {
-        if (parse.GetValue(Target)!.Length == 0)
-            throw new UsageException("no target is named (give --target DIR)");
+        // 1. What to restore. Paths are looked for first: a mistyped one must not make a target.
+        var request = await RestoreOptions.ReadAsync(parse, cancellationToken);
         await using var repository = await RepositoryAccess.OpenAsync(parse, cancellationToken);
         var snapshot = await SnapshotArguments.OpenAsync(parse, repository, cancellationToken);
-        // Looked for first: a mistyped path must not make a target.
-        await snapshot.FindAsync(SnapshotArguments.PathInSnapshot(parse.GetValue(SubPath)), cancellationToken);
+        foreach (var path in (IEnumerable<ReadOnlyMemory<byte>>)[request.SubPath, .. request.Paths])
+            await snapshot.FindAsync(path.ToArray(), cancellationToken);
+
+        // 2. Only a list, or the restore itself.
+        return parse.GetValue(DryRun)
+            ? await PreviewAsync(parse, repository, snapshot, request, cancellationToken)
+            : await RestoreAsync(parse, repository, snapshot, request, cancellationToken);
+    }
+
+    private static async Task<int> RestoreAsync(ParseResult parse, ChunkRepository repository, SnapshotTree snapshot, RestoreRequest request, CancellationToken cancellationToken)
+    {
         RestoreResult result;
         TimeSpan elapsed;
         await using (var display = MachineOutput.StartProgress(parse, "restore"))
         {
-            result = await RestoreRun.ExecuteAsync(repository, snapshot.Manifest, BuildRequest(parse), new RunProgressReporter(display), cancellationToken);
+            result = await RestoreRun.ExecuteAsync(repository, snapshot.Manifest, request, new RunProgressReporter(display), cancellationToken);
             elapsed = display.Elapsed;
         }
 
-        foreach (var issue in result.Issues)
-            StandardStreams.Warn($"{DisplayText.Name(issue.Path)}: {issue.Operation}: {issue.Reason}");
-        var target = Path.GetFullPath(parse.GetValue(Target)!);
+        Warn(result.Issues);
         if (MachineOutput.IsJson(parse))
         {
             MachineOutput.PrintJson(new JsonObject
             {
                 ["snapshot"] = snapshot.Id.ToString(),
-                ["target"] = target,
+                ["target"] = request.TargetPath,
                 ["files"] = result.Files,
                 ["directories"] = result.Directories,
                 ["others"] = result.Others,
+                ["unchanged"] = result.Unchanged,
                 ["skipped"] = result.Skipped,
+                ["deleted"] = result.Deleted,
                 ["bytes"] = result.Bytes,
                 ["seconds"] = elapsed.TotalSeconds,
                 ["issueCount"] = result.IssueCount,
@@ -66,12 +73,80 @@ internal static class SnapshotRestoreCommand
         {
             await StandardStreams.Out.WriteLineAsync(string.Create(
                 CultureInfo.InvariantCulture,
-                $"restored {result.Files:N0} files, {result.Directories:N0} directories, {result.Others:N0} others, {ByteSize.Format(result.Bytes)} to {DisplayText.Name(target)} in {elapsed.TotalSeconds:F1} s"));
-            if (result.Skipped > 0) await StandardStreams.Out.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{result.Skipped:N0} existing files were left as they are"));
-            if (result.IssueCount > 0) await StandardStreams.Out.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{result.IssueCount:N0} problems: not everything is as it was"));
+                $"restored {result.Files:N0} files, {result.Directories:N0} directories, {result.Others:N0} others, {ByteSize.Format(result.Bytes)} to {DisplayText.Name(request.TargetPath)} in {elapsed.TotalSeconds:F1} s"));
+            await PrintCountAsync(result.Unchanged, "of the files were there already, unchanged");
+            await PrintCountAsync(result.Skipped, "existing files were left as they are");
+            await PrintCountAsync(result.Deleted, "that the snapshot does not have were removed");
+            await PrintCountAsync(result.IssueCount, "problems: not everything is as it was");
         }
 
         return result.IssueCount == 0 ? ExitCode.Done : ExitCode.PartiallyFailed;
+    }
+
+    private static async Task<int> PreviewAsync(ParseResult parse, ChunkRepository repository, SnapshotTree snapshot, RestoreRequest request, CancellationToken cancellationToken)
+    {
+        var isJson = MachineOutput.IsJson(parse);
+        var counts = new Dictionary<RestoreStepKind, long>();
+        var bytes = 0L;
+        var issues = await RestorePreview.ExecuteAsync(repository, snapshot.Manifest, request, Print, cancellationToken);
+        Warn(issues);
+        if (isJson)
+        {
+            StandardStreams.Out.WriteLine(JsonText.Format(
+                new JsonObject
+                {
+                    ["change"] = "summary",
+                    ["snapshot"] = snapshot.Id.ToString(),
+                    ["target"] = request.TargetPath,
+                    ["created"] = Count(RestoreStepKind.Create),
+                    ["replaced"] = Count(RestoreStepKind.Replace),
+                    ["kept"] = Count(RestoreStepKind.Keep),
+                    ["deleted"] = Count(RestoreStepKind.Delete),
+                    ["bytes"] = bytes,
+                },
+                JsonText.Compact));
+        }
+        else
+        {
+            StandardStreams.Out.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"would make {Count(RestoreStepKind.Create):N0}, replace {Count(RestoreStepKind.Replace):N0}, leave {Count(RestoreStepKind.Keep):N0}, remove {Count(RestoreStepKind.Delete):N0} in {DisplayText.Name(request.TargetPath)}, {ByteSize.Format(bytes)} of files; nothing was done"));
+        }
+
+        return issues.Count == 0 ? ExitCode.Done : ExitCode.PartiallyFailed;
+
+        long Count(RestoreStepKind kind) => counts.GetValueOrDefault(kind);
+
+        void Print(RestoreStep step)
+        {
+            counts[step.Kind] = Count(step.Kind) + 1;
+            if (step.Kind == RestoreStepKind.Keep) return;
+            if (step.Kind != RestoreStepKind.Delete) bytes += step.Size;
+            var mark = step.Kind switch { RestoreStepKind.Create => '+', RestoreStepKind.Replace => 'M', _ => '-' };
+            if (isJson)
+            {
+                var item = new JsonObject { ["change"] = mark.ToString() };
+                MachineOutput.SetPath(item, step.Path.Span);
+                item["type"] = EntryTypes.Word(step.Type);
+                item["size"] = step.Size;
+                StandardStreams.Out.WriteLine(JsonText.Format(item, JsonText.Compact));
+            }
+            else
+            {
+                StandardStreams.Out.WriteLine($"{mark}    {DisplayText.Name(step.Path.Span)}{(step.Type == TreeEntryType.Directory ? "/" : "")}");
+            }
+        }
+    }
+
+    private static async Task PrintCountAsync(long count, string what)
+    {
+        if (count > 0) await StandardStreams.Out.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{count:N0} {what}"));
+    }
+
+    private static void Warn(IEnumerable<FileIssue> issues)
+    {
+        foreach (var issue in issues)
+            StandardStreams.Warn($"{DisplayText.Name(issue.Path)}: {issue.Operation}: {issue.Reason}");
     }
 
     private static JsonNode IssueToJson(FileIssue issue)
@@ -82,19 +157,4 @@ internal static class SnapshotRestoreCommand
         node["error"] = issue.Reason;
         return node;
     }
-
-    private static RestoreRequest BuildRequest(ParseResult parse) => new()
-    {
-        TargetPath = Path.GetFullPath(parse.GetValue(Target)!),
-        SubPath = SnapshotArguments.PathInSnapshot(parse.GetValue(SubPath)),
-        Includes = parse.GetValue(Include)!,
-        Excludes = parse.GetValue(Exclude)!,
-        IgnoreFreeSpace = parse.GetValue(IgnoreFreeSpace),
-        Overwrite = parse.GetValue(Overwrite) switch
-        {
-            "never" => OverwritePolicy.Never,
-            "fail" => OverwritePolicy.Fail,
-            _ => OverwritePolicy.Always,
-        },
-    };
 }

@@ -261,6 +261,16 @@ internal static unsafe class Files
         if (LibC.Truncate(file.Descriptor, length) != 0) throw Failed("truncate");
     }
 
+    /// <summary>Makes a range of a file read as zeros that take no space; where the file system has no holes, as zeros.</summary>
+    public static void MakeHole(DirectoryHandle file, long offset, long length)
+    {
+        // FALLOC_FL_KEEP_SIZE and FALLOC_FL_PUNCH_HOLE
+        if (LibC.Allocate(file.Descriptor, 0x01 | 0x02, offset, length) == 0) return;
+        if (Marshal.GetLastPInvokeError() is not (Errno.NotSupported or Errno.NotImplemented)) throw Failed("fallocate");
+        var zeros = new byte[64 << 10];
+        for (; length > 0; offset += zeros.Length, length -= zeros.Length) WriteAt(file, zeros.AsSpan(0, (int)Math.Min(length, zeros.Length)), offset);
+    }
+
     public static void AdviseSequentialRead(DirectoryHandle file) => _ = LibC.Advise(file.Descriptor, 0, 0, AdviseSequential);
 
     /// <summary>What was read need not stay in the page cache: in a container it counts against the memory limit.</summary>

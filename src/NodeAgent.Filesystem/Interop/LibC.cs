@@ -70,6 +70,9 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "ftruncate", SetLastError = true)]
     public static partial int Truncate(int descriptor, long length);
 
+    [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
+    public static partial int Allocate(int descriptor, int mode, long offset, long length);
+
     [LibraryImport("libc", EntryPoint = "posix_fadvise")]
     public static partial int Advise(int descriptor, long offset, long length, int advice);
 

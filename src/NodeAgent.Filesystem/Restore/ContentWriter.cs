@@ -7,9 +7,13 @@ using NodeAgent.Repository.Trees;
 namespace NodeAgent.Filesystem.Restore;
 
 /// <summary>Writes what a file holds: data at its place, holes by leaving them out.</summary>
-internal sealed class ContentWriter(ChunkReader reader, TreeReader tree, int maxChunk, Action<long> progress)
+internal sealed class ContentWriter(ChunkRepository repository, ChunkReader reader, TreeReader tree, Action<long> progress)
 {
     private readonly ConcurrentBag<byte[]> _buffers = [];
+    private readonly int _maxChunk = Math.Min(ChunkRepository.MaxChunkLength, repository.Config.Parameters.Chunker.MaxSize);
+
+    /// <summary>Counts a file that needs not be written.</summary>
+    public void Pass(long size) => progress(size);
 
     /// <summary>Writes the content of an entry into an empty file.</summary>
     /// <exception cref="RepositoryFormatException">The content does not add up to the entry's size.</exception>
@@ -26,7 +30,7 @@ internal sealed class ContentWriter(ChunkReader reader, TreeReader tree, int max
                 progress(entry.Size);
                 return;
             case BundleSlice slice:
-                var bundle = await reader.ReadSharedAsync(ChunkKind.Data, slice.Chunk, maxChunk, cancellationToken);
+                var bundle = await reader.ReadSharedAsync(ChunkKind.Data, slice.Chunk, _maxChunk, cancellationToken);
                 if (slice.SliceLength != entry.Size || slice.Offset < 0 || slice.Offset > bundle.Length - slice.SliceLength) throw Mismatch(entry, slice.SliceLength);
                 Files.WriteAt(file, bundle.Span.Slice(slice.Offset, slice.SliceLength), 0);
                 progress(entry.Size);
@@ -42,9 +46,94 @@ internal sealed class ContentWriter(ChunkReader reader, TreeReader tree, int max
         }
     }
 
+    /// <summary>
+    /// Gives a file that has content the content of an entry. What it has is hashed range by range, and only ranges that are not the
+    /// chunk which belongs there are read from the repository and written.
+    /// </summary>
+    /// <param name="file">Open for reading and writing.</param>
+    /// <param name="size">The file's size now.</param>
+    /// <param name="entry">What it is to become.</param>
+    /// <param name="cancellationToken">Ends it, with the file half of each.</param>
+    /// <exception cref="RepositoryException">A chunk cannot be had, or the content does not add up to the entry's size.</exception>
+    public async Task UpdateAsync(DirectoryHandle file, long size, TreeEntry entry, CancellationToken cancellationToken)
+    {
+        if (entry.Content is not (ChunkList or IndirectList))
+        {
+            // At most as long as a bundle's slices, or nothing but a hole.
+            if (size == entry.Size && entry.Content is InlineContent or BundleSlice && await IsSameAsync(file, entry, cancellationToken))
+            {
+                progress(entry.Size);
+                return;
+            }
+
+            Files.Truncate(file, 0);
+            await WriteAsync(file, entry, cancellationToken);
+            return;
+        }
+
+        if (!_buffers.TryTake(out var buffer)) buffer = GC.AllocateUninitializedArray<byte>(_maxChunk);
+        try
+        {
+            var at = 0L;
+            await foreach (var item in tree.ReadContentAsync(entry.Content, cancellationToken))
+            {
+                if (item.Length <= 0 || item.Length > entry.Size - at) throw Mismatch(entry, at);
+                if (item.IsHole)
+                {
+                    if (at < size && Files.NextExtent(file, at, size) is { } data && data.Start < at + item.Length) Files.MakeHole(file, at, Math.Min(item.Length, size - at));
+                }
+                else if (item.Length > buffer.Length)
+                {
+                    throw Mismatch(entry, at);
+                }
+                else if (item.Length > size - at || !IsThere(file, item, at, buffer))
+                {
+                    var length = await reader.ReadAsync(item.Id, ChunkKind.Data, buffer, cancellationToken);
+                    if (length != item.Length) throw Mismatch(entry, at + length);
+                    Files.WriteAt(file, buffer.AsSpan(0, length), at);
+                }
+
+                at += item.Length;
+                progress(item.Length);
+            }
+
+            if (at != entry.Size) throw Mismatch(entry, at);
+            Files.Truncate(file, entry.Size);
+        }
+        finally
+        {
+            _buffers.Add(buffer);
+        }
+    }
+
+    private bool IsThere(DirectoryHandle file, in ContentItem item, long at, byte[] buffer)
+    {
+        var range = buffer.AsSpan(0, (int)item.Length);
+        return Files.ReadAt(file, range, at) == range.Length && repository.ComputeId(ChunkKind.Data, range) == item.Id;
+    }
+
+    private async ValueTask<bool> IsSameAsync(DirectoryHandle file, TreeEntry entry, CancellationToken cancellationToken)
+    {
+        ReadOnlyMemory<byte> wanted;
+        if (entry.Content is InlineContent inline)
+        {
+            wanted = inline.Bytes;
+        }
+        else
+        {
+            var slice = (BundleSlice)entry.Content!;
+            var bundle = await reader.ReadSharedAsync(ChunkKind.Data, slice.Chunk, _maxChunk, cancellationToken);
+            if (slice.SliceLength != entry.Size || slice.Offset < 0 || slice.Offset > bundle.Length - slice.SliceLength) throw Mismatch(entry, slice.SliceLength);
+            wanted = bundle.Slice(slice.Offset, slice.SliceLength);
+        }
+
+        var there = new byte[wanted.Length];
+        return Files.ReadAt(file, there, 0) == there.Length && wanted.Span.SequenceEqual(there);
+    }
+
     private async Task WriteItemsAsync(DirectoryHandle file, TreeEntry entry, CancellationToken cancellationToken)
     {
-        if (!_buffers.TryTake(out var buffer)) buffer = GC.AllocateUninitializedArray<byte>(maxChunk);
+        if (!_buffers.TryTake(out var buffer)) buffer = GC.AllocateUninitializedArray<byte>(_maxChunk);
         try
         {
             var at = 0L;

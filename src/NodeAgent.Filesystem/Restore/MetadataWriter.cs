@@ -31,6 +31,47 @@ internal sealed class MetadataWriter(ChunkReader reader, IssueList issues)
         }
     }
 
+    /// <summary>Whether a file has the mode and the owner of an entry.</summary>
+    public static bool HasModeAndOwner(in FileStatus file, TreeEntry entry) =>
+        file.Permissions == entry.Mode && file.UserId == entry.UserId && file.GroupId == entry.GroupId;
+
+    /// <summary>Whether a file has everything that <see cref="ApplyAsync(DirectoryHandle, TreeEntry, TreePath, CancellationToken)"/> would give it.</summary>
+    public static bool IsAsRecorded(DirectoryHandle file, in FileStatus status, TreeEntry entry)
+    {
+        if (!HasModeAndOwner(status, entry) || status.Modified != entry.Modified) return false;
+        var there = Files.Attributes(file);
+        if (there.Count != entry.ExtendedAttributes.Count) return false;
+        // A value in a chunk of its own is not fetched to be compared: it is set again.
+        return entry.ExtendedAttributes.All(a => a.Chunk is null && there.Exists(b => b.Name.Span.SequenceEqual(a.Name.Span) && b.Value.Span.SequenceEqual(a.Value.Span)));
+    }
+
+    /// <summary>Takes away attributes that a file was left with and the snapshot does not have; labels of the system's own stay.</summary>
+    public static void RemoveSurplus(DirectoryHandle file, TreeEntry entry)
+    {
+        foreach (var attribute in Files.Attributes(file))
+        {
+            var name = attribute.Name.Span;
+            if (entry.ExtendedAttributes.Any(a => a.Name.Span.SequenceEqual(attribute.Name.Span))) continue;
+            if (name.StartsWith("user."u8) || name.StartsWith("trusted."u8) || name.SequenceEqual(AccessList) || name.SequenceEqual("security.capability"u8)) Files.RemoveAttribute(file, name);
+        }
+    }
+
+    /// <summary>Leaves a file that is about to be written to its owner alone. False for one that is not this user's to change.</summary>
+    public static bool TryClose(DirectoryHandle file, TreeEntry entry)
+    {
+        try
+        {
+            Files.ChangeMode(file, 0x180);
+            RemoveSurplus(file, entry);
+            RemoveAccessLists(file);
+            return true;
+        }
+        catch (FileSystemException failure) when (failure.Error is Errno.NotPermitted or Errno.AccessDenied)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Applies everything but inode flags to a file or directory by its open handle.</summary>
     public ValueTask ApplyAsync(DirectoryHandle file, TreeEntry entry, TreePath path, CancellationToken cancellationToken) =>
         ApplyAsync(file, entry, path, isNamedOnly: false, cancellationToken);

@@ -1,4 +1,3 @@
-using NodeAgent.Filesystem.Capture;
 using NodeAgent.Filesystem.Interop;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Snapshots;
@@ -12,8 +11,7 @@ namespace NodeAgent.Filesystem.Restore;
 /// </summary>
 internal sealed class SpaceCheck(RestoreRequest request, TreeReader tree)
 {
-    private readonly PathPatterns _includes = new(request.Includes);
-    private readonly PathPatterns _excludes = new(request.Excludes);
+    private readonly RestoreSelection _selection = new(request);
 
     /// <exception cref="IOException">It does not fit. Nothing was written.</exception>
     public async Task EnsureAsync(DirectoryHandle target, SnapshotManifest snapshot, TreeEntry wanted, CancellationToken cancellationToken)
@@ -44,8 +42,8 @@ internal sealed class SpaceCheck(RestoreRequest request, TreeReader tree)
         var linked = new HashSet<(ulong Device, ulong Inode)>();
         if (wanted.Type != TreeEntryType.Directory) return await DataOfAsync(wanted, linked, cancellationToken);
         var needed = 0L;
-        var open = new Stack<(TreeCursor Entries, TreePath Path, bool Included)>();
-        open.Push((tree.OpenCursor(wanted), TreePath.Root, request.Includes.Count == 0));
+        var open = new Stack<(TreeCursor Entries, TreePath Path, RestoreSelection.Scope Scope)>();
+        open.Push((tree.OpenCursor(wanted), TreePath.Root, _selection.Top));
         while (open.TryPeek(out var frame))
         {
             if (!await frame.Entries.MoveNextAsync(cancellationToken))
@@ -55,10 +53,9 @@ internal sealed class SpaceCheck(RestoreRequest request, TreeReader tree)
             }
 
             var path = frame.Path.Below(frame.Entries.Name.ToArray());
-            if (_excludes.Matches(path)) continue;
-            var included = frame.Included || _includes.Matches(path);
-            if (frame.Entries.Type == TreeEntryType.Directory && open.Count < TreeLimits.MaxDepth) open.Push((tree.OpenCursor(frame.Entries.ToEntry()), path, included));
-            else if (included && frame.Entries.Type == TreeEntryType.RegularFile) needed += await DataOfAsync(frame.Entries.ToEntry(), linked, cancellationToken);
+            if (_selection.Enter(frame.Scope, path, frame.Entries.Type) is not { } scope) continue;
+            if (frame.Entries.Type == TreeEntryType.Directory && open.Count < TreeLimits.MaxDepth) open.Push((tree.OpenCursor(frame.Entries.ToEntry()), path, scope));
+            else if (frame.Entries.Type == TreeEntryType.RegularFile) needed += await DataOfAsync(frame.Entries.ToEntry(), linked, cancellationToken);
         }
 
         return needed;

@@ -13,10 +13,10 @@ namespace NodeAgent.Filesystem.Restore;
 /// relative to a handle of a directory that this run opened without following links, and a file gets its final name only
 /// when it is complete.
 /// </summary>
-internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, TreeReader tree, ContentWriter contents, WorkerPool workers, IssueList issues)
+internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, TreeReader tree, ContentWriter contents, WorkerPool workers, IssueList issues, ResumeMark? mark)
 {
-    private readonly PathPatterns _includes = new(request.Includes);
-    private readonly PathPatterns _excludes = new(request.Excludes);
+    private readonly RestoreSelection _selection = new(request);
+    private readonly ExistingFiles _existing = new(request, mark);
     private readonly MetadataWriter _metadata = new(reader, issues);
     private readonly TemporaryNames _temporaries = new(issues);
 
@@ -28,6 +28,8 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
     private long _others;
     private long _bytes;
     private long _skipped;
+    private long _unchanged;
+    private long _deleted;
     private Exception? _fatal;
 
     /// <summary>A file that this run made and to which further names can be given.</summary>
@@ -35,24 +37,41 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
 
     public long FilesDone => Interlocked.Read(ref _files);
 
-    public RestoreResult Result => new(_files, _directories, _others, _bytes, _skipped, issues.Issues, issues.Count) { MetadataIssueCount = issues.MetadataOnly };
+    public RestoreResult Result => new(_files, _directories, _others, _bytes, _skipped, issues.Issues, issues.Count) { MetadataIssueCount = issues.MetadataOnly, Unchanged = _unchanged, Deleted = _deleted };
+
+    /// <summary>A directory that is being walked.</summary>
+    private sealed class Frame(RestoredDirectory directory, IAsyncEnumerator<TreeEntry> entries, RestoreSelection.Scope scope)
+    {
+        public RestoredDirectory Directory => directory;
+
+        public IAsyncEnumerator<TreeEntry> Entries => entries;
+
+        public RestoreSelection.Scope Scope => scope;
+
+        /// <summary>What is there and the snapshot lacks; null when it stays.</summary>
+        public SurplusNames? Surplus { get; init; }
+
+        /// <summary>Not all entries could be read: what seems to be missing may be there.</summary>
+        public bool IsDamaged { get; set; }
+    }
 
     /// <summary>Restores a directory's content into an open directory, and the directory's own metadata.</summary>
     public async Task RestoreAsync(DirectoryHandle target, TreeEntry root, CancellationToken cancellationToken)
     {
         var top = new RestoredDirectory(null, root, TreePath.Root, directory => OpenTop(target, directory), directory => CompleteAsync(directory, cancellationToken));
         _ = top.Handle;
-        var open = new Stack<(RestoredDirectory Directory, IAsyncEnumerator<TreeEntry> Entries, bool Included)>();
-        open.Push((top, tree.ReadDirectoryAsync(root, cancellationToken).GetAsyncEnumerator(cancellationToken), request.Includes.Count == 0));
+        var open = new Stack<Frame>();
+        open.Push(Open(top, _selection.Top, cancellationToken));
         try
         {
             while (open.TryPeek(out var frame))
             {
                 ThrowIfStopped(cancellationToken);
-                if (!await NextAsync(frame.Entries, frame.Directory))
+                if (!await NextAsync(frame))
                 {
                     open.Pop();
                     await frame.Entries.DisposeAsync();
+                    RemoveSurplus(frame);
                     // Files in it may still be written; the last one of them completes it.
                     await frame.Directory.ReleaseAsync();
                     continue;
@@ -62,12 +81,13 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
                 if (TreeLimits.CheckName(entry.Name.Span) is { } wrong)
                 {
                     issues.Add(frame.Directory.Path, "restore", $"an entry is refused: {wrong}");
+                    frame.IsDamaged = true;
                     continue;
                 }
 
+                frame.Surplus?.Pass(entry.Name.Span);
                 var path = frame.Directory.Path.Below(entry.Name.ToArray());
-                if (_excludes.Matches(path)) continue;
-                var included = frame.Included || _includes.Matches(path);
+                if (_selection.Enter(frame.Scope, path, entry.Type) is not { } scope) continue;
                 if (entry.Type == TreeEntryType.Directory)
                 {
                     if (open.Count >= TreeLimits.MaxDepth)
@@ -76,18 +96,18 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
                         continue;
                     }
 
-                    if (included && entry.UnreadableContent) issues.Add(path, "restore", "what is in it could not be read when it was backed up");
+                    if (scope.IsWanted && entry.UnreadableContent) issues.Add(path, "restore", "what is in it could not be read when it was backed up");
                     frame.Directory.Hold();
                     var directory = new RestoredDirectory(frame.Directory, entry, path, Make, made => CompleteAsync(made, cancellationToken));
-                    if (included && !TryMake(directory))
+                    if (scope.IsWanted && !TryMake(directory))
                     {
                         await directory.ReleaseAsync();
                         continue;
                     }
 
-                    open.Push((directory, tree.ReadDirectoryAsync(entry, cancellationToken).GetAsyncEnumerator(cancellationToken), included));
+                    open.Push(Open(directory, scope, cancellationToken));
                 }
-                else if (included)
+                else
                 {
                     Schedule(target, frame.Directory, entry, path, cancellationToken);
                     await workers.ThrottleAsync();
@@ -126,6 +146,45 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
         return handle;
     }
 
+    private Frame Open(RestoredDirectory directory, RestoreSelection.Scope scope, CancellationToken cancellationToken) =>
+        new(directory, tree.ReadDirectoryAsync(directory.Entry, cancellationToken).GetAsyncEnumerator(cancellationToken), scope)
+        {
+            // Where only a part is restored, what the snapshot lacks of the rest says nothing.
+            Surplus = request.Delete && scope.IsWanted && directory.WasThere && !directory.Entry.UnreadableContent ? new SurplusNames(NamesIn(directory.Handle)) : null,
+        };
+
+    /// <summary>Opened anew: a handle that was read before is at its end.</summary>
+    private static List<byte[]> NamesIn(DirectoryHandle directory)
+    {
+        using var again = Files.Open(directory, "."u8, OpenFlags.Directory);
+        return Files.Names(again);
+    }
+
+    private void RemoveSurplus(Frame frame)
+    {
+        if (frame.Surplus is null || frame.IsDamaged) return;
+        foreach (var name in frame.Surplus.End())
+        {
+            if (frame.Directory.Parent is null && name.AsSpan().SequenceEqual(ResumeMark.Name)) continue;
+            Remove(frame.Directory.Handle, name, frame.Directory.Path.Below(name), frame.Scope);
+        }
+    }
+
+    /// <summary>Removes something with all that is in it, but for what the restore leaves out.</summary>
+    private bool Remove(DirectoryHandle parent, byte[] name, TreePath path, RestoreSelection.Scope scope)
+    {
+        try
+        {
+            var removal = new TreeRemoval((below, type) => _selection.Enter(scope, below, type) is null, issues) { Removed = (_, _) => Interlocked.Increment(ref _deleted) };
+            return removal.Remove(parent, name, path);
+        }
+        catch (FileSystemException failure)
+        {
+            Report(path, failure);
+            return false;
+        }
+    }
+
     private void ThrowIfStopped(CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -133,15 +192,16 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
     }
 
     /// <summary>The next entry; a directory whose pages are damaged is reported and ends there, the rest is restored.</summary>
-    private async ValueTask<bool> NextAsync(IAsyncEnumerator<TreeEntry> entries, RestoredDirectory directory)
+    private async ValueTask<bool> NextAsync(Frame frame)
     {
         try
         {
-            return await entries.MoveNextAsync();
+            return await frame.Entries.MoveNextAsync();
         }
         catch (RepositoryException exception) when (exception is not StoreException { Failure: StoreFailure.PermissionDenied })
         {
-            issues.Add(directory.Path, "read directory", exception.Message);
+            issues.Add(frame.Directory.Path, "read directory", exception.Message);
+            frame.IsDamaged = true;
             return false;
         }
     }
@@ -171,13 +231,14 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
         }
         catch (FileSystemException failure) when (failure.Error == Errno.Exists)
         {
-            if (Files.Status(parent, name).Type == TreeEntryType.Directory)
+            var there = Files.Status(parent, name);
+            if (there.Type == TreeEntryType.Directory)
             {
                 directory.WasThere = true;
             }
             else
             {
-                if (request.Overwrite != OverwritePolicy.Always) throw;
+                if (!_existing.MayReplace(there, directory.Entry)) throw;
                 Files.Remove(parent, name);
                 Files.MakeDirectory(parent, name, 0x1c0);
             }
@@ -263,13 +324,23 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
     private async Task<LinkSource?> RestoreEntryAsync(RestoredDirectory directory, TreeEntry entry, TreePath path, bool isLinked, CancellationToken cancellationToken)
     {
         var parent = directory.Handle;
-        if (!MayWrite(parent, entry, path)) return null;
+        // In a directory that this run made there is nothing yet.
+        var there = directory.WasThere ? ExistingFiles.At(parent, entry.Name.Span) : null;
+        var choice = _existing.Choose(there, entry);
+        if (choice == ExistingChoice.Keep)
+        {
+            Skip(path);
+            return null;
+        }
+
         if (entry.UnreadableContent)
         {
             issues.Add(path, "restore", "its content could not be read when it was backed up", isMetadataOnly: true);
             return null;
         }
 
+        if (choice != ExistingChoice.Write && await TryReuseAsync(parent, entry, path, there!.Value, choice, cancellationToken))
+            return isLinked ? new LinkSource(path, there.Value.Device, there.Value.Inode) : null;
         var temporary = _temporaries.Next();
         try
         {
@@ -321,10 +392,51 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
         }
     }
 
+    /// <summary>
+    /// Makes a file that is there the one of the snapshot, without another taking its place. False when that cannot be: it is not
+    /// open to this user, say, or somebody just gave it another name.
+    /// </summary>
+    private async ValueTask<bool> TryReuseAsync(DirectoryHandle parent, TreeEntry entry, TreePath path, FileStatus there, ExistingChoice choice, CancellationToken cancellationToken)
+    {
+        if (choice != ExistingChoice.Complete || entry.InodeFlags != 0)
+        {
+            var flags = (choice == ExistingChoice.Update ? OpenFlags.ReadWrite : OpenFlags.ReadOnly) | OpenFlags.NonBlocking;
+            using var file = Files.TryOpen(parent, entry.Name.Span, flags, 0, out _);
+            if (file is null) return false;
+            var status = Files.Status(file, []);
+            if (status.Inode != there.Inode || status.Device != there.Device || status.Links != there.Links) return false;
+            if (choice == ExistingChoice.Update)
+            {
+                // Whoever could read what was there is not to read what comes, until its own mode is set.
+                if (!MetadataWriter.TryClose(file, entry)) return false;
+                await contents.UpdateAsync(file, status.Size, entry, cancellationToken);
+                await _metadata.ApplyAsync(file, entry, path, cancellationToken);
+            }
+            else if (choice == ExistingChoice.Same && !MetadataWriter.IsAsRecorded(file, status, entry))
+            {
+                if (there.Links != 1) return false;
+                MetadataWriter.RemoveSurplus(file, entry);
+                await _metadata.ApplyAsync(file, entry, path, cancellationToken);
+            }
+
+            _metadata.ApplyFlags(file, entry, path);
+        }
+
+        Interlocked.Increment(ref _files);
+        Interlocked.Add(ref _bytes, entry.Size);
+        if (choice != ExistingChoice.Update)
+        {
+            Interlocked.Increment(ref _unchanged);
+            contents.Pass(entry.Size);
+        }
+
+        return true;
+    }
+
     /// <summary>Gives a complete file its name. False when another has it and stays.</summary>
     private bool Publish(DirectoryHandle parent, byte[] temporary, TreeEntry entry, TreePath path)
     {
-        if (request.Overwrite != OverwritePolicy.Always)
+        if (request.Overwrite is OverwritePolicy.Never or OverwritePolicy.Fail)
         {
             if (Files.TryRenameNew(parent, temporary, entry.Name.Span)) return true;
             RemoveTemporary(parent, temporary);
@@ -345,9 +457,12 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
             }
             catch (FileSystemException removal) when (removal.Error is Errno.NotEmpty or Errno.Exists)
             {
-                RemoveTemporary(parent, temporary);
-                issues.Add(path, "rename", "a directory that is not empty is in its place (move it away, or restore elsewhere)");
-                return false;
+                if (!request.Delete || !Remove(parent, entry.Name.ToArray(), path, new RestoreSelection.Scope(true, true)))
+                {
+                    RemoveTemporary(parent, temporary);
+                    issues.Add(path, "rename", "a directory that is not empty is in its place (move it away, or restore elsewhere)");
+                    return false;
+                }
             }
 
             Files.Rename(parent, temporary, entry.Name.Span);
@@ -376,22 +491,6 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
         }
     }
 
-    private bool MayWrite(DirectoryHandle parent, TreeEntry entry, TreePath path)
-    {
-        if (request.Overwrite == OverwritePolicy.Always) return true;
-        try
-        {
-            Files.Status(parent, entry.Name.Span);
-        }
-        catch (FileSystemException failure) when (failure.Error == Errno.NoEntry)
-        {
-            return true;
-        }
-
-        Skip(path);
-        return false;
-    }
-
     private void Skip(TreePath path)
     {
         Interlocked.Increment(ref _skipped);
@@ -405,7 +504,23 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
     private bool TryLink(DirectoryHandle target, RestoredDirectory directory, TreeEntry entry, TreePath path, LinkSource source)
     {
         var parent = directory.Handle;
-        if (!MayWrite(parent, entry, path)) return true;
+        if (directory.WasThere && ExistingFiles.At(parent, entry.Name.Span) is { } there)
+        {
+            if (there.Device == source.Device && there.Inode == source.Inode)
+            {
+                Interlocked.Increment(ref _unchanged);
+                if (entry.Type == TreeEntryType.RegularFile) Interlocked.Increment(ref _files);
+                else Interlocked.Increment(ref _others);
+                return true;
+            }
+
+            if (!_existing.MayReplace(there, entry))
+            {
+                Skip(path);
+                return true;
+            }
+        }
+
         var temporary = _temporaries.Next();
         try
         {
