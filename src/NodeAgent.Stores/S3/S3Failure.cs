@@ -57,7 +57,7 @@ internal sealed record S3Failure(StoreFailure Kind, string Why, string? Hint = n
 
         for (var e = exception; e is not null; e = e.InnerException)
         {
-            if (e is IOException or HttpRequestException) return new(StoreFailure.Transient, $"the connection broke: {Flatten(e.Message)}");
+            if (e is IOException or HttpRequestException or SocketException) return new(StoreFailure.Transient, $"the connection broke: {Flatten(e.Message)}");
         }
 
         return exception switch

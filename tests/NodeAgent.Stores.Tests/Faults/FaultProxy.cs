@@ -111,6 +111,13 @@ internal sealed class FaultProxy : IAsyncDisposable
         _sockets.TryAdd(server, true);
         try
         {
+            // A cut between the accept and here has not seen these two.
+            if (_isCut)
+            {
+                Reset(client);
+                return;
+            }
+
             await server.ConnectAsync(_upstream, _stop.Token);
             var fromClient = new WireReader(client);
             var fromServer = new WireReader(server);

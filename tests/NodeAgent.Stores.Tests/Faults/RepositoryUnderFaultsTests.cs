@@ -104,25 +104,27 @@ public sealed class RepositoryUnderFaultsTests : IDisposable
         var random = SeededRandom.Create();
         var options = await S3Gateway.MakeFolderAsync();
         await using var proxy = new FaultProxy(S3Gateway.Endpoint);
-        var through = options with { Endpoint = proxy.Endpoint, Retry = S3Gateway.QuickRetry with { GiveUpAfter = TimeSpan.FromSeconds(1) } };
+        var through = options with { Endpoint = proxy.Endpoint };
+        var impatient = through with { Retry = S3Gateway.QuickRetry with { GiveUpAfter = TimeSpan.FromSeconds(1) } };
         var files = SampleTree.Create(random, 400 << 10, 10);
-        await using (var repository = await InitializeAsync(through))
+        var changed = SampleTree.Changed(files, random);
+        SnapshotId before;
+        await using (var repository = await InitializeAsync(through)) before = await SampleBackup.WriteAsync(repository, files);
+        await using (var repository = await TestRepository.OpenAsync(new S3Store(impatient)))
         {
-            var before = await SampleBackup.WriteAsync(repository, files);
-            var changed = SampleTree.Changed(files, random);
             var cuts = CutPacks(proxy, at: 1);
             var exception = await Assert.ThrowsAsync<StoreException>(() => SampleBackup.WriteAsync(repository, changed));
             Assert.Equal(1, cuts());
             Assert.Equal(StoreFailure.Transient, exception.Failure);
             // The other pack that is on its way may be the one that gives up first.
             Assert.Matches("^(writing|looking for) data/[0-9a-z/-]+ in s3://test-[0-9a-f]+/t-[0-9a-f]+ at http://127.0.0.1:[0-9]+: .*; given up after [0-9]+ attempts in [0-9]+ s( \\(.*\\))?$", exception.Message);
-            await AssertSoundAsync(options, new() { [before] = files });
-
-            proxy.Mend();
-            await using var again = await TestRepository.OpenAsync(new S3Store(through));
-            var id = await SampleBackup.WriteAsync(again, changed);
-            await AssertSoundAsync(options, new() { [before] = files, [id] = changed });
         }
+
+        await AssertSoundAsync(options, new() { [before] = files });
+        proxy.Mend();
+        await using var again = await TestRepository.OpenAsync(new S3Store(through));
+        var id = await SampleBackup.WriteAsync(again, changed);
+        await AssertSoundAsync(options, new() { [before] = files, [id] = changed });
     }
 
     [Fact]
