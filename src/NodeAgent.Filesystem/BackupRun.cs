@@ -3,6 +3,7 @@ using System.Threading.Channels;
 using NodeAgent.Filesystem.Capture;
 using NodeAgent.Filesystem.Interop;
 using NodeAgent.Repository;
+using NodeAgent.Repository.Collection;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Sessions;
 using NodeAgent.Repository.Snapshots;
@@ -18,7 +19,8 @@ namespace NodeAgent.Filesystem;
 /// 4. the walk goes through the tree, and workers read, cut, compress and encrypt what is new;
 /// 5. the entries, in the order of the walk, become directory pages;
 /// 6. the snapshot object is published: the commit point.
-/// Whatever stops it before step 6 leaves a valid repository and no snapshot; what was stored is used by the next run.
+/// Whatever stops it before step 6 leaves a valid repository and no snapshot; what was stored is used by the next run. When collection removed what it
+/// relied on, it is run once more from the beginning.
 /// </summary>
 public static class BackupRun
 {
@@ -35,6 +37,19 @@ public static class BackupRun
     {
         ArgumentNullException.ThrowIfNull(repository);
         ArgumentNullException.ThrowIfNull(request);
+        try
+        {
+            return await RunAsync(repository, request, progress, cancellationToken);
+        }
+        catch (RepositoryException exception) when (exception is SnapshotAbandonedException or SessionRevokedException)
+        {
+            // Collection removed what it relied on, while this machine slept say. A new session knows what is left.
+            return await RunAsync(repository, request, progress, cancellationToken);
+        }
+    }
+
+    private static async Task<BackupResult> RunAsync(ChunkRepository repository, BackupRequest request, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    {
         var started = request.Time.GetUtcNow();
 
         // 1. the source

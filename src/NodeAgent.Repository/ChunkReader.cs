@@ -39,7 +39,17 @@ public sealed class ChunkReader : IDisposable
         var envelope = ArrayPool<byte>.Shared.Rent(location.StoredLength);
         try
         {
-            await _repository.Store.ReadAsync(location.Pack.Key, location.Offset, envelope.AsMemory(0, location.StoredLength), cancellationToken);
+            try
+            {
+                await _repository.Store.ReadAsync(location.Pack.Key, location.Offset, envelope.AsMemory(0, location.StoredLength), cancellationToken);
+            }
+            catch (StoreException exception) when (exception.Failure == StoreFailure.NotFound && !_repository.Index.IsLost(location.Pack))
+            {
+                // Collection may have moved the chunk since the index was loaded.
+                _repository.Index.SetStanding(location.Pack, PackStanding.Lost);
+                return await ReadAsync(id, kind, destination, cancellationToken);
+            }
+
             Open(id, kind, location, envelope.AsSpan(0, location.StoredLength), destination.Span[..location.PlainLength]);
             return location.PlainLength;
         }

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Security.Cryptography;
 using NodeAgent.Repository.Chunking;
+using NodeAgent.Repository.Collection;
 using NodeAgent.Repository.Compression;
 using NodeAgent.Repository.Crypto;
 using NodeAgent.Repository.Hashing;
@@ -37,6 +38,7 @@ public sealed class ChunkRepository : IAsyncDisposable
     private readonly HashSet<ushort> _unknownGenerations = [];
     private readonly List<IDisposable> _secrets = [];
     private readonly int _cacheBytes;
+    private HashSet<PackId> _condemned = [];
     private bool _loaded;
     private bool _searched;
 
@@ -196,14 +198,50 @@ public sealed class ChunkRepository : IAsyncDisposable
         await _refresh.WaitAsync(cancellationToken);
         try
         {
-            var damaged = await _loader.RefreshAsync(isFirst: !_loaded, cancellationToken);
-            if (damaged || (!_loaded && _loader.IsEmpty)) await LearnUnnamedPacksAsync(cancellationToken);
-            _loaded = true;
+            await ReadIndexAsync(cancellationToken);
         }
         finally
         {
             _refresh.Release();
         }
+    }
+
+    /// <summary>
+    /// As <see cref="RefreshIndexAsync(CancellationToken)"/>, for a session that begins or publishes: finds out anew how far each pack can be relied on, since
+    /// a long-lived process learnt of packs long ago. The ledger was read before; the packs are listed before the segments.
+    /// </summary>
+    internal async Task RefreshIndexAsync(Ledger ledger, CancellationToken cancellationToken)
+    {
+        await _refresh.WaitAsync(cancellationToken);
+        try
+        {
+            var known = Index.EnumeratePacks().ToList();
+            var there = known.Count == 0 ? [] : await ListPacksAsync(cancellationToken);
+            _condemned = ledger.CondemnedPacks();
+            await ReadIndexAsync(cancellationToken);
+            foreach (var pack in known)
+            {
+                var isThere = there.TryGetValue(pack.Pack, out var length) && length == pack.Size;
+                if (!isThere) Index.SetStanding(pack.Pack, PackStanding.Lost);
+                else if (!_condemned.Contains(pack.Pack) && Index.StandingOf(pack.Pack) is PackStanding.Condemned or PackStanding.Lost) Index.SetStanding(pack.Pack, PackStanding.Named);
+            }
+        }
+        finally
+        {
+            _refresh.Release();
+        }
+    }
+
+    private async Task ReadIndexAsync(CancellationToken cancellationToken)
+    {
+        var damaged = await _loader.RefreshAsync(isFirst: !_loaded, cancellationToken);
+        if (damaged || (!_loaded && _loader.IsEmpty)) await LearnUnnamedPacksAsync(cancellationToken);
+        foreach (var pack in _condemned)
+        {
+            if (Index.StandingOf(pack) == PackStanding.Named) Index.SetStanding(pack, PackStanding.Condemned);
+        }
+
+        _loaded = true;
     }
 
     /// <summary>Looks for chunks in packs that no segment names, once: the last resort before a chunk counts as lost.</summary>
@@ -222,11 +260,10 @@ public sealed class ChunkRepository : IAsyncDisposable
         }
     }
 
-    /// <summary>Begins to write. The index is loaded first, so that what is there is not stored again.</summary>
+    /// <summary>Begins to write. The index is loaded or brought up to date, so that what is there is not stored again, and what is being collected is.</summary>
     public async Task<WriteSession> BeginSessionAsync(WriteSessionOptions options, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(options);
-        await LoadIndexAsync(cancellationToken);
         return await WriteSession.BeginAsync(this, options, cancellationToken);
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using NodeAgent.Repository.Collection;
 using NodeAgent.Repository.Sessions;
 
 namespace NodeAgent.Repository;
@@ -7,4 +8,5 @@ namespace NodeAgent.Repository;
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(ConfigJson))]
 [JsonSerializable(typeof(SessionRecord))]
+[JsonSerializable(typeof(CollectionRecordJson))]
 internal sealed partial class RepositoryJson : JsonSerializerContext;

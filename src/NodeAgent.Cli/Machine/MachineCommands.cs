@@ -14,6 +14,7 @@ internal static class MachineCommands
         RepoRebuildIndexCommand.Create(),
         CreateRepoKey(),
         RepoMigrateCommand.Create(),
+        RepoPruneCommand.Create(),
     }.WithRepositoryOptions().WithMachineOutput();
 
     public static Command CreateSnapshot() => new Command("snapshot", "Back up and restore directories of this machine")

@@ -53,17 +53,19 @@ internal sealed class ParentTree : IDisposable
         {
             case BundleSlice slice:
                 return session.Contains(slice.Chunk);
-            case ChunkList list:
-                return list.Items.All(item => item.IsHole || session.Contains(item.Id));
-            case IndirectList:
+            case ChunkList direct:
+                return direct.Items.All(item => item.IsHole || session.Contains(item.Id));
+            case IndirectList list:
                 try
                 {
-                    await foreach (var item in Tree.ReadContentAsync(content, cancellationToken))
+                    // The lists themselves are chunks too; one may be readable and yet be about to go.
+                    var listsStay = true;
+                    await foreach (var item in Tree.ReadListAsync(list, (id, _) => listsStay &= session.Contains(id), cancellationToken))
                     {
-                        if (!item.IsHole && !session.Contains(item.Id)) return false;
+                        if (!listsStay || (!item.IsHole && !session.Contains(item.Id))) return false;
                     }
 
-                    return true;
+                    return listsStay;
                 }
                 catch (RepositoryException)
                 {

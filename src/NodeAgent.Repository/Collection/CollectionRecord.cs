@@ -39,7 +39,7 @@ internal sealed record CollectionRecord(CollectionRecordKind Kind, int Number, I
         return false;
     }
 
-    private static string NameOf(CollectionRecordKind kind) => kind switch
+    public static string NameOf(CollectionRecordKind kind) => kind switch
     {
         CollectionRecordKind.Condemn => "condemn",
         CollectionRecordKind.Absolve => "absolve",

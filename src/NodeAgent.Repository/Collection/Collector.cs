@@ -103,7 +103,7 @@ internal sealed class Collector
         return await SweepAsync(report, condemned, cancellationToken);
     }
 
-    private async Task<(CollectionReport Report, Dictionary<SnapshotId, ForgottenSnapshot> Forgotten)> PlanAsync(Ledger ledger, CancellationToken cancellationToken)
+    private async Task<(CollectionReport Report, Dictionary<SnapshotId, MarkedSnapshot> Forgotten)> PlanAsync(Ledger ledger, CancellationToken cancellationToken)
     {
         // Sessions before snapshots: a session that is not among them has its snapshots, if any, listed after it ended.
         var sessions = await SessionRoll.ReadAsync(_store, cancellationToken);
@@ -140,7 +140,7 @@ internal sealed class Collector
     /// <summary>
     /// Writes the records. What stands condemned by others already has a record of its own: it may have waited long enough.
     /// </summary>
-    private async Task<Condemnation> CondemnAsync(Dictionary<SnapshotId, ForgottenSnapshot> gone, Ledger ledger, CancellationToken cancellationToken)
+    private async Task<Condemnation> CondemnAsync(Dictionary<SnapshotId, MarkedSnapshot> gone, Ledger ledger, CancellationToken cancellationToken)
     {
         var doomed = _mark.Packs.Values.Where(p => p.Fate is PackFate.Remove or PackFate.Repack).Select(p => p.Id).Order(PackOrder.Instance).ToList();
         var marks = gone.Values.SelectMany(f => f.Marks).Where(m => ledger.DroppedAt(m) is null).Order(StringComparer.Ordinal).ToList();
@@ -587,5 +587,5 @@ internal sealed class Collector
     /// <param name="Numbers">Of its condemn records.</param>
     /// <param name="Ledger">As it was under the exclusive fence, if there was one.</param>
     /// <param name="Gone">The snapshots that are not counted.</param>
-    private sealed record Condemnation(IReadOnlyList<int> Numbers, Ledger Ledger, Dictionary<SnapshotId, ForgottenSnapshot> Gone);
+    private sealed record Condemnation(IReadOnlyList<int> Numbers, Ledger Ledger, Dictionary<SnapshotId, MarkedSnapshot> Gone);
 }

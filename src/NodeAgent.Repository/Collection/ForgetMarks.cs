@@ -10,16 +10,16 @@ internal static class ForgetMarks
     private const string SnapshotPrefix = "snap/";
 
     /// <summary>The marks of each snapshot that has any.</summary>
-    public static async Task<Dictionary<SnapshotId, ForgottenSnapshot>> ListAsync(ICollectedRepository repository, TimeSpan grace, CancellationToken cancellationToken)
+    public static async Task<Dictionary<SnapshotId, MarkedSnapshot>> ListAsync(ICollectedRepository repository, TimeSpan grace, CancellationToken cancellationToken)
     {
         var now = await repository.Store.GetTimeAsync(cancellationToken);
-        var forgotten = new Dictionary<SnapshotId, ForgottenSnapshot>();
+        var forgotten = new Dictionary<SnapshotId, MarkedSnapshot>();
         foreach (var (entry, id) in await ListMarksAsync(repository.Store, Prefix, cancellationToken))
         {
             // One that is damaged, or was put there by someone without the keys, forgets nothing and is never old enough.
             var mature = now - entry.LastModified >= grace && await repository.IsForgetMarkAsync(entry.Key, id, cancellationToken);
             var known = forgotten.GetValueOrDefault(id);
-            forgotten[id] = new ForgottenSnapshot(id, [.. known?.Marks ?? [], entry.Key], mature && known?.IsMature != false);
+            forgotten[id] = new MarkedSnapshot(id, [.. known?.Marks ?? [], entry.Key], mature && known?.IsMature != false);
         }
 
         return forgotten;

@@ -17,6 +17,17 @@ internal static class SessionTable
         session.Salt.Span.CopyTo(destination[4..]);
     }
 
+    /// <summary>Where a session is in a list; negative when it is not.</summary>
+    public static int IndexOf(IReadOnlyList<SessionIdentity> sessions, SessionIdentity session)
+    {
+        for (var i = 0; i < sessions.Count; i++)
+        {
+            if (sessions[i].Salt.Span.SequenceEqual(session.Salt.Span)) return i;
+        }
+
+        return -1;
+    }
+
     public static SessionIdentity Read(ReadOnlySpan<byte> entry, string objectKey, long offset)
     {
         var suite = (CipherSuite)entry[2];

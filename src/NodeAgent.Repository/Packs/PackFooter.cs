@@ -41,20 +41,26 @@ internal static class PackFooter
         return (int)(((packLength + mask) & ~mask) - packLength);
     }
 
-    public static void Encode(SessionIdentity session, IReadOnlyList<PackedChunk> chunks, int padding, Span<byte> plain)
+    /// <summary>Writes a footer's plaintext.</summary>
+    /// <param name="sessions">The sessions that sealed the chunks; the first is the header's.</param>
+    /// <param name="chunks">The chunks, in order.</param>
+    /// <param name="padding">Bytes of padding.</param>
+    /// <param name="plain">Where to.</param>
+    public static void Encode(IReadOnlyList<SessionIdentity> sessions, IReadOnlyList<PackedChunk> chunks, int padding, Span<byte> plain)
     {
         plain.Clear();
         plain[0] = 1;
-        BinaryPrimitives.WriteUInt16LittleEndian(plain[2..], 1);
+        BinaryPrimitives.WriteUInt16LittleEndian(plain[2..], (ushort)sessions.Count);
         BinaryPrimitives.WriteUInt32LittleEndian(plain[4..], (uint)chunks.Count);
         BinaryPrimitives.WriteUInt32LittleEndian(plain[8..], (uint)padding);
-        SessionTable.Write(session, plain[FixedLength..]);
-        var columns = plain[(FixedLength + SessionTable.EntryLength)..];
+        for (var i = 0; i < sessions.Count; i++) SessionTable.Write(sessions[i], plain[(FixedLength + (i * SessionTable.EntryLength))..]);
+        var columns = plain[(FixedLength + (sessions.Count * SessionTable.EntryLength))..];
         var n = chunks.Count;
         for (var i = 0; i < n; i++)
         {
             chunks[i].Id.CopyTo(columns[(i * 32)..]);
             columns[(n * 32) + i] = (byte)chunks[i].Kind;
+            BinaryPrimitives.WriteUInt16LittleEndian(columns[((n * 33) + (i * 2))..], (ushort)SessionTable.IndexOf(sessions, chunks[i].Session));
             BinaryPrimitives.WriteUInt32LittleEndian(columns[((n * 35) + (i * 4))..], (uint)chunks[i].StoredLength);
             BinaryPrimitives.WriteUInt32LittleEndian(columns[((n * 39) + (i * 4))..], (uint)chunks[i].PlainLength);
         }

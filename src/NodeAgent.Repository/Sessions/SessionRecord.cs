@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace NodeAgent.Repository.Sessions;
 
 /// <summary>That a session began, lives, has ended or was revoked: what the objects below <c>sess/&lt;session&gt;/</c> hold, sealed.</summary>
@@ -9,5 +11,6 @@ internal sealed record SessionRecord(DateTimeOffset Time, string? Program, strin
 {
     public const int DefaultPublishSeconds = 300;
 
+    [JsonIgnore]
     public TimeSpan FenceLifetime => TimeSpan.FromSeconds(PublishSeconds ?? DefaultPublishSeconds);
 }

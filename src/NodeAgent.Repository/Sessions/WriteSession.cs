@@ -1,12 +1,13 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
-using System.Text.Json;
 using System.Threading.Channels;
+using NodeAgent.Repository.Collection;
 using NodeAgent.Repository.Crypto;
 using NodeAgent.Repository.Hashing;
 using NodeAgent.Repository.Index;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Packs;
+using NodeAgent.Repository.Snapshots;
 
 namespace NodeAgent.Repository.Sessions;
 
@@ -18,6 +19,10 @@ namespace NodeAgent.Repository.Sessions;
 /// segment is durable before a snapshot refers to its chunks. So every prefix of a session's writes is a valid repository:
 /// packs without an index entry are only unused space, and chunks that are indexed are reused by the next run.
 /// The first failure of a put fails every later call with the same exception.
+/// <para>
+/// Collection may run beside it: what is condemned when the session begins does not count as there, and what is condemned later is found when the
+/// snapshot is published, see <see cref="SnapshotPublication"/>.
+/// </para>
 /// </remarks>
 public sealed class WriteSession : IAsyncDisposable
 {
@@ -27,14 +32,13 @@ public sealed class WriteSession : IAsyncDisposable
     /// <summary>The longest announcement.</summary>
     internal const int MaxRecordLength = 64 << 10;
 
+    private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(10);
+
     /// <summary>Packs after which an index segment is written.</summary>
     private const int PacksPerSegment = 64;
 
     /// <summary>Chunks after which an index segment is written: 2 MiB of segment.</summary>
     private const int ChunksPerSegment = 64 << 10;
-
-    /// <summary>Tree pages and lists are small and few: their packs are complete at a quarter of a data pack.</summary>
-    private const int MetadataShare = 4;
 
     private readonly ChunkRepository _repository;
     private readonly EnvelopeCipher _cipher;
@@ -49,6 +53,14 @@ public sealed class WriteSession : IAsyncDisposable
     private readonly Task[] _uploads;
     private readonly List<PackContents> _unindexed = [];
     private readonly Func<ChunkKind, ReadOnlySpan<byte>, ChunkId> _computeId;
+    private readonly CollectionTimes _times;
+    private readonly SealedRecords _records;
+    private readonly SessionLife _life;
+    private readonly SessionRecord _record;
+    private readonly CancellationTokenSource _stop = new();
+    private Task _heart = Task.CompletedTask;
+    private Ledger? _known;
+    private bool _isInDoubt;
     private PackBuilder? _metadata;
     private int _outstanding;
     private TaskCompletionSource? _drained;
@@ -63,6 +75,10 @@ public sealed class WriteSession : IAsyncDisposable
         _cipher = repository.CreateCipher(options.Suite ?? CipherSuiteSelection.Preferred, options.Salt);
         _name = System.Buffers.Binary.BinaryPrimitives.ReadUInt64BigEndian(_cipher.Salt);
         _computeId = repository.ComputeId;
+        _times = options.Times;
+        _records = new SealedRecords(repository, _cipher);
+        _life = new SessionLife(repository.Store, _records);
+        _record = new SessionRecord(repository.Time.GetUtcNow(), options.Program, options.Hostname, (int)_times.FenceLifetime.TotalSeconds);
         // One pack waits while the others are sent: 16 MiB each.
         _sealed = Channel.CreateBounded<SealedPack>(1);
         _uploads = [.. Enumerable.Range(0, Math.Max(1, options.Uploads)).Select(_ => Task.Run(UploadAsync))];
@@ -85,8 +101,8 @@ public sealed class WriteSession : IAsyncDisposable
         var session = new WriteSession(repository, options);
         try
         {
-            var record = JsonSerializer.SerializeToUtf8Bytes(new SessionRecord(repository.Time.GetUtcNow(), options.Program, options.Hostname), RepositoryJson.Default.SessionRecord);
-            await repository.PutSealedAsync(session._cipher, ObjectKind.Session, EnvelopeType.SessionRecord, record, $"{RecordPrefix}{session.Name}/0", cancellationToken);
+            session._known = await session._life.BeginAsync(session._record, null, ledger => repository.RefreshIndexAsync(ledger, cancellationToken), cancellationToken);
+            session._heart = Heart.BeatAsync(() => session._life.BeatAsync(session._record, session._stop.Token), session._times.Heartbeat, repository.Time, session._stop.Token);
             return session;
         }
         catch
@@ -153,16 +169,36 @@ public sealed class WriteSession : IAsyncDisposable
         ThrowIfFailed();
     }
 
-    /// <summary>Flushes, then writes the snapshot object: the commit point. What the manifest refers to must be stored.</summary>
+    /// <summary>
+    /// Flushes, then writes the snapshot object: the commit point. What the manifest refers to must have been stored by this session, or have been
+    /// there by <see cref="Contains"/>.
+    /// </summary>
+    /// <exception cref="SessionRevokedException">The session was silent for days; everything must be stored anew, by another one.</exception>
+    /// <exception cref="SnapshotAbandonedException">Collection removed what it refers to. Likewise.</exception>
     public async Task<SnapshotId> PublishAsync(ReadOnlyMemory<byte> manifestJson, CancellationToken cancellationToken)
     {
         await FlushAsync(cancellationToken);
         var content = _repository.SealObject(_cipher, ObjectKind.Snapshot, EnvelopeType.Snapshot, manifestJson.Span);
-        Span<byte> hash = stackalloc byte[Blake3.HashLength];
-        Blake3.Hash(content, hash);
-        var id = new SnapshotId(new ChunkId(hash));
-        var time = _repository.Time.GetUtcNow().ToString("yyyyMMdd'T'HHmmss'Z'", System.Globalization.CultureInfo.InvariantCulture);
-        await _repository.Store.PutAsync($"snap/{time}-{id}", content, cancellationToken);
+        var id = IdOf(content);
+        var publication = new SnapshotPublication(_repository.Store, _records, _known!, new SnapshotRescue(_repository, this, manifestJson), _times);
+        try
+        {
+            await publication.ExecuteAsync(
+                async fence =>
+                {
+                    var time = _repository.Time.GetUtcNow().ToString("yyyyMMdd'T'HHmmss'Z'", System.Globalization.CultureInfo.InvariantCulture);
+                    await fence.PutAsync($"{SnapshotCatalog.Prefix}{time}-{id}", content, cancellationToken);
+                },
+                // While packs stand condemned, one look at the whole tree is worth more than the word of an index that several sessions share.
+                isTrusted: _known!.Entries.Count == 0,
+                cancellationToken);
+        }
+        finally
+        {
+            _isInDoubt |= publication.IsInDoubt;
+        }
+
+        _known = publication.Known;
         return id;
     }
 
@@ -173,8 +209,33 @@ public sealed class WriteSession : IAsyncDisposable
         _disposed = true;
         _sealed.Writer.TryComplete();
         await Task.WhenAll(_uploads);
+        await _stop.CancelAsync();
+        await _heart;
+        if (_known is not null && !_isInDoubt) await TryEndAsync();
         while (_sealers.TryTake(out var sealer)) sealer.Dispose();
+        _stop.Dispose();
         _cipher.Dispose();
+    }
+
+    /// <summary>Collectors need not wait for a session that has said that it is over.</summary>
+    private async Task TryEndAsync()
+    {
+        using var patience = new CancellationTokenSource(EndPatience);
+        try
+        {
+            await _life.EndAsync(_record, patience.Token);
+        }
+        catch (Exception)
+        {
+            // Whatever it is, it is not worth an error: collectors wait for a few minutes, and tidy up in a few days.
+        }
+    }
+
+    private static SnapshotId IdOf(ReadOnlySpan<byte> content)
+    {
+        Span<byte> hash = stackalloc byte[Blake3.HashLength];
+        Blake3.Hash(content, hash);
+        return new SnapshotId(new ChunkId(hash));
     }
 
     private bool TryClaim(ChunkId id, int length)
@@ -204,7 +265,7 @@ public sealed class WriteSession : IAsyncDisposable
             {
                 // Data chunks go to either of two packs at random, so that a pack's size is no sum of consecutive chunks.
                 ref var place = ref kind == ChunkKind.Data ? ref _data[RandomNumberGenerator.GetInt32(2)] : ref _metadata;
-                if (place is not null && !place.Takes(envelope.Length))
+                if (place is not null && !place.Takes(envelope.Length, _cipher.Identity))
                 {
                     full = place;
                     place = null;
@@ -231,12 +292,9 @@ public sealed class WriteSession : IAsyncDisposable
 
     private PackBuilder NewBuilder(ChunkKind kind, int firstEnvelope)
     {
-        var target = _repository.Config.Parameters.PackTarget / (kind == ChunkKind.Data ? 1 : MetadataShare);
-        // Room for padding (12 % of a pack of few chunks) and for a first chunk that is larger than the target.
-        var size = Math.Max(target, firstEnvelope + (4 << 10)) / 8 * 9;
         byte[]? buffer = null;
         if (kind == ChunkKind.Data) _buffers.TryTake(out buffer);
-        return new PackBuilder(buffer?.Length >= size ? buffer : GC.AllocateUninitializedArray<byte>(size), target);
+        return PackBuilder.Create(_repository.Config.Parameters.PackTarget, kind, firstEnvelope, _cipher.Identity, buffer);
     }
 
     private async Task SendAsync(SealedPack pack, CancellationToken cancellationToken)

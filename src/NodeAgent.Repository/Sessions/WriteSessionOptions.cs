@@ -1,3 +1,4 @@
+using NodeAgent.Repository.Collection;
 using NodeAgent.Repository.Crypto;
 
 namespace NodeAgent.Repository.Sessions;
@@ -22,4 +23,7 @@ public sealed record WriteSessionOptions
 
     /// <summary>For tests: the session's salt, else random.</summary>
     internal byte[]? Salt { get; init; }
+
+    /// <summary>For tests: the lengths of time that collection goes by.</summary>
+    internal CollectionTimes Times { get; init; } = CollectionTimes.Default;
 }

@@ -5,6 +5,7 @@ using NodeAgent.Repository.Collection;
 using NodeAgent.Repository.Crypto;
 using NodeAgent.Repository.Hashing;
 using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Sessions;
 using NodeAgent.Repository.Stores;
 
 namespace NodeAgent.Repository.Snapshots;
@@ -101,6 +102,29 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
     public async Task<Snapshot> UnforgetAsync(SnapshotId id, CancellationToken cancellationToken)
     {
         var store = repository.Store;
+        using var cipher = repository.CreateCipher(CipherSuiteSelection.Preferred, null);
+        var records = new SealedRecords(repository, cipher);
+        // Announced, so that a collection that drops the snapshot meanwhile waits for this.
+        var record = new SessionRecord(repository.Time.GetUtcNow(), null, null, (int)UnforgetFence.TotalSeconds);
+        var life = new SessionLife(store, records);
+        await life.AnnounceAsync(record, cancellationToken);
+        try
+        {
+            var snapshot = await UnforgetAsync(id, records, cancellationToken);
+            await life.EndAsync(record, cancellationToken);
+            return snapshot;
+        }
+        catch (RepositoryException exception) when (exception is not StoreException)
+        {
+            // Nothing is under way; after a failure of the store that is not certain.
+            await life.EndAsync(record, CancellationToken.None);
+            throw;
+        }
+    }
+
+    private async Task<Snapshot> UnforgetAsync(SnapshotId id, SealedRecords records, CancellationToken cancellationToken)
+    {
+        var store = repository.Store;
         await using var fence = await store.OpenFenceAsync(FenceMode.Shared, UnforgetFence, cancellationToken);
         // The time is asked for after the fence was taken: what follows is no older than it.
         var now = await store.GetTimeAsync(cancellationToken);
@@ -113,6 +137,12 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
                 CultureInfo.InvariantCulture,
                 $"snapshot {id} could be brought back until {until.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, and the store's clock says {now.UtcDateTime:yyyy-MM-dd HH:mm:ss}: what it needs may be removed at any moment (restore from it now, if it is still there: its full id works for \"snapshot restore\")"));
         }
+
+        var ledger = await Ledger.ReadAsync(store, records, null, cancellationToken);
+        ledger.RequireSound();
+        await SnapshotPublication.RequireOwnSessionAsync(store, records.Session, cancellationToken);
+        if (marks.Exists(mark => ledger.DroppedAt(mark.Entry.Key) is not null))
+            throw new UnforgetRefusedException($"snapshot {id} cannot be brought back: a prune with a shorter grace is removing its data");
 
         Snapshot snapshot;
         try
@@ -224,7 +254,7 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
     }
 
     /// <summary>A mark counts only when the store could not have made it up, nor taken it from another snapshot.</summary>
-    private async Task<ForgetRecord> ReadMarkAsync(string key, SnapshotId id, CancellationToken cancellationToken)
+    internal async Task<ForgetRecord> ReadMarkAsync(string key, SnapshotId id, CancellationToken cancellationToken)
     {
         var json = await repository.ReadSealedAsync(key, ObjectKind.Forget, EnvelopeType.Forget, MaxForgetLength, cancellationToken);
         ForgetRecord? record;

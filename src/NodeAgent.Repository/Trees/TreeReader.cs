@@ -105,7 +105,7 @@ public sealed class TreeReader
     }
 
     /// <summary>The items of an indirect list; <paramref name="visited"/> is told every list chunk that was read.</summary>
-    internal async IAsyncEnumerable<ContentItem> ReadListAsync(
+    public async IAsyncEnumerable<ContentItem> ReadListAsync(
         IndirectList list, Action<ChunkId, int>? visited, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var open = new Stack<ListPage>();

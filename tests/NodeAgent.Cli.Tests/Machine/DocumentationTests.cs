@@ -20,6 +20,7 @@ public sealed partial class DocumentationTests
         "repo key rotate",
         "repo key passwd",
         "repo migrate",
+        "repo prune",
         "snapshot create",
         "snapshot list",
         "snapshot ls",

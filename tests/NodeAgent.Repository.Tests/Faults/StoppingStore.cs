@@ -27,6 +27,9 @@ internal sealed class StoppingStore(string root, int stopAt, StopMode mode, bool
     /// <summary>Whether it has come to that.</summary>
     public bool HasStopped { get; private set; }
 
+    /// <summary>The object whose put or delete it was.</summary>
+    public string? StoppedAt { get; private set; }
+
     public int Puts => _puts;
 
     public async ValueTask<PutOutcome> PutAsync(string key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
@@ -36,7 +39,7 @@ internal sealed class StoppingStore(string root, int stopAt, StopMode mode, bool
         {
             ThrowIfStopped();
             stops = ++_puts == stopAt;
-            if (stops) HasStopped = true;
+            if (stops) (HasStopped, StoppedAt) = (true, key);
         }
 
         if (!stops) return await _inner.PutAsync(key, body, cancellationToken);
@@ -90,7 +93,7 @@ internal sealed class StoppingStore(string root, int stopAt, StopMode mode, bool
         {
             ThrowIfStopped();
             if (countsDeletes) stops = ++_puts == stopAt;
-            if (stops) HasStopped = true;
+            if (stops) (HasStopped, StoppedAt) = (true, key);
         }
 
         var deleted = (!stops || mode == StopMode.After) && await _inner.DeleteAsync(key, cancellationToken);

@@ -136,7 +136,7 @@ public sealed class DecoderFuzzTests
         {
             var chunks = Pack(count, 1).Chunks;
             var plain = new byte[PackFooter.LengthOf(count) + padding];
-            PackFooter.Encode(chunks[0].Session, chunks, padding, plain);
+            PackFooter.Encode([chunks[0].Session], chunks, padding, plain);
             footers.Add(plain);
             offsets[plain.Length] = ObjectHeader.Length + chunks.Sum(c => (long)c.StoredLength);
         }

@@ -320,7 +320,7 @@ public sealed class GoldenObjectTests : IAsyncLifetime
     {
         var session = chunks[0].Chunk.Session;
         using var cipher = _repository.CreateCipher(session.Suite, session.Salt.ToArray());
-        var builder = new PackBuilder(new byte[1 << 20], 1 << 20);
+        var builder = new PackBuilder(new byte[1 << 20], 1 << 20, cipher.Identity);
         var associated = new byte[ChunkEnvelope.AssociatedLength];
         foreach (var (chunk, payload, compressed, _) in chunks)
         {

@@ -144,7 +144,7 @@ internal static class GoldenObjects
     {
         using var cipher = repository.CreateCipher(suite, GoldenFiles.Salt(salt));
         using var sealer = new ChunkSealer(cipher, 3);
-        var builder = new PackBuilder(new byte[1 << 20], 1 << 20);
+        var builder = new PackBuilder(new byte[1 << 20], 1 << 20, cipher.Identity);
         foreach (var (kind, plain) in chunks)
         {
             var id = repository.ComputeId(kind, plain);

@@ -21,7 +21,7 @@ internal static class SampleBackup
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    public static async Task<SnapshotId> WriteAsync(ChunkRepository repository, SortedDictionary<string, byte[]> files, WriteSessionOptions? options = null, string path = "/sample")
+    public static async Task<SnapshotId> WriteAsync(ChunkRepository repository, SortedDictionary<string, byte[]> files, WriteSessionOptions? options = null, string path = "/sample", Func<Task>? beforePublish = null)
     {
         await using var session = await repository.BeginSessionAsync(options ?? new WriteSessionOptions(), Cancellation);
         using var lists = new ContentListWriter(StoreAsync);
@@ -32,6 +32,7 @@ internal static class SampleBackup
             Source = new SnapshotSource { Kind = SnapshotSource.Directory, Path = path },
             Root = RootEntry.Encode(root),
         };
+        if (beforePublish is not null) await beforePublish();
         return await session.PublishAsync(manifest.ToJson(), Cancellation);
 
         async ValueTask<ChunkId> StoreAsync(ChunkKind kind, ReadOnlyMemory<byte> plain, CancellationToken token) => (await session.StoreAsync(kind, plain, token)).Id;

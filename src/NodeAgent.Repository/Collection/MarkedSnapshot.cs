@@ -6,4 +6,4 @@ namespace NodeAgent.Repository.Collection;
 /// <param name="Id">The snapshot.</param>
 /// <param name="Marks">The names of its marks.</param>
 /// <param name="IsMature">Whether all of them are older than the grace.</param>
-internal sealed record ForgottenSnapshot(SnapshotId Id, IReadOnlyList<string> Marks, bool IsMature);
+internal sealed record MarkedSnapshot(SnapshotId Id, IReadOnlyList<string> Marks, bool IsMature);
