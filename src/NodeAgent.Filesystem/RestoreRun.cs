@@ -18,6 +18,10 @@ namespace NodeAgent.Filesystem;
 /// </summary>
 public static class RestoreRun
 {
+    private const long AheadBudget = 16 << 20;
+    private const long LargeFileBudget = 24 << 20;
+    private const int ReadsAtOnce = 8;
+
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Runs a restore. Files that cannot be restored do not stop it: the result says which.</summary>
@@ -46,10 +50,14 @@ public static class RestoreRun
         long bytes = 0;
         var last = request.Time.GetTimestamp();
         TreeRestore? restore = null;
-        var contents = new ContentWriter(repository, reader, tree, Count);
+        // A store far away is asked for several ranges at once; what the walk reads ahead and what large files do have budgets of their
+        // own, since a file in a batch may wait for a worker that has a large file.
+        var large = reader.CreateFetcher(LargeFileBudget, ReadsAtOnce);
+        var ahead = new ReadAhead(reader, reader.CreateFetcher(AheadBudget, ReadsAtOnce));
+        var contents = new ContentWriter(repository, reader, large, tree, Count);
         // A snapshot of a target that was never completed has such a mark itself, which then is a file as any other.
         var mark = wanted.Type == TreeEntryType.Directory && await IsFreeAsync(tree, wanted, cancellationToken) ? ResumeMark.Begin(target, snapshot, request) : null;
-        restore = new TreeRestore(request, reader, tree, contents, workers, issues, mark);
+        restore = new TreeRestore(request, reader, tree, contents, ahead, workers, issues, mark);
         if (wanted.Type == TreeEntryType.Directory) await restore.RestoreAsync(target, wanted, cancellationToken);
         else await restore.RestoreSingleAsync(target, wanted, cancellationToken);
         if (mark is not null) ResumeMark.End(target);

@@ -3,6 +3,7 @@ using NodeAgent.Repository.Compression;
 using NodeAgent.Repository.Crypto;
 using NodeAgent.Repository.Index;
 using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Reading;
 using NodeAgent.Repository.Stores;
 using NodeAgent.Repository.Trees;
 
@@ -31,8 +32,26 @@ public sealed class ChunkReader : IDisposable
     /// <exception cref="ChunkNotFoundException">No index segment names it.</exception>
     /// <exception cref="RepositoryFormatException">It is damaged; names the pack and the offset.</exception>
     /// <exception cref="StoreException">The pack could not be read.</exception>
-    public async ValueTask<int> ReadAsync(ChunkId id, ChunkKind kind, Memory<byte> destination, CancellationToken cancellationToken)
+    public ValueTask<int> ReadAsync(ChunkId id, ChunkKind kind, Memory<byte> destination, CancellationToken cancellationToken) =>
+        ReadAsync(id, kind, destination, null, cancellationToken);
+
+    /// <summary>The same, from what a batch has read already, when it has it.</summary>
+    /// <inheritdoc cref="ReadAsync(ChunkId, ChunkKind, Memory{byte}, CancellationToken)" path="/exception"/>
+    public async ValueTask<int> ReadAsync(ChunkId id, ChunkKind kind, Memory<byte> destination, ChunkBatch? batch, CancellationToken cancellationToken)
     {
+        if (batch is not null && await batch.TryGetAsync(id) is (var read, var place) && place.PlainLength <= destination.Length)
+        {
+            try
+            {
+                Open(id, kind, place, read.Span, destination.Span[..place.PlainLength]);
+                return place.PlainLength;
+            }
+            catch (RepositoryFormatException)
+            {
+                // Read alone, it may be found whole elsewhere; and if not, that is told as always.
+            }
+        }
+
         var location = await LocateAsync(id, cancellationToken);
         if (location.PlainLength > destination.Length)
             throw new RepositoryFormatException($"{kind} chunk {id}", 0, $"it has {location.PlainLength} bytes, more than the {destination.Length} that are expected");
@@ -60,18 +79,31 @@ public sealed class ChunkReader : IDisposable
     }
 
     /// <summary>Reads a whole chunk that several may want, such as a tree page or a bundle. The result never changes.</summary>
-    /// <inheritdoc cref="ReadAsync" path="/exception"/>
-    public async ValueTask<ReadOnlyMemory<byte>> ReadSharedAsync(ChunkKind kind, ChunkId id, int maxLength, CancellationToken cancellationToken)
+    /// <inheritdoc cref="ReadAsync(ChunkId, ChunkKind, Memory{byte}, CancellationToken)" path="/exception"/>
+    public ValueTask<ReadOnlyMemory<byte>> ReadSharedAsync(ChunkKind kind, ChunkId id, int maxLength, CancellationToken cancellationToken) =>
+        ReadSharedAsync(kind, id, maxLength, null, cancellationToken);
+
+    /// <summary>The same, from what a batch has read already, when it has it.</summary>
+    /// <inheritdoc cref="ReadAsync(ChunkId, ChunkKind, Memory{byte}, CancellationToken)" path="/exception"/>
+    public async ValueTask<ReadOnlyMemory<byte>> ReadSharedAsync(ChunkKind kind, ChunkId id, int maxLength, ChunkBatch? batch, CancellationToken cancellationToken)
     {
         if (_cache.TryGet(kind, id, out var cached)) return cached;
         var location = await LocateAsync(id, cancellationToken);
         if (location.PlainLength > maxLength)
             throw new RepositoryFormatException($"{kind} chunk {id}", 0, $"it has {location.PlainLength} bytes, more than the {maxLength} that are allowed");
         var content = new byte[location.PlainLength];
-        await ReadAsync(id, kind, content, cancellationToken);
+        await ReadAsync(id, kind, content, batch, cancellationToken);
         _cache.Add(kind, id, content);
         return content;
     }
+
+    /// <summary>Whether a chunk needs not be read: the readers of small files share it.</summary>
+    public bool IsCached(ChunkKind kind, ChunkId id) => _cache.TryGet(kind, id, out _);
+
+    /// <summary>What reads chunks ahead.</summary>
+    /// <param name="budget">Bytes that all of its batches may hold.</param>
+    /// <param name="readsAtOnce">Reads of the store that may be under way.</param>
+    public ChunkFetcher CreateFetcher(long budget, int readsAtOnce) => new(_repository, budget, readsAtOnce);
 
     /// <inheritdoc/>
     public void Dispose() => _codecs.Dispose();

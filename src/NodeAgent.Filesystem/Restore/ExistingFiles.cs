@@ -39,6 +39,10 @@ internal sealed class ExistingFiles(RestoreRequest request, ResumeMark? mark)
         return request.InPlace && file.Links == 1 && entry.HardLinkDevice is null ? ExistingChoice.Update : ExistingChoice.Write;
     }
 
+    /// <summary>Whether the content of an entry will be fetched, as far as a first look can tell.</summary>
+    public bool IsFetched(in FileStatus? there, TreeEntry entry) =>
+        there is not { } file || (request is { Overwrite: OverwritePolicy.Always, InPlace: false } && mark?.IsComplete(file, entry) != true);
+
     /// <summary>Whether the policy lets an entry take the place of what is there.</summary>
     public bool MayReplace(in FileStatus there, TreeEntry entry) => request.Overwrite switch
     {

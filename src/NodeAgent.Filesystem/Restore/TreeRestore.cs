@@ -13,7 +13,7 @@ namespace NodeAgent.Filesystem.Restore;
 /// relative to a handle of a directory that this run opened without following links, and a file gets its final name only
 /// when it is complete.
 /// </summary>
-internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, TreeReader tree, ContentWriter contents, WorkerPool workers, IssueList issues, ResumeMark? mark)
+internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, TreeReader tree, ContentWriter contents, ReadAhead ahead, WorkerPool workers, IssueList issues, ResumeMark? mark)
 {
     private readonly RestoreSelection _selection = new(request);
     private readonly ExistingFiles _existing = new(request, mark);
@@ -109,17 +109,19 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
                 }
                 else
                 {
-                    Schedule(target, frame.Directory, entry, path, cancellationToken);
+                    await ScheduleAsync(target, frame.Directory, entry, path, cancellationToken);
                     await workers.ThrottleAsync();
                 }
             }
 
+            await ahead.FlushAsync(cancellationToken);
             await workers.DrainAsync();
             ThrowIfStopped(cancellationToken);
             ApplyLaterFlags(target);
         }
         finally
         {
+            ahead.Abandon();
             await workers.DrainAsync();
             while (open.TryPop(out var frame)) await frame.Entries.DisposeAsync();
         }
@@ -130,7 +132,8 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
     {
         var carrier = new TreeEntry { Type = TreeEntryType.Directory, Name = default, Mode = 0x1ed };
         var top = new RestoredDirectory(null, carrier, TreePath.Root, directory => OpenTop(target, directory), _ => ValueTask.CompletedTask);
-        Schedule(target, top, entry, TreePath.Root.Below(entry.Name), cancellationToken);
+        top.Hold();
+        Start(target, top, entry, TreePath.Root.Below(entry.Name), null, cancellationToken);
         await workers.DrainAsync();
         await top.ReleaseAsync();
         ThrowIfStopped(cancellationToken);
@@ -269,7 +272,30 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
         }
     }
 
-    private void Schedule(DirectoryHandle target, RestoredDirectory directory, TreeEntry entry, TreePath path, CancellationToken cancellationToken)
+    /// <summary>Lets a worker restore an entry, after what it needs is being read.</summary>
+    private async ValueTask ScheduleAsync(DirectoryHandle target, RestoredDirectory directory, TreeEntry entry, TreePath path, CancellationToken cancellationToken)
+    {
+        directory.Hold();
+        // A further name of a file is none to be read, and must not wait behind the first one here.
+        if (entry.HardLinkDevice is not null || !ReadAhead.IsFor(entry) || !IsFetched(directory, entry)) Start(target, directory, entry, path, null, cancellationToken);
+        else await ahead.AddAsync(entry, batch => Start(target, directory, entry, path, batch, cancellationToken), cancellationToken);
+    }
+
+    private bool IsFetched(RestoredDirectory directory, TreeEntry entry)
+    {
+        // Only in directories that were there something can be in the way; the others need not be made for this.
+        try
+        {
+            return !directory.WasThere || _existing.IsFetched(ExistingFiles.At(directory.Handle, entry.Name.Span), entry);
+        }
+        catch (FileSystemException)
+        {
+            return false; // the worker meets it again, and reports it
+        }
+    }
+
+    /// <summary>Gives an entry to a worker. The directory is held for it already.</summary>
+    private void Start(DirectoryHandle target, RestoredDirectory directory, TreeEntry entry, TreePath path, SharedBatch? batch, CancellationToken cancellationToken)
     {
         TaskCompletionSource<LinkSource?>? link = null;
         Task<LinkSource?>? previous = null;
@@ -281,7 +307,6 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
             _links[(device, entry.Inode)] = link.Task;
         }
 
-        directory.Hold();
         _ = workers.Run(RestoreAsync, previous);
 
         async Task RestoreAsync()
@@ -294,7 +319,7 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
                     var source = previous is null ? null : await previous;
                     made = source is not null && TryLink(target, directory, entry, path, source)
                         ? source
-                        : await RestoreEntryAsync(directory, entry, path, link is not null, cancellationToken);
+                        : await RestoreEntryAsync(directory, entry, path, batch, link is not null, cancellationToken);
                 }
             }
             catch (FileSystemException failure)
@@ -315,13 +340,14 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
             }
             finally
             {
+                batch?.Release();
                 link?.TrySetResult(made);
                 await directory.ReleaseAsync();
             }
         }
     }
 
-    private async Task<LinkSource?> RestoreEntryAsync(RestoredDirectory directory, TreeEntry entry, TreePath path, bool isLinked, CancellationToken cancellationToken)
+    private async Task<LinkSource?> RestoreEntryAsync(RestoredDirectory directory, TreeEntry entry, TreePath path, SharedBatch? batch, bool isLinked, CancellationToken cancellationToken)
     {
         var parent = directory.Handle;
         // In a directory that this run made there is nothing yet.
@@ -350,7 +376,7 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
                 if (entry.Type == TreeEntryType.RegularFile)
                 {
                     file = Files.Open(parent, temporary, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive, 0x180);
-                    await contents.WriteAsync(file, entry, cancellationToken);
+                    await contents.WriteAsync(file, entry, batch?.Chunks, cancellationToken);
                     if (directory.PassesOnAccess) MetadataWriter.RemoveAccessLists(file);
                     await _metadata.ApplyAsync(file, entry, path, cancellationToken);
                 }

@@ -11,6 +11,9 @@ internal sealed class WatchedStore(IObjectStore inner) : IObjectStore
     /// <summary>Called before an object is read; the read waits for it.</summary>
     public Action<string> BeforeRead { get; set; } = _ => { };
 
+    /// <summary>The same for a part of an object, with its place and length.</summary>
+    public Action<string, long, int> BeforeReadRange { get; set; } = (_, _, _) => { };
+
     public string Location => inner.Location;
 
     public bool HasExclusiveFences => inner.HasExclusiveFences;
@@ -29,6 +32,7 @@ internal sealed class WatchedStore(IObjectStore inner) : IObjectStore
     public ValueTask ReadAsync(string key, long offset, Memory<byte> destination, CancellationToken cancellationToken)
     {
         BeforeRead(key);
+        BeforeReadRange(key, offset, destination.Length);
         return inner.ReadAsync(key, offset, destination, cancellationToken);
     }
 

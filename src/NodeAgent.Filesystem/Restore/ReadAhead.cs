@@ -1,0 +1,80 @@
+using NodeAgent.Repository;
+using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Reading;
+using NodeAgent.Repository.Trees;
+
+namespace NodeAgent.Filesystem.Restore;
+
+/// <summary>
+/// Collects files until their content is worth a few large reads of packs, and then lets them be written. Used by the walk alone.
+/// Files lie in packs in about the order in which a walk comes to them, so that each region of a pack is read about once.
+/// </summary>
+internal sealed class ReadAhead(ChunkReader reader, ChunkFetcher fetcher)
+{
+    /// <summary>Content of a batch: several of them fit the budget, so that one is read while others are written.</summary>
+    public const long BatchBytes = 4 << 20;
+
+    /// <summary>A file with more than this brings its own batches.</summary>
+    public const long MaxFile = 4 << 20;
+
+    // Each keeps its directory open until it is written.
+    private const int MaxFiles = 256;
+
+    private readonly List<Action<SharedBatch>> _files = [];
+    private readonly HashSet<ChunkId> _chunks = [];
+    private long _bytes;
+
+    /// <summary>Whether files of this content gain by it.</summary>
+    public static bool IsFor(TreeEntry entry) => entry is { Type: TreeEntryType.RegularFile, Content: BundleSlice or ChunkList } && entry.Size <= MaxFile;
+
+    /// <summary>Adds a file; it, and those before it, are started when the batch is full.</summary>
+    public async ValueTask AddAsync(TreeEntry entry, Action<SharedBatch> start, CancellationToken cancellationToken)
+    {
+        _files.Add(start);
+        switch (entry.Content)
+        {
+            case BundleSlice slice when !reader.IsCached(ChunkKind.Data, slice.Chunk):
+                Add(slice.Chunk, int.MaxValue);
+                break;
+            case ChunkList list:
+                foreach (var item in list.Items)
+                {
+                    if (!item.IsHole) Add(item.Id, item.Length);
+                }
+
+                break;
+        }
+
+        if (_bytes >= BatchBytes || _files.Count >= MaxFiles) await FlushAsync(cancellationToken);
+    }
+
+    /// <summary>Starts what was added, once there is room for its content.</summary>
+    public async ValueTask FlushAsync(CancellationToken cancellationToken)
+    {
+        if (_files.Count > 0) Start(await fetcher.BeginAsync(_chunks, cancellationToken));
+    }
+
+    /// <summary>Starts what is left when the run ends early: directories wait for their files, which then find out that it is over.</summary>
+    public void Abandon()
+    {
+        if (_files.Count > 0) Start(null);
+    }
+
+    private void Start(ChunkBatch? chunks)
+    {
+        // From here on the batch belongs to its files: the last of them that is done gives it up.
+        var batch = new SharedBatch(chunks, _files.Count);
+        foreach (var start in _files) start(batch);
+        _files.Clear();
+        _chunks.Clear();
+        _bytes = 0;
+    }
+
+    private void Add(ChunkId id, long maxLength)
+    {
+        // What a batch costs is what is read: a small file may be in a large chunk together with others. A chunk that is longer than the
+        // file says is refused when it is written, and not worth the memory.
+        if (!reader.TryLocate(id, out var location) || location.PlainLength > maxLength || !_chunks.Add(id)) return;
+        _bytes += location.StoredLength;
+    }
+}

@@ -1,0 +1,95 @@
+using NodeAgent.Filesystem.Tests.Support;
+using NodeAgent.Repository.Stores;
+
+namespace NodeAgent.Filesystem.Tests.Restore;
+
+public sealed class RestoreReadsTests
+{
+    [Fact]
+    public async Task Each_region_of_a_pack_is_read_about_once_in_few_large_reads()
+    {
+        await using var test = await TestBackup.CreateAsync();
+        var random = SeededRandom.Create();
+        for (var i = 0; i < 240; i++)
+        {
+            Directory.CreateDirectory(test.InSource($"d{i % 9}"));
+            File.WriteAllBytes(test.InSource($"d{i % 9}", $"file{i:D3}"), random.Bytes(random.Next(20_000, 150_000)));
+            File.WriteAllBytes(test.InSource($"d{i % 9}", $"small{i:D3}"), random.Bytes(random.Next(600, 9000)));
+        }
+
+        File.WriteAllBytes(test.InSource("large"), random.Bytes(30 << 20));
+        var backup = await test.RunAsync();
+        var stored = Directory.EnumerateFiles(Path.Combine(test.Root, "repository", "data"), "*", SearchOption.AllDirectories).Sum(file => new FileInfo(file).Length);
+        var reads = new List<(string Key, long Offset, int Length)>();
+        test.Store.BeforeReadRange = (key, offset, length) =>
+        {
+            lock (reads)
+            {
+                if (key.StartsWith("data/", StringComparison.Ordinal)) reads.Add((key, offset, length));
+            }
+        };
+
+        Assert.Empty((await test.RestoreAsync(backup.Manifest)).Issues);
+
+        test.ExpectSameTree();
+        // 500 files in as many chunks: one read for each 2 MiB at most, and one for each page of the nine directories.
+        Assert.InRange(reads.Count, 1, (stored / (2 << 20)) + 12 + 9);
+        Assert.InRange(reads.Sum(read => (long)read.Length), 1, stored * 5 / 4);
+        Assert.All(reads, read => Assert.InRange(read.Length, 1, 8 << 20));
+    }
+
+    [Fact]
+    public async Task Several_reads_are_under_way_at_once_and_not_too_many()
+    {
+        await using var test = await TestBackup.CreateAsync();
+        var random = SeededRandom.Create();
+        for (var i = 0; i < 4; i++) File.WriteAllBytes(test.InSource($"large{i}"), random.Bytes(10 << 20));
+        for (var i = 0; i < 50; i++) File.WriteAllBytes(test.InSource($"file{i:D3}"), random.Bytes(200_000));
+        var backup = await test.RunAsync();
+        var (now, most) = (0, 0);
+        test.Store.BeforeReadRange = (key, _, _) =>
+        {
+            if (!key.StartsWith("data/", StringComparison.Ordinal)) return;
+            var count = Interlocked.Increment(ref now);
+            for (var seen = most; count > seen && Interlocked.CompareExchange(ref most, count, seen) != seen; seen = most) { }
+            Thread.Sleep(20); // as a store that is far away
+            Interlocked.Decrement(ref now);
+        };
+
+        Assert.Empty((await test.RestoreAsync(backup.Manifest, request => request with { Workers = 4 })).Issues);
+
+        test.ExpectSameTree();
+        Assert.InRange(most, 2, 16);
+    }
+
+    [Fact]
+    public async Task Many_large_and_small_files_with_one_worker_come_to_an_end()
+    {
+        await using var test = await TestBackup.CreateAsync(TestBackup.SmallPacks);
+        var random = SeededRandom.Create();
+        for (var i = 0; i < 60; i++) File.WriteAllBytes(test.InSource($"file{i:D3}"), random.Bytes(random.Next(3) == 0 ? 6 << 20 : random.Next(1, 900_000)));
+        test.Shell("for i in 0 1 2 3 4 5; do ln file00$i linked$i; done");
+        var backup = await test.RunAsync();
+
+        Assert.Empty((await test.RestoreAsync(backup.Manifest, request => request with { Workers = 1 })).Issues);
+
+        test.ExpectSameTree();
+    }
+
+    [Fact]
+    public async Task A_read_that_fails_is_tried_for_each_chunk_alone_and_costs_only_what_is_lost()
+    {
+        await using var test = await TestBackup.CreateAsync();
+        var random = SeededRandom.Create();
+        for (var i = 0; i < 50; i++) File.WriteAllBytes(test.InSource($"file{i:D2}"), random.Bytes(100_000));
+        var backup = await test.RunAsync();
+        test.Store.BeforeReadRange = (key, _, length) =>
+        {
+            if (length > 500_000) throw new StoreException(StoreFailure.Other, "reading", key, "too much at once");
+        };
+
+        Assert.Empty((await test.RestoreAsync(backup.Manifest)).Issues);
+
+        test.ExpectSameTree();
+    }
+}
