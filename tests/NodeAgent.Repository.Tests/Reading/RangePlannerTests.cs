@@ -85,7 +85,7 @@ public sealed class RangePlannerTests
         budget.Return(500);
         await last;
         await budget.TakeAsync(60, TestContext.Current.CancellationToken);
-        Assert.False(budget.TakeAsync(1, TestContext.Current.CancellationToken).IsCompleted);
+        Assert.False(budget.TakeAsync(1, TestContext.Current.CancellationToken).AsTask().IsCompleted);
     }
 
     private static (ChunkId Id, ChunkLocation Location) Chunk(int id, int pack, long offset, int length) => (Id(id), new ChunkLocation(Packs[pack], offset, length, length, ChunkKind.Data));
