@@ -442,12 +442,17 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
 
     private void ReportMissingPacks()
     {
+        var unneeded = 0;
         foreach (var (pack, _) in _damagedPacks.Where(p => p.Value == 0))
         {
-            _problems.Enqueue(_neededPacks.Contains(pack)
-                ? new CheckProblem(pack.Key, null, "the pack is missing: the chunks in it are lost unless the object is brought back", IsDamage: true)
-                : new CheckProblem(pack.Key, null, "the index names this pack and it is not there; no snapshot needs it (a collection has removed it, or is about to tidy the index)", IsDamage: false));
+            if (_neededPacks.Contains(pack)) _problems.Enqueue(new CheckProblem(pack.Key, null, "the pack is missing: the chunks in it are lost unless the object is brought back", IsDamage: true));
+            else unneeded++;
         }
+
+        // A collection leaves replaced segments for a while, so there can be thousands.
+        if (unneeded > 0)
+            _problems.Enqueue(new CheckProblem(
+                IndexSegment.Prefix, null, $"the index names {unneeded} {(unneeded == 1 ? "pack that is" : "packs that are")} not there and that no snapshot needs: a collection has removed {(unneeded == 1 ? "it" : "them")}, or is about to tidy the index", IsDamage: false));
     }
 
     private void DamagedSnapshot(RepositoryException exception) => Damage(

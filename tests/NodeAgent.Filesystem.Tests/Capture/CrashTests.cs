@@ -42,8 +42,9 @@ public sealed class CrashTests : IDisposable
             {
                 if (await Record.ExceptionAsync(() => BackUpAsync(dying)) is null)
                 {
-                    Assert.False(store.HasStopped);
-                    break;
+                    if (!store.HasStopped) break;
+                    // The last write of a session only says that it is over: whether it takes effect is nobody's concern.
+                    Assert.EndsWith("/end", store.StoppedAt, StringComparison.Ordinal);
                 }
             }
 
@@ -61,7 +62,7 @@ public sealed class CrashTests : IDisposable
             Directory.Delete(place, recursive: true);
         }
 
-        // Session record, packs of data and of pages, index segment, snapshot.
+        // Session record, packs of data and of pages, index segment, snapshot, end of the session.
         Assert.InRange(deaths, 7, 99);
     }
 
