@@ -192,7 +192,8 @@ public sealed class TargetTests
 
         var failure = await Assert.ThrowsAsync<IOException>(() => test.RestoreAsync(backup.Manifest, request => request with { IgnoreFreeSpace = true, Workers = 1 }));
 
-        Assert.Contains("b/too large", failure.Message, StringComparison.Ordinal);
+        // Small files that are written beside the large one can be what no longer fits.
+        Assert.Matches(" at (b/too large|c [0-9]+): ", failure.Message);
         Assert.Contains("ENOSPC", failure.Message, StringComparison.Ordinal);
         Assert.Contains(test.Target, failure.Message, StringComparison.Ordinal);
         // The mark stays, so that the next run continues.
