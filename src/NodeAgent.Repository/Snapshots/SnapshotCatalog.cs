@@ -93,8 +93,8 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
     }
 
     /// <summary>
-    /// Shows a forgotten snapshot again. Its marks are deleted through a fence, and only while nobody may act on them yet, by the store's clock:
-    /// where a store cannot keep others out, the deletion must be certain to be over before they may.
+    /// Shows a forgotten snapshot again, while its grace lasts by the store's clock. Whether a collection acts on its marks already is up to the
+    /// protocol of collection, whose own step takes them away.
     /// </summary>
     /// <exception cref="SnapshotNotFoundException">No mark hides it.</exception>
     /// <exception cref="UnforgetRefusedException">It was forgotten too long ago, or its object is gone or damaged.</exception>
@@ -125,8 +125,6 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
     private async Task<Snapshot> UnforgetAsync(SnapshotId id, SealedRecords records, CancellationToken cancellationToken)
     {
         var store = repository.Store;
-        await using var fence = await store.OpenFenceAsync(FenceMode.Shared, UnforgetFence, cancellationToken);
-        // The time is asked for after the fence was taken: what follows is no older than it.
         var now = await store.GetTimeAsync(cancellationToken);
         var marks = await MarksAsync($"{ForgetPrefix}{id}/", _ => { }, cancellationToken);
         if (marks.Count == 0) throw new SnapshotNotFoundException($"snapshot {id} is not forgotten, so there is nothing to bring back", []);
@@ -138,12 +136,6 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
                 $"snapshot {id} could be brought back until {until.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, and the store's clock says {now.UtcDateTime:yyyy-MM-dd HH:mm:ss}: what it needs may be removed at any moment (restore from it now, if it is still there: its full id works for \"snapshot restore\")"));
         }
 
-        var ledger = await Ledger.ReadAsync(store, records, null, cancellationToken);
-        ledger.RequireSound();
-        await SnapshotPublication.RequireOwnSessionAsync(store, records.Session, cancellationToken);
-        if (marks.Exists(mark => ledger.DroppedAt(mark.Entry.Key) is not null))
-            throw new UnforgetRefusedException($"snapshot {id} cannot be brought back: a prune with a shorter grace is removing its data");
-
         Snapshot snapshot;
         try
         {
@@ -154,8 +146,8 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
             throw new UnforgetRefusedException($"snapshot {id} cannot be brought back: {exception.Message}");
         }
 
-        // One after the other: as long as one is left, the snapshot stays hidden, and this can be repeated.
-        foreach (var mark in marks) await fence.DeleteAsync(mark.Entry.Key, cancellationToken);
+        if (!await ForgetMarks.RemoveAsync(store, records, id, CollectionTimes.Default, OmittedSteps.None, cancellationToken))
+            throw new UnforgetRefusedException($"snapshot {id} cannot be brought back: a prune with a shorter grace is removing its data (restore from it now, if it is still there: its full id works for \"snapshot restore\")");
         return snapshot;
     }
 
