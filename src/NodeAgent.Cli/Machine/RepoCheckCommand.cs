@@ -86,14 +86,9 @@ internal static class RepoCheckCommand
         return options with { Share = percent / 100 };
     }
 
-    private static long ParseSize(string text)
-    {
-        var shift = char.ToUpperInvariant(text[^1]) switch { 'K' => 10, 'M' => 20, 'G' => 30, 'T' => 40, _ => 0 };
-        var digits = shift > 0 ? text[..^1] : text;
-        return long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0 && number <= long.MaxValue >> shift
-            ? number << shift
-            : throw new UsageException($"--read-data-subset {text}: not a part (write it as p%, as a size such as 500M or 10G, or as n/m)");
-    }
+    private static long ParseSize(string text) => ByteSize.TryParse(text, out var bytes) && bytes > 0
+        ? bytes
+        : throw new UsageException($"--read-data-subset {text}: not a part (write it as p%, as a size such as 500M or 10G, or as n/m)");
 
     private static PackVerifications? Load(string? path, ChunkRepository repository, bool isNeeded)
     {

@@ -73,17 +73,8 @@ internal static class RepoPruneCommand
         return repack.Length == 0 ? options : options with { MaxRepackBytes = ParseBytes("--max-repack-bytes", repack) };
     }
 
-    /// <summary>A number of bytes, or of KiB, MiB, GiB or TiB.</summary>
-    private static long ParseBytes(string option, string text)
-    {
-        var digits = text.Length;
-        while (digits > 0 && !char.IsAsciiDigit(text[digits - 1])) digits--;
-        var unit = text[digits..].Trim().ToUpperInvariant().TrimEnd('B').TrimEnd('I');
-        var power = unit.Length == 0 ? 0 : "KMGT".IndexOf(unit, StringComparison.Ordinal) + 1;
-        if ((unit.Length > 0 && power == 0) || unit.Length > 1 || !double.TryParse(text[..digits], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) || number > long.MaxValue / Math.Pow(1024, power) / 2)
-            throw new UsageException($"{option} {text}: not a size (write it as bytes, or as 500M, 20G, 1T)");
-        return (long)(number * Math.Pow(1024, power));
-    }
+    private static long ParseBytes(string option, string text) =>
+        ByteSize.TryParse(text, out var bytes) ? bytes : throw new UsageException($"{option} {text}: not a size (write it as bytes, or as 500M, 20G, 1T)");
 
     private static async Task PrintTextAsync(CollectionReport report, CollectionOptions options)
     {
