@@ -21,6 +21,15 @@ internal static class NodeAgentCommand
             return ReportUsage(parse, Errors(parse));
         if (parse.Action is not HelpAction && UnknownFlag(parse) is { } flag)
             return ReportUsage(parse, [$"unknown flag: {flag} (a name that begins with a dash goes after --)"]);
+        if (parse.Action is HelpAction)
+        {
+            using var text = new StringWriter();
+            var shown = parse.Invoke(new InvocationConfiguration { Output = text });
+            StandardStreams.Out.Write(HelpSections.Part(text.ToString()));
+            await StandardStreams.Out.FlushAsync(CancellationToken.None);
+            return shown;
+        }
+
         // The process has its own signal handling, and failures of a verb end in CommandRunner.
         var configuration = new InvocationConfiguration
         {

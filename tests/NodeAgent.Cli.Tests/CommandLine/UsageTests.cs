@@ -38,6 +38,16 @@ public sealed class UsageTests
         Assert.Empty(result.Error);
     }
 
+    [Fact]
+    public async Task Help_shows_the_flags_of_a_verb_before_those_that_all_verbs_share()
+    {
+        var help = (await NodeAgentProcess.RunAsync("repo", "prune", "--help")).Expect(0).Output;
+        var order = new[] { "\nOptions:\n", "--dry-run", "--no-wait", "\nRepository:\n", "--repo", "--password-file", "\nRepository in S3:\n", "--s3-endpoint", "--s3-credentials-file", "\nGeneral:\n", "--output", "--verbose" };
+        var places = order.Select(part => help.IndexOf(part, StringComparison.Ordinal)).ToArray();
+        Assert.DoesNotContain(-1, places);
+        Assert.Equal(places.Order(), places);
+    }
+
     [Theory]
     [InlineData("bash", "complete -o default")]
     [InlineData("zsh", "#compdef nodeagent")]
