@@ -132,7 +132,7 @@ public sealed partial class DocumentationTests
 
     /// <summary>Of the lines of --help, the part before the description.</summary>
     private static string OptionColumns(string help) =>
-        string.Join('\n', help[help.IndexOf("Options:", StringComparison.Ordinal)..].Split('\n').Where(line => line.StartsWith("  -", StringComparison.Ordinal)).Select(line => Gap().Split(line.Trim())[0]));
+        string.Join('\n', help[help.IndexOf("Usage:", StringComparison.Ordinal)..].Split('\n').Where(line => line.StartsWith("  -", StringComparison.Ordinal)).Select(line => Gap().Split(line.Trim())[0]));
 
     private static List<string> Flags(string text) => [.. Flag().Matches(text).Select(match => match.Groups[1].Value)];
 
