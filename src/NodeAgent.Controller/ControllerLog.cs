@@ -23,6 +23,9 @@ internal static partial class ControllerLog
     [LoggerMessage(12, LogLevel.Warning, "{Kind} {Name}: {Reason}")]
     public static partial void Waiting(this ILogger log, string kind, string name, string reason);
 
+    [LoggerMessage(13, LogLevel.Warning, "location {Name} was not synchronised: {Reason}")]
+    public static partial void NotSynchronised(this ILogger log, string name, string reason);
+
     [LoggerMessage(11, LogLevel.Warning, "{Kind} {Name}: files could not be written into the bucket: {Reason}")]
     public static partial void FilesNotWritten(this ILogger log, string kind, string name, string reason);
 }

@@ -109,39 +109,31 @@ internal sealed class RepositoryOpener(ApiClient client, AgentOptions options, I
         }
     }
 
-    private async Task<LocationDescription> DescribeAsync(BackupStorageLocation location, CancellationToken cancellation)
+    private Task<LocationDescription> DescribeAsync(BackupStorageLocation location, CancellationToken cancellation)
     {
-        var (name, storage) = (location.Metadata.Name ?? "", location.Spec.ObjectStorage);
-        var isRemote = LocationProviders.IsRemote(location.Spec.Provider);
-        var certificate = !isRemote ? "" : storage?.CaCertRef is { } reference
-            ? await ReadEntryAsync(name, "objectStorage.caCertRef", reference, cancellation)
-            : LocationProviders.DecodeCaCertificate(name, storage?.CaCert);
-        return new LocationDescription
+        var (spec, storage) = (location.Spec, location.Spec.ObjectStorage);
+        var bare = new LocationDescription
         {
-            Name = name,
-            Provider = location.Spec.Provider ?? "",
+            Name = location.Metadata.Name ?? "",
+            Provider = spec.Provider ?? "",
             Bucket = storage?.Bucket ?? "",
             Prefix = storage?.Prefix ?? "",
-            Config = location.Spec.Config ?? new Dictionary<string, string>(),
-            CaCertificate = certificate,
-            Credentials = isRemote && location.Spec.Credential is { } credential ? await ReadEntryAsync(name, "credential", credential, cancellation) : "",
+            Config = spec.Config ?? new Dictionary<string, string>(),
         };
+        return new LocationSecrets(options.Namespace, FindSecretAsync).CompleteAsync(bare, EntryOf(spec.Credential), storage?.CaCert, EntryOf(storage?.CaCertRef), cancellation);
     }
 
-    /// <summary>The text of a Secret's entry that a location names.</summary>
-    private async Task<string> ReadEntryAsync(string location, string field, SecretKeySelector selector, CancellationToken cancellation)
+    private static SecretEntry? EntryOf(SecretKeySelector? selector) => selector is null ? null : new SecretEntry(selector.Name ?? "", selector.Key ?? "");
+
+    private async Task<IReadOnlyDictionary<string, string>?> FindSecretAsync(string name, CancellationToken cancellation)
     {
-        var where = $"location {location}: spec.{field} names entry {selector.Key} of Secret {selector.Name}";
-        var secret = await client.FindAsync(KubernetesResources.Secrets, options.Namespace, selector.Name ?? "", cancellation)
-            ?? throw new AgentException($"{where}, which does not exist in namespace {options.Namespace}");
-        if ((secret.Json["data"] as JsonObject)?[selector.Key ?? ""] is not JsonValue value || !value.TryGetValue<string>(out var encoded)) throw new AgentException($"{where}, which does not have it");
-        try
+        if (name.Length == 0 || await client.FindAsync(KubernetesResources.Secrets, options.Namespace, name, cancellation) is not { } secret) return null;
+        var entries = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (key, value) in secret.Json["data"] as JsonObject ?? [])
         {
-            return System.Text.Encoding.UTF8.GetString(Convert.FromBase64String(encoded));
+            if (value is JsonValue text && text.TryGetValue<string>(out var encoded)) entries[key] = encoded;
         }
-        catch (FormatException)
-        {
-            throw new AgentException($"{where}, which is no base64");
-        }
+
+        return entries;
     }
 }

@@ -6,6 +6,7 @@ using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
+using NodeAgent.Stores.Buckets;
 
 namespace NodeAgent.Controller.Backups;
 
@@ -42,10 +43,14 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
         if (read.Spec.ResourcePolicy is not null) errors.Add("spec.resourcePolicy: volume policies are not supported yet; remove it and use the pods' annotations");
         if (read.Spec.SnapshotMoveData == true) errors.Add("spec.snapshotMoveData: moving snapshot data is not supported; use defaultVolumesToFsBackup");
         var location = await locations.FindAsync(read.Spec.StorageLocation, cancellation);
-        if (StorageLocations.ProblemOf(location, read.Spec.StorageLocation, forWriting: true) is { } problem) errors.Add(problem);
-        // The location's phase may be a minute old.
-        else if (await locations.EmptinessOfAsync(location!, cancellation) is { } emptiness) errors.Add($"backup storage location \"{location!.Metadata.Name}\": {emptiness}");
-        if (errors.Count > 0) return (null, errors);
+        var (bucket, problem) = await locations.OpenAsync(location, read.Spec.StorageLocation, forWriting: true, cancellation);
+        if (problem is not null) errors.Add(problem);
+        else if (await ProblemInsideAsync(location!, bucket!, item.Name(), cancellation) is { } inside) errors.Add(inside);
+        if (errors.Count > 0)
+        {
+            if (bucket is not null) await bucket.DisposeAsync();
+            return (null, errors);
+        }
 
         var spec = read.Spec with
         {
@@ -56,26 +61,50 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
             ItemOperationTimeout = read.Spec.ItemOperationTimeout is { } operation && operation > TimeSpan.Zero ? operation : ItemOperationTimeout,
             SnapshotMoveData = false,
         };
-        var bucket = StorageLocations.Open(location);
-        if (bucket.Exists(new Storage.BackupFiles(item.Name()).Metadata))
+        try
         {
-            return (null, [$"location \"{location.Metadata.Name}\" already has a backup named \"{item.Name()}\"; choose another name or delete that one first"]);
+            return (await PrepareAsync(item, read with { Spec = spec }, location, bucket!, cancellation), []);
         }
+        catch
+        {
+            await bucket!.DisposeAsync();
+            throw;
+        }
+    }
 
-        var updated = await WriteDefaultsAsync(item, spec, location, cancellation);
+    private async Task<PreparedBackup> PrepareAsync(JsonObject item, Backup read, BackupStorageLocation location, IBucket bucket, CancellationToken cancellation)
+    {
+        var updated = await WriteDefaultsAsync(item, read.Spec, location, cancellation);
         var served = await cluster.DiscoverAsync(cancellation);
-        var (namespaces, excluded) = await ResolveNamespacesAsync(spec, cancellation);
-        return (new PreparedBackup
+        var (namespaces, excluded) = await ResolveNamespacesAsync(read.Spec, cancellation);
+        return new PreparedBackup
         {
             Object = updated,
-            Backup = read with { Spec = spec },
+            Backup = read,
             Location = location,
             Bucket = bucket,
-            Filter = new BackupFilter(spec, new ResourceNames(served.Preferred), namespaces, excluded),
+            Filter = new BackupFilter(read.Spec, new ResourceNames(served.Preferred), namespaces, excluded),
             Resources = InOrder(served.Preferred),
             Unavailable = served.UnavailableGroups,
             Started = time.GetUtcNow(),
-        }, []);
+        };
+    }
+
+    /// <summary>What speaks against a backup in that place, which its location's phase does not tell: that may be a minute old.</summary>
+    private async Task<string?> ProblemInsideAsync(BackupStorageLocation location, IBucket bucket, string backup, CancellationToken cancellation)
+    {
+        try
+        {
+            if (await locations.EmptinessOfAsync(location, bucket, cancellation) is { } emptiness) return $"backup storage location \"{location.Metadata.Name}\": {emptiness}";
+            // A name that is none is told of already, and makes no key.
+            return ObjectName.IsValid(backup) && await bucket.ExistsAsync(new Storage.BackupFiles(backup).Metadata, cancellation)
+                ? $"location \"{location.Metadata.Name}\" already has a backup named \"{backup}\"; choose another name or delete that one first"
+                : null;
+        }
+        catch (Exception e) when (BucketFailure.IsCauseOf(e))
+        {
+            return $"backup storage location \"{location.Metadata.Name}\": {e.Message}";
+        }
     }
 
     /// <summary>Core first, and in it pods, claims and volumes, so that volumes are requested early; other groups as discovered.</summary>

@@ -101,6 +101,7 @@ internal sealed class BackupReconciler(
         }
         finally
         {
+            await backup.Bucket.DisposeAsync();
             _running.TryRemove(backup.Uid, out _);
             ended.SetResult();
         }

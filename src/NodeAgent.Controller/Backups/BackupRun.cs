@@ -4,6 +4,7 @@ using NodeAgent.Controller.Hooks;
 using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes.Velero;
+using NodeAgent.Stores.Buckets;
 
 namespace NodeAgent.Controller.Backups;
 
@@ -128,10 +129,25 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
         }
         catch
         {
-            // Without the metadata file there is no backup; the contents alone would only take room.
-            bucket.Delete(files.Metadata);
-            bucket.Delete(files.Contents);
+            await TryRemoveAsync();
             throw;
+        }
+    }
+
+    /// <summary>Without the metadata file there is no backup; the contents alone would only take room.</summary>
+    private async Task TryRemoveAsync()
+    {
+        // The run may have failed because it was cancelled, or because the place is away, which must not hold up a stop.
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10), services.Time);
+        try
+        {
+            await backup.Bucket.DeleteAsync(backup.Files.Metadata, limit.Token);
+            await backup.Bucket.DeleteAsync(backup.Files.Contents, limit.Token);
+        }
+        catch (Exception e) when (BucketFailure.IsCauseOf(e) || e is OperationCanceledException)
+        {
+            // What is left says Finalizing and is taken for no backup; why the run failed is what counts.
+            services.Log.FilesNotRemoved("backup", backup.Name, e.Message);
         }
     }
 

@@ -3,6 +3,7 @@ using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Storage;
 using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
+using NodeAgent.Stores.Buckets;
 
 namespace NodeAgent.Controller.Backups;
 
@@ -16,7 +17,8 @@ internal sealed record PreparedBackup
 
     public required BackupStorageLocation Location { get; init; }
 
-    public required LocationBucket Bucket { get; init; }
+    /// <summary>Belongs to the run, which disposes it.</summary>
+    public required IBucket Bucket { get; init; }
 
     public required BackupFilter Filter { get; init; }
 

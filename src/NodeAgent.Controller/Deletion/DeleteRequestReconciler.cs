@@ -4,6 +4,7 @@ using NodeAgent.Controller.Selection;
 using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes.Velero;
+using NodeAgent.Stores.Buckets;
 
 namespace NodeAgent.Controller.Deletion;
 
@@ -16,7 +17,7 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
     // As long as Velero keeps them, so that "describe" can show what went wrong.
     private static readonly TimeSpan KeepProcessed = TimeSpan.FromHours(24);
 
-    private readonly SnapshotForgetting _snapshots = new(cluster, options);
+    private readonly SnapshotForgetting _snapshots = new(cluster, locations, options);
 
     public async Task<TimeSpan?> ReconcileAsync(JsonObject cached, CancellationToken cancellation)
     {
@@ -33,7 +34,10 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
         var refusal = name.Length == 0 ? "spec.backupName is required"
             : backup is null ? $"backup \"{name}\" does not exist"
             : IsRunning(backup) ? $"backup \"{name}\" is in progress; wait until it ends"
-            : StorageLocations.ProblemOf(location, locationName, forWriting: true) ?? await locations.EmptinessOfAsync(location!, cancellation);
+            : null;
+        var (opened, problem) = refusal is null ? await locations.OpenAsync(location, locationName, forWriting: true, cancellation) : (null, null);
+        await using var bucket = opened;
+        refusal ??= problem ?? await locations.EmptinessOfAsync(location!, bucket!, cancellation);
         if (refusal is not null)
         {
             await SetStatusAsync(item, DeleteBackupRequestPhase.Processed, [refusal], cancellation);
@@ -42,7 +46,7 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
 
         var schedule = backup!.Label(VeleroLabels.ScheduleName) ?? "";
         services.Telemetry.Count("velero_backup_deletion_attempt_total", schedule);
-        var errors = await DeleteAsync(item, backup!, location!, cancellation);
+        var errors = await DeleteAsync(item, backup!, location!, bucket!, cancellation);
         await SetStatusAsync(item, DeleteBackupRequestPhase.Processed, errors, cancellation);
         services.Telemetry.Count(errors.Count == 0 ? "velero_backup_deletion_success_total" : "velero_backup_deletion_failure_total", schedule);
         services.Log.Ended("deletion of backup", name, errors.Count == 0 ? "done" : string.Join("; ", errors));
@@ -54,9 +58,8 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
     private static bool IsRunning(JsonObject backup) => backup.Text("status", "phase") is BackupPhase.InProgress or BackupPhase.Finalizing
         or BackupPhase.FinalizingPartiallyFailed or BackupPhase.WaitingForPluginOperations or BackupPhase.WaitingForPluginOperationsPartiallyFailed;
 
-    private async Task<IReadOnlyList<string>> DeleteAsync(JsonObject request, JsonObject backup, BackupStorageLocation location, CancellationToken cancellation)
+    private async Task<IReadOnlyList<string>> DeleteAsync(JsonObject request, JsonObject backup, BackupStorageLocation location, IBucket bucket, CancellationToken cancellation)
     {
-        var bucket = StorageLocations.Open(location);
         var name = backup.Name();
         var errors = new List<string>();
         var neverRan = backup.Text("status", "phase") is BackupPhase.FailedValidation or BackupPhase.New or BackupPhase.Queued or "" or null;
@@ -77,8 +80,8 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
         // whatever else a crash leaves behind.
         if (await _snapshots.ForgetAsync(backup, location, bucket, cancellation) is { } problem) return [problem];
         var files = new BackupFiles(name);
-        Try(errors, $"files of backup {name}", () => bucket.Delete(files.Metadata));
-        Try(errors, $"files of backup {name}", () => bucket.DeleteFolder(files.Directory));
+        await TryAsync(errors, $"files of backup {name}", () => bucket.DeleteAsync(files.Metadata, cancellation));
+        await TryAsync(errors, $"files of backup {name}", () => bucket.DeleteFolderAsync(files.Directory, cancellation));
         await DeleteRestoresAsync(name, bucket, errors, cancellation);
         return errors.Count > 0 ? errors : await DeleteObjectsAsync(backup, cancellation);
     }
@@ -95,12 +98,12 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
         return [];
     }
 
-    private async Task DeleteRestoresAsync(string backup, LocationBucket bucket, List<string> errors, CancellationToken cancellation)
+    private async Task DeleteRestoresAsync(string backup, IBucket bucket, List<string> errors, CancellationToken cancellation)
     {
         await foreach (var restore in cluster.ListAsync(VeleroResources.Restores, options.Namespace, null, cancellation))
         {
             if (restore.Text("spec", "backupName") != backup || !ObjectName.IsValid(restore.Name())) continue;
-            Try(errors, $"files of restore {restore.Name()}", () => bucket.DeleteFolder(new RestoreFiles(restore.Name()).Directory));
+            await TryAsync(errors, $"files of restore {restore.Name()}", () => bucket.DeleteFolderAsync(new RestoreFiles(restore.Name()).Directory, cancellation));
             await cluster.DeleteAsync(VeleroResources.Restores, options.Namespace, restore.Name(), cancellation);
         }
     }
@@ -125,13 +128,13 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
         return null;
     }
 
-    private static void Try(List<string> errors, string what, Action action)
+    private static async Task TryAsync(List<string> errors, string what, Func<Task> action)
     {
         try
         {
-            action();
+            await action();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (BucketFailure.IsCauseOf(e))
         {
             errors.Add($"{what}: {e.Message}");
         }

@@ -1,12 +1,14 @@
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Storage;
+using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Velero;
 using NodeAgent.Repository;
 using NodeAgent.Repository.Crypto;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Snapshots;
+using NodeAgent.Stores.Buckets;
 using NodeAgent.Stores.Locations;
 
 namespace NodeAgent.Controller.Deletion;
@@ -15,10 +17,10 @@ namespace NodeAgent.Controller.Deletion;
 /// Marks the volume snapshots of a backup as forgotten in its location's repository, so that maintenance can free their room.
 /// Marking one twice does no harm.
 /// </summary>
-internal sealed class SnapshotForgetting(ClusterClient cluster, ControllerOptions options)
+internal sealed class SnapshotForgetting(ClusterClient cluster, StorageLocations locations, ControllerOptions options)
 {
     /// <summary>Why the snapshots could not be forgotten, in a sentence; null when none is left.</summary>
-    public async Task<string?> ForgetAsync(JsonObject backup, BackupStorageLocation location, LocationBucket bucket, CancellationToken cancellation)
+    public async Task<string?> ForgetAsync(JsonObject backup, BackupStorageLocation location, IBucket bucket, CancellationToken cancellation)
     {
         try
         {
@@ -36,16 +38,9 @@ internal sealed class SnapshotForgetting(ClusterClient cluster, ControllerOption
         }
     }
 
-    private static async Task<ChunkRepository> OpenAsync(BackupStorageLocation location, RepositorySecret secret, CancellationToken cancellation)
+    private async Task<ChunkRepository> OpenAsync(BackupStorageLocation location, RepositorySecret secret, CancellationToken cancellation)
     {
-        var store = LocationProviders.OpenRepositoryStore(new LocationDescription
-        {
-            Name = location.Metadata.Name ?? "",
-            Provider = location.Spec.Provider ?? "",
-            Bucket = location.Spec.ObjectStorage?.Bucket ?? "",
-            Prefix = location.Spec.ObjectStorage?.Prefix ?? "",
-            Config = location.Spec.Config ?? new Dictionary<string, string>(),
-        });
+        var store = LocationProviders.OpenRepositoryStore(await locations.DescribeAsync(location, cancellation));
         try
         {
             return await ChunkRepository.OpenAsync(store, secret, new RepositoryOpenOptions(), cancellation);
@@ -61,7 +56,7 @@ internal sealed class SnapshotForgetting(ClusterClient cluster, ControllerOption
     /// What the stored file names, and for a backup that failed before it was stored, what the cluster still knows. Data that
     /// Velero's own uploader wrote is in another repository and no concern of this one.
     /// </summary>
-    private async Task<HashSet<SnapshotId>> SnapshotsOfAsync(JsonObject backup, LocationBucket bucket, CancellationToken cancellation)
+    private async Task<HashSet<SnapshotId>> SnapshotsOfAsync(JsonObject backup, IBucket bucket, CancellationToken cancellation)
     {
         var volumes = (await GzipJson.ReadAsync(bucket, new BackupFiles(backup.Name()).PodVolumeBackups, cancellation)).Objects().ToList();
         await foreach (var volume in cluster.ListAsync(VeleroResources.PodVolumeBackups, options.Namespace, $"{VeleroLabels.BackupUid}={backup.Uid()}", cancellation)) volumes.Add(volume);

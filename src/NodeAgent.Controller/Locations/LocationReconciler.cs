@@ -1,10 +1,15 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
-using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Sync;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes.Velero;
+using NodeAgent.Repository.Stores;
+using NodeAgent.Stores.Buckets;
+using NodeAgent.Stores.Locations;
+using NodeAgent.Stores.S3;
 
 namespace NodeAgent.Controller.Locations;
 
@@ -16,6 +21,9 @@ internal sealed class LocationReconciler(ClusterClient cluster, StorageLocations
     // Velero refuses a prefix with other folders; lost+found and hidden entries are a file system's own.
     private static readonly string[] AllowedFolders = ["backups", "restores", "restic", "metadata", "plugins", "kopia", "lost+found"];
 
+    // What the settings were at the last look, by name. Touched by one call of the reconciler at a time, and only a cache: a controller
+    // that is started looks anew at every location that is not known to be in order.
+    private readonly Dictionary<string, string> _lookedAt = new(StringComparer.Ordinal);
     private string _severalDefaults = "";
 
     public async Task<TimeSpan?> ReconcileAsync(JsonObject item, CancellationToken cancellation)
@@ -27,77 +35,124 @@ internal sealed class LocationReconciler(ClusterClient cluster, StorageLocations
         }
         catch (JsonException e)
         {
-            await WriteAsync(item, $"the object is malformed at {e.Path}: {e.Message}", cancellation);
+            await WriteAsync(item, LocationPhase.Unavailable, $"the object is malformed at {e.Path}: {e.Message}", cancellation);
             return null;
         }
 
         await WarnOfSeveralDefaultsAsync(cancellation);
         var frequency = location.Spec.ValidationFrequency ?? options.StoreValidationFrequency;
-        var checkedBefore = !string.IsNullOrEmpty(location.Status?.Phase);
-        if (frequency <= TimeSpan.Zero && checkedBefore) return location.Status!.Phase == LocationPhase.Available ? await sync.ReconcileAsync(location, cancellation) : null;
+        var (description, problem) = await DescribeAsync(location, cancellation);
+        var settings = description is null ? "" : Fingerprint(location, description);
+        var isNews = IsNews(location, settings);
+        if (frequency <= TimeSpan.Zero && !isNews) return location.Status?.Phase == LocationPhase.Available && description is not null ? await SyncAsync(location, description, cancellation) : null;
 
-        // Looking costs a few system calls, so it is done at every change; it is written down when it is news or due.
-        // Emptiness before the check, which makes the root; and absence before both, or a directory that appears in between,
-        // empty, would pass the one because it was not there and the other because it is.
-        var problem = Absence(location) ?? await locations.EmptinessOfAsync(location, cancellation) ?? Check(location);
-        var phase = problem is null ? LocationPhase.Available : LocationPhase.Unavailable;
+        // A look at a directory costs a few system calls, so it is done at every change. What is found is written down when it is news or due.
         var last = location.Status?.LastValidationTime;
-        var due = last is null || services.Time.GetUtcNow() - last.Value >= frequency;
-        if (due || location.Status?.Phase != phase || (location.Status?.Message ?? "") != (problem ?? "")) await WriteAsync(item, problem, cancellation);
+        var untilDue = last is null ? TimeSpan.Zero : last.Value + frequency - services.Time.GetUtcNow();
+        var due = untilDue <= TimeSpan.Zero;
+        var wasAvailable = location.Status?.Phase == LocationPhase.Available;
+        // Each event of the object brings us here, the writing of its status too; requests to a remote place are not made for those.
+        if (description is not null && LocationProviders.IsRemote(description.Provider) && !due && !isNews && wasAvailable)
+            return await SyncAsync(location, description, cancellation) is { } soon && soon < untilDue ? soon : untilDue;
+        if (description is not null) problem = await CheckAsync(location, description, isNews || !wasAvailable, cancellation);
+        var phase = problem is null ? LocationPhase.Available : LocationPhase.Unavailable;
+        var message = problem ?? (string.Join("; ", LocationProviders.NotesOn(description!)) is { Length: > 0 } notes ? notes : null);
+        if (due || location.Status?.Phase != phase || (location.Status?.Message ?? "") != (message ?? "")) await WriteAsync(item, phase, message, cancellation);
+        _lookedAt[location.Metadata.Name!] = settings;
         services.Telemetry.SetLocationAvailable(location.Metadata.Name!, problem is null);
         TimeSpan? again = frequency > TimeSpan.Zero ? frequency : null;
-        var synced = problem is null ? await sync.ReconcileAsync(location, cancellation) : null;
+        var synced = problem is null ? await SyncAsync(location, description!, cancellation) : null;
         return again is null || synced < again ? synced ?? again : again;
     }
 
-    /// <summary>What is wrong with the location, in a sentence; null when it can be used.</summary>
-    internal static string? Check(BackupStorageLocation location)
+    /// <summary>
+    /// True for a location that is seen for the first time and was not found in order before, and for one whose settings, Secrets included, are
+    /// not those of the last look. With a validation frequency of 0 nothing else brings a new look.
+    /// </summary>
+    private bool IsNews(BackupStorageLocation location, string settings)
     {
-        if (Absence(location) is { } absence) return absence;
-        FilesystemLocation.Resolve(location.Spec, out var root);
+        if (_lookedAt.TryGetValue(location.Metadata.Name!, out var before)) return before != settings;
+        // Found in order by a controller before this one.
+        if (location.Status?.Phase == LocationPhase.Available) _lookedAt[location.Metadata.Name!] = settings;
+        return location.Status?.Phase != LocationPhase.Available;
+    }
+
+    /// <summary>A hash, so that no Secret is kept in memory for longer than it is used.</summary>
+    private static string Fingerprint(BackupStorageLocation location, LocationDescription description)
+    {
+        var text = new StringBuilder(JsonSerializer.Serialize(location.Spec, VeleroJsonContext.Default.BackupStorageLocationSpec));
+        text.Append('\0').Append(description.CaCertificate).Append('\0').Append(description.Credentials).Append('\0').Append(Convert.ToBase64String(description.CustomerKey.Span));
+        return Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
+    }
+
+    private async Task<(LocationDescription? Description, string? Problem)> DescribeAsync(BackupStorageLocation location, CancellationToken cancellation)
+    {
+        try
+        {
+            return (await locations.DescribeAsync(location, cancellation), null);
+        }
+        catch (LocationException e)
+        {
+            return (null, e.Message);
+        }
+    }
+
+    /// <summary>What is wrong with the location, in a sentence; null when it can be used.</summary>
+    /// <param name="location">The location.</param>
+    /// <param name="description">Where it is.</param>
+    /// <param name="thoroughly">Whether a remote place must take a file; that leaves a version behind in a bucket that keeps them, and costs.</param>
+    /// <param name="cancellation">Stops it.</param>
+    private async Task<string?> CheckAsync(BackupStorageLocation location, LocationDescription description, bool thoroughly, CancellationToken cancellation)
+    {
         var readOnly = location.Spec.AccessMode == LocationAccessMode.ReadOnly;
         try
         {
-            if (!readOnly) Directory.CreateDirectory(root);
-            else if (!Directory.Exists(root)) return $"directory {root} does not exist, and a read-only location is not created";
-            var unknown = Directory.EnumerateDirectories(root).Select(d => Path.GetFileName(d)!)
-                .Where(name => !name.StartsWith('.') && !AllowedFolders.Contains(name)).Order(StringComparer.Ordinal).ToList();
-            if (unknown.Count > 0)
-            {
-                var more = unknown.Count > MaxNamed ? $" and {unknown.Count - MaxNamed} more" : "";
-                var names = string.Join(", ", unknown.Take(MaxNamed).Select(n => JsonEncodedText.Encode(n).ToString()));
-                return $"{root} holds folders that are no part of a backup location: {names}{more}; use an empty directory or another prefix";
-            }
-
-            if (!readOnly) ProveWritable(root);
+            await using var bucket = locations.OpenBucket(description, S3RetryOptions.ForChecks);
+            // Emptiness before the check, which makes the root; and absence before both, or a directory that appears in between,
+            // empty, would pass the one because it was not there and the other because it is.
+            await bucket.RequireAsync(cancellation);
+            if (await locations.EmptinessOfAsync(location, bucket, cancellation) is { } emptiness) return emptiness;
+            var isRemote = LocationProviders.IsRemote(description.Provider);
+            if (readOnly && !isRemote && !Directory.Exists(bucket.Location)) return $"directory {bucket.Location} does not exist, and a read-only location is not created";
+            if (await UnknownFoldersAsync(bucket, cancellation) is { } unknown) return unknown;
+            if (!readOnly && (thoroughly || !isRemote)) await bucket.ProveWritableAsync(cancellation);
             return null;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (BucketFailure.IsCauseOf(e))
         {
-            return $"{root} cannot be {(readOnly ? "read" : "written")}: {e.Message}";
+            return e is StoreException or LocationException ? e.Message : $"{LocationProviders.DirectoryOf(description)} cannot be {(readOnly ? "read" : "written")}: {e.Message}";
         }
     }
 
-    private static string? Absence(BackupStorageLocation location)
+    private static async Task<string?> UnknownFoldersAsync(IBucket bucket, CancellationToken cancellation)
     {
-        if (FilesystemLocation.Resolve(location.Spec, out _) is { } problem) return problem;
-        var path = location.Spec.Config!["path"];
-        return Directory.Exists(path) ? null : $"directory {path} does not exist or is not mounted in the controller's pod";
+        var unknown = (await bucket.ListFoldersAsync("", cancellation)).Where(name => !name.StartsWith('.') && !AllowedFolders.Contains(name)).ToList();
+        if (unknown.Count == 0) return null;
+        var more = unknown.Count > MaxNamed ? $" and {unknown.Count - MaxNamed} more" : "";
+        var names = string.Join(", ", unknown.Take(MaxNamed).Select(n => JsonEncodedText.Encode(n).ToString()));
+        return $"{bucket.Location} holds folders that are no part of a backup location: {names}{more}; use an empty place or another prefix";
     }
 
-    private static void ProveWritable(string root)
+    /// <summary>A place that fails in the middle of it is tried again when it is due; the next check says what is wrong with it.</summary>
+    private async Task<TimeSpan?> SyncAsync(BackupStorageLocation location, LocationDescription description, CancellationToken cancellation)
     {
-        var probe = Path.Combine(root, $".write-check-{Guid.NewGuid():N}.tmp");
-        using (new FileStream(probe, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose))
+        try
         {
+            await using var bucket = locations.OpenBucket(description, S3RetryOptions.ForChecks);
+            return await sync.ReconcileAsync(location, bucket, cancellation);
+        }
+        catch (StoreException e)
+        {
+            services.Log.NotSynchronised(location.Metadata.Name!, e.Message);
+            return options.ResyncPeriod;
         }
     }
 
-    private async Task WriteAsync(JsonObject item, string? problem, CancellationToken cancellation) =>
+    private async Task WriteAsync(JsonObject item, string phase, string? message, CancellationToken cancellation) =>
         await cluster.PatchStatusAsync(VeleroResources.BackupStorageLocations, options.Namespace, item.Name(), new JsonObject
         {
-            ["phase"] = problem is null ? LocationPhase.Available : LocationPhase.Unavailable,
-            ["message"] = problem,
+            ["phase"] = phase,
+            ["message"] = message,
             ["lastValidationTime"] = ApiTimeConverter.Format(services.Time.GetUtcNow()),
         }, cancellation);
 

@@ -4,12 +4,13 @@ using NodeAgent.Controller.Selection;
 using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes.Velero;
+using NodeAgent.Stores.Buckets;
 
 namespace NodeAgent.Controller.Requests;
 
 /// <summary>
-/// Answers where a file of a backup or restore can be fetched. A directory cannot sign URLs, so the answer is a file:// URL,
-/// of use to whoever has the directory mounted at the same path.
+/// Answers where a file of a backup or restore can be fetched: at a signed URL of an object store, or a file:// URL, of use to
+/// whoever has the directory mounted at the same path.
 /// </summary>
 internal sealed class DownloadRequestReconciler(ClusterClient cluster, StorageLocations locations, ControllerOptions options, ControllerServices services)
 {
@@ -68,9 +69,17 @@ internal sealed class DownloadRequestReconciler(ClusterClient cluster, StorageLo
         if (backup is null) return (null, $"backup \"{backupName}\" does not exist");
         var locationName = backup.Text("spec", "storageLocation");
         var location = await locations.FindAsync(locationName, cancellation);
-        return StorageLocations.ProblemOf(location, locationName, forWriting: false) is { } problem
-            ? (null, problem)
-            : (new Uri("file://" + StorageLocations.Open(location!).FileOf(key)).AbsoluteUri, null);
+        var (opened, problem) = await locations.OpenAsync(location, locationName, forWriting: false, cancellation);
+        if (opened is null) return (null, problem);
+        await using var bucket = opened;
+        try
+        {
+            return ((await bucket.AddressForDownloadAsync(key, Validity, cancellation)).AbsoluteUri, null);
+        }
+        catch (Exception e) when (BucketFailure.IsCauseOf(e))
+        {
+            return (null, $"backup storage location \"{location!.Metadata.Name}\": {e.Message}");
+        }
     }
 
     private async Task<TimeSpan?> ExpireAsync(JsonObject item, CancellationToken cancellation)

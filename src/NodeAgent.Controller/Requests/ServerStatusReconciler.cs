@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Storage;
 using NodeAgent.Kubernetes.Velero;
+using NodeAgent.Stores.Locations;
 
 namespace NodeAgent.Controller.Requests;
 
@@ -28,7 +29,7 @@ internal sealed class ServerStatusReconciler(ClusterClient cluster, ControllerOp
             ["phase"] = ServerStatusRequestPhase.Processed,
             ["processedTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow()),
             ["serverVersion"] = $"nodeagent {version}",
-            ["plugins"] = new JsonArray(new JsonObject { ["name"] = "nodeagent.io/" + FilesystemLocation.Provider, ["kind"] = "ObjectStore" }),
+            ["plugins"] = new JsonArray([.. LocationProviders.Known.Select(provider => new JsonObject { ["name"] = $"nodeagent.io/{provider}", ["kind"] = "ObjectStore" })]),
         }, cancellation);
         return KeepProcessed;
     }

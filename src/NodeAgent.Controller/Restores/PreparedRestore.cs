@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Storage;
 using NodeAgent.Kubernetes.Velero;
+using NodeAgent.Stores.Buckets;
 
 namespace NodeAgent.Controller.Restores;
 
@@ -17,7 +18,8 @@ internal sealed record PreparedRestore
     /// <summary>Schedule that the backup came from; empty for one made by hand.</summary>
     public required string Schedule { get; init; }
 
-    public required LocationBucket Bucket { get; init; }
+    /// <summary>Belongs to the run, which disposes it.</summary>
+    public required IBucket Bucket { get; init; }
 
     public required string LocationName { get; init; }
 

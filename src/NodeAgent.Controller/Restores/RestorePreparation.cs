@@ -5,6 +5,7 @@ using NodeAgent.Controller.Selection;
 using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes.Velero;
+using NodeAgent.Stores.Buckets;
 
 namespace NodeAgent.Controller.Restores;
 
@@ -47,13 +48,13 @@ internal sealed class RestorePreparation(ClusterClient cluster, StorageLocations
         if (backup is null) return (null, errors);
         var locationName = backup.Text("spec", "storageLocation");
         var location = await locations.FindAsync(locationName, cancellation);
-        if (StorageLocations.ProblemOf(location, locationName, forWriting: false) is { } locationProblem) errors.Add(locationProblem);
-        if (errors.Count > 0) return (null, errors);
-
-        var bucket = StorageLocations.Open(location!);
-        if (!bucket.Exists(new BackupFiles(backup.Name()).Contents))
+        var (bucket, locationProblem) = await locations.OpenAsync(location, locationName, forWriting: false, cancellation);
+        if (locationProblem is not null) errors.Add(locationProblem);
+        if (bucket is not null && errors.Count == 0 && await ContentsProblemAsync(bucket, backup.Name(), location!.Metadata.Name!, cancellation) is { } absence) errors.Add(absence);
+        if (errors.Count > 0)
         {
-            return (null, [$"backup \"{backup.Name()}\" has no contents in location \"{location!.Metadata.Name}\""]);
+            if (bucket is not null) await bucket.DisposeAsync();
+            return (null, errors);
         }
 
         return (new PreparedRestore
@@ -62,10 +63,22 @@ internal sealed class RestorePreparation(ClusterClient cluster, StorageLocations
             Spec = spec,
             BackupName = backup.Name(),
             Schedule = spec.ScheduleName ?? backup.Label(VeleroLabels.ScheduleName) ?? "",
-            Bucket = bucket,
+            Bucket = bucket!,
             LocationName = location!.Metadata.Name!,
             Started = time.GetUtcNow(),
         }, []);
+    }
+
+    private static async Task<string?> ContentsProblemAsync(IBucket bucket, string backup, string location, CancellationToken cancellation)
+    {
+        try
+        {
+            return await bucket.ExistsAsync(new BackupFiles(backup).Contents, cancellation) ? null : $"backup \"{backup}\" has no contents in location \"{location}\"";
+        }
+        catch (Exception e) when (BucketFailure.IsCauseOf(e))
+        {
+            return $"backup storage location \"{location}\": {e.Message}";
+        }
     }
 
     private async Task<(JsonObject? Backup, string? Problem)> FindBackupAsync(string name, CancellationToken cancellation)

@@ -6,6 +6,7 @@ using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
+using NodeAgent.Stores.Buckets;
 
 namespace NodeAgent.Controller.Restores;
 
@@ -65,7 +66,16 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
             return null;
         }
 
-        await AddFinalizerAsync(prepared, cancellation);
+        try
+        {
+            await AddFinalizerAsync(prepared, cancellation);
+        }
+        catch
+        {
+            await prepared.Bucket.DisposeAsync();
+            throw;
+        }
+
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _running[item.Uid()] = ended.Task;
         // The run lives longer than this call; it reports its own end and is awaited by DrainAsync.
@@ -90,6 +100,7 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
         }
         finally
         {
+            await restore.Bucket.DisposeAsync();
             _running.TryRemove(restore.Uid, out _);
             ended.SetResult();
         }
@@ -164,13 +175,15 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
         var backup = item.Text("spec", "backupName") is { Length: > 0 } name ? await cluster.GetAsync(VeleroResources.Backups, options.Namespace, name, cancellation) : null;
         var locationName = backup.Text("spec", "storageLocation");
         var location = backup is null ? null : await locations.FindAsync(locationName, cancellation);
-        if (StorageLocations.ProblemOf(location, locationName, forWriting: true) is null && ObjectName.IsValid(item.Name()))
+        var (opened, _) = ObjectName.IsValid(item.Name()) ? await locations.OpenAsync(location, locationName, forWriting: true, cancellation) : (null, null);
+        if (opened is not null)
         {
+            await using var bucket = opened;
             try
             {
-                StorageLocations.Open(location!).DeleteFolder(new RestoreFiles(item.Name()).Directory);
+                await bucket.DeleteFolderAsync(new RestoreFiles(item.Name()).Directory, cancellation);
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            catch (Exception e) when (BucketFailure.IsCauseOf(e))
             {
                 services.Log.FilesNotRemoved("restore", item.Name(), e.Message);
             }

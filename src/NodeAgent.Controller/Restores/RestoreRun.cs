@@ -6,6 +6,7 @@ using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
+using NodeAgent.Stores.Buckets;
 
 namespace NodeAgent.Controller.Restores;
 
@@ -34,7 +35,7 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
 
         // 2. The backup's files.
         var files = new BackupFiles(restore.BackupName);
-        await using var content = restore.Bucket.Open(files.Contents) ?? throw new InvalidDataException($"{files.Contents} is missing in the location");
+        await using var content = await restore.Bucket.OpenAsync(files.Contents, cancellation) ?? throw new InvalidDataException($"{files.Contents} is missing in the location");
         using var archive = await BackupArchive.OpenAsync(content, workDirectory, options.MaxBackupExtractionSize, cancellation);
         var backups = await GzipJson.ReadAsync(restore.Bucket, files.PodVolumeBackups, cancellation) as JsonArray ?? [];
         var sources = new RestoreSources(archive, restore.Spec);
@@ -138,7 +139,7 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
             await bucket.PutAsync(files.ItemOperations, GzipJson.Encode(null), cancellation);
             await bucket.PutAsync(files.VolumeInfo, GzipJson.Encode(volumes.ToVolumeInfo()), cancellation);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (BucketFailure.IsCauseOf(e))
         {
             services.Log.FilesNotWritten("restore", restore.Name, e.Message);
         }

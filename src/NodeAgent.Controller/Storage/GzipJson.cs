@@ -2,6 +2,7 @@ using System.IO.Compression;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using NodeAgent.Stores.Buckets;
 
 namespace NodeAgent.Controller.Storage;
 
@@ -21,9 +22,9 @@ internal static class GzipJson
     }
 
     /// <summary>Reads a file; null when it is absent or holds null. Throws <see cref="InvalidDataException"/> when it is damaged.</summary>
-    public static async Task<JsonNode?> ReadAsync(LocationBucket bucket, string key, CancellationToken cancellation)
+    public static async Task<JsonNode?> ReadAsync(IBucket bucket, string key, CancellationToken cancellation)
     {
-        await using var file = bucket.Open(key);
+        await using var file = await bucket.OpenAsync(key, cancellation);
         if (file is null) return null;
         try
         {

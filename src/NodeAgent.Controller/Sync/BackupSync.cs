@@ -1,12 +1,14 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Selection;
 using NodeAgent.Controller.Storage;
-using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
+using NodeAgent.Stores.Buckets;
+using NodeAgent.Stores.Locations;
 
 namespace NodeAgent.Controller.Sync;
 
@@ -20,25 +22,29 @@ internal sealed class BackupSync(ClusterClient cluster, ControllerOptions option
     public const string SyncedFrom = "nodeagent.io/synced-from";
 
     private const long MaxMetadata = 16 << 20;
+    private const int ParallelLooks = 16;
 
+    private static readonly TimeSpan TrustedFor = TimeSpan.FromHours(1);
     private static readonly TimeSpan DefaultPeriod = TimeSpan.FromMinutes(1);
 
+    private readonly ConcurrentDictionary<(string Location, string Backup), DateTimeOffset> _seen = new();
+
     /// <summary>Synchronises when it is due. Answers when it will be again; null when the location does not want it.</summary>
-    public async Task<TimeSpan?> ReconcileAsync(BackupStorageLocation location, CancellationToken cancellation)
+    public async Task<TimeSpan?> ReconcileAsync(BackupStorageLocation location, IBucket bucket, CancellationToken cancellation)
     {
         var period = location.Spec.BackupSyncPeriod is { } own && own >= TimeSpan.Zero ? own : DefaultPeriod;
         if (period == TimeSpan.Zero) return null;
         var now = time.GetUtcNow();
         if (location.Status?.LastSyncedTime is { } last && now - last < period) return period - (now - last);
-        await SyncAsync(location, StorageLocations.Open(location), cancellation);
+        await SyncAsync(location, bucket, cancellation);
         await cluster.PatchStatusAsync(
             VeleroResources.BackupStorageLocations, options.Namespace, location.Metadata.Name!, new JsonObject { ["lastSyncedTime"] = ApiTimeConverter.Format(now) }, cancellation);
         return period;
     }
 
-    private async Task SyncAsync(BackupStorageLocation location, LocationBucket bucket, CancellationToken cancellation)
+    private async Task SyncAsync(BackupStorageLocation location, IBucket bucket, CancellationToken cancellation)
     {
-        var stored = bucket.List(BackupFiles.Folder).Where(ObjectName.IsValid).Where(n => bucket.Exists(new BackupFiles(n).Metadata)).ToHashSet(StringComparer.Ordinal);
+        var stored = await ListStoredAsync(location, bucket, cancellation);
         var known = new Dictionary<string, JsonObject>(StringComparer.Ordinal);
         await foreach (var backup in cluster.ListAsync(VeleroResources.Backups, options.Namespace, null, cancellation)) known[backup.Name()] = backup;
         foreach (var half in known.Values.Where(b => b.Annotation(SyncedFrom) is not null && string.IsNullOrEmpty(b.Text("status", "phase")) && stored.Contains(b.Name())))
@@ -56,14 +62,31 @@ internal sealed class BackupSync(ClusterClient cluster, ControllerOptions option
             // Looked up once more: a backup may have been written after the folder was read. And a location that was just
             // unmounted has lost no backup.
             var ended = backup.Text("status", "phase") is BackupPhase.Completed or BackupPhase.PartiallyFailed;
-            if (ended && !bucket.Exists(new BackupFiles(backup.Name()).Metadata) && !bucket.HoldsNothing())
+            if (ended && !await bucket.ExistsAsync(new BackupFiles(backup.Name()).Metadata, cancellation) && !await bucket.HoldsNothingAsync(cancellation))
             {
                 await cluster.DeleteAsync(VeleroResources.Backups, options.Namespace, backup.Name(), cancellation);
             }
         }
     }
 
-    private async Task AddAsync(string name, BackupStorageLocation location, LocationBucket bucket, CancellationToken cancellation)
+    /// <summary>A folder with a metadata file is a backup. Where a look costs money, one that was seen is looked at once an hour.</summary>
+    private async Task<HashSet<string>> ListStoredAsync(BackupStorageLocation location, IBucket bucket, CancellationToken cancellation)
+    {
+        var now = time.GetUtcNow();
+        var trusted = LocationProviders.IsRemote(location.Spec.Provider) ? TrustedFor : TimeSpan.Zero;
+        var stored = new ConcurrentDictionary<string, byte>(StringComparer.Ordinal);
+        var folders = (await bucket.ListFoldersAsync(BackupFiles.Folder, cancellation)).Where(ObjectName.IsValid);
+        await Parallel.ForEachAsync(folders, new ParallelOptions { MaxDegreeOfParallelism = ParallelLooks, CancellationToken = cancellation }, async (name, token) =>
+        {
+            var place = (bucket.Location, name);
+            if (_seen.TryGetValue(place, out var at) && now - at < trusted) stored[name] = 0;
+            else if (await bucket.ExistsAsync(new BackupFiles(name).Metadata, token)) (stored[name], _seen[place]) = (0, now);
+            else _seen.TryRemove(place, out _);
+        });
+        return [.. stored.Keys];
+    }
+
+    private async Task AddAsync(string name, BackupStorageLocation location, IBucket bucket, CancellationToken cancellation)
     {
         if (await ReadAsync(bucket, new BackupFiles(name).Metadata, cancellation) is not { } backup || backup.Name() != name) return;
         if (backup.Text("status", "phase") is not (BackupPhase.Completed or BackupPhase.PartiallyFailed or BackupPhase.Failed)) return;
@@ -94,9 +117,9 @@ internal sealed class BackupSync(ClusterClient cluster, ControllerOptions option
         await cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, name, status!, cancellation);
     }
 
-    private static async Task<JsonObject?> ReadAsync(LocationBucket bucket, string key, CancellationToken cancellation)
+    private static async Task<JsonObject?> ReadAsync(IBucket bucket, string key, CancellationToken cancellation)
     {
-        await using var file = bucket.Open(key);
+        await using var file = await bucket.OpenAsync(key, cancellation);
         if (file is null || file.Length > MaxMetadata) return null;
         try
         {

@@ -1,8 +1,11 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
-using NodeAgent.Controller.Storage;
+using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Velero;
+using NodeAgent.Stores.Buckets;
+using NodeAgent.Stores.Locations;
+using NodeAgent.Stores.S3;
 
 namespace NodeAgent.Controller.Work;
 
@@ -56,21 +59,57 @@ internal sealed class StorageLocations(ClusterClient cluster, ControllerOptions 
             return $"backup storage location \"{location.Metadata.Name}\" is read-only";
         }
 
-        return FilesystemLocation.Resolve(location.Spec, out _) is { } problem ? $"backup storage location \"{location.Metadata.Name}\": {problem}" : null;
+        return null;
+    }
+
+    /// <summary>
+    /// The files of a location, or why they cannot be used. The caller disposes the bucket. What can only be told by asking the
+    /// place, such as wrong credentials, is told by the bucket's own calls.
+    /// </summary>
+    public async Task<(IBucket? Bucket, string? Problem)> OpenAsync(BackupStorageLocation? location, string? name, bool forWriting, CancellationToken cancellation)
+    {
+        if (ProblemOf(location, name, forWriting) is { } problem) return (null, problem);
+        try
+        {
+            return (OpenBucket(await DescribeAsync(location!, cancellation), S3RetryOptions.ForController), null);
+        }
+        catch (LocationException e)
+        {
+            return (null, $"backup storage location \"{location!.Metadata.Name}\" cannot be used: {e.Message}");
+        }
+    }
+
+    /// <summary>The files at a described place. The caller disposes the bucket.</summary>
+    /// <exception cref="LocationException">The description cannot be used.</exception>
+    public IBucket OpenBucket(LocationDescription description, S3RetryOptions retry) => LocationProviders.OpenBucket(description, options.WorkDirectory ?? Path.GetTempPath(), retry);
+
+    /// <summary>Where a location is, with what its Secrets hold.</summary>
+    /// <exception cref="LocationException">A Secret is missing or malformed.</exception>
+    public Task<LocationDescription> DescribeAsync(BackupStorageLocation location, CancellationToken cancellation)
+    {
+        var (spec, storage) = (location.Spec, location.Spec.ObjectStorage);
+        var bare = new LocationDescription
+        {
+            Name = location.Metadata.Name ?? "",
+            Provider = spec.Provider ?? "",
+            Bucket = storage?.Bucket ?? "",
+            Prefix = storage?.Prefix ?? "",
+            Config = spec.Config ?? new Dictionary<string, string>(),
+        };
+        return new LocationSecrets(options.Namespace, FindSecretAsync).CompleteAsync(bare, EntryOf(spec.Credential), storage?.CaCert, EntryOf(storage?.CaCertRef), cancellation);
     }
 
     /// <summary>
     /// Says so when a location holds nothing although backups in this cluster were stored in it: whatever is there is not what
     /// they were written to. Null when it may be used, or when something else is wrong with it that others tell.
     /// </summary>
-    public async Task<string?> EmptinessOfAsync(BackupStorageLocation location, CancellationToken cancellation)
+    public async Task<string?> EmptinessOfAsync(BackupStorageLocation location, IBucket bucket, CancellationToken cancellation)
     {
-        if (FilesystemLocation.Resolve(location.Spec, out var root) is not null) return null;
         try
         {
-            if (!new LocationBucket(root).HoldsNothing()) return null;
+            if (!await bucket.HoldsNothingAsync(cancellation)) return null;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (BucketFailure.IsCauseOf(e))
         {
             return null;
         }
@@ -82,12 +121,14 @@ internal sealed class StorageLocations(ClusterClient cluster, ControllerOptions 
         }
 
         if (stored == 0) return null;
-        return $"{root} holds nothing, though {(stored == 1 ? "a backup was" : $"{stored} backups were")} stored in it: is it mounted? If it was emptied on purpose, delete the Backup objects";
+        var doubt = LocationProviders.IsRemote(location.Spec.Provider) ? "are bucket and prefix the right ones" : "is it mounted";
+        return $"{bucket.Location} holds nothing, though {(stored == 1 ? "a backup was" : $"{stored} backups were")} stored in it: {doubt}? If it was emptied on purpose, delete the Backup objects";
     }
 
-    /// <summary>The files of a location whose spec was found valid.</summary>
-    public static LocationBucket Open(BackupStorageLocation location) =>
-        FilesystemLocation.Resolve(location.Spec, out var root) is { } problem ? throw new InvalidOperationException(problem) : new LocationBucket(root);
+    private static SecretEntry? EntryOf(SecretKeySelector? selector) => selector is null ? null : new SecretEntry(selector.Name ?? "", selector.Key ?? "");
+
+    private async Task<IReadOnlyDictionary<string, string>?> FindSecretAsync(string name, CancellationToken cancellation) =>
+        (await cluster.GetAsync(KubernetesResources.Secrets, options.Namespace, name, cancellation))?.StringMap("data");
 
     private static BackupStorageLocation? Read(JsonObject? item)
     {

@@ -6,14 +6,26 @@ namespace NodeAgent.Stores.Locations;
 /// <summary>The provider <c>aws</c>: a bucket, with the configuration keys of Velero's plugin for it and some of our own.</summary>
 internal static class AwsLocation
 {
-    /// <summary>Velero's keys. Two are taken and not needed: <c>signatureVersion</c> is always 4, and for <c>checksumAlgorithm</c> each object has its Content-MD5.</summary>
+    /// <summary>
+    /// Velero's keys. Two are taken and not needed: each object has its Content-MD5 whatever <c>checksumAlgorithm</c> says, and a
+    /// location's credentials may always hold what <c>enableSharedConfig</c> allows them. <see cref="NotesOn"/> has more.
+    /// </summary>
     private static readonly string[] VeleroKeys =
     [
-        "region", "s3Url", "publicUrl", "s3ForcePathStyle", "kmsKeyId", "serverSideEncryption", "customerKeyEncryptionFile", "profile", "insecureSkipTLSVerify",
-        "caCert", "checksumAlgorithm", "tagging", "enableSharedConfig", "signatureVersion", "bucket", "prefix",
+        "region", "s3Url", "publicUrl", "s3ForcePathStyle", "kmsKeyId", "serverSideEncryption", "customerKeyEncryptionFile", "customerKeyEncryptionSecret", "profile", "insecureSkipTLSVerify",
+        "caCert", "checksumAlgorithm", "tagging", "enableSharedConfig", "signatureVersion", "credentialsFile", "bucket", "prefix",
     ];
 
     private static readonly string[] OwnKeys = ["storageClass", "objectLockMode", "objectLockDays"];
+
+    /// <summary>What of the settings is taken and not done, a line each.</summary>
+    public static IEnumerable<string> NotesOn(LocationDescription location)
+    {
+        if (location.Config.TryGetValue("credentialsFile", out var file) && file.Length > 0)
+            yield return "config.credentialsFile is not used, since whoever may write locations could have any file of this pod read: put the file into a Secret and name it in spec.credential";
+        if (location.Config.TryGetValue("signatureVersion", out var version) && version is not ("" or "4"))
+            yield return $"config.signatureVersion {version} is not used: addresses for downloads are signed by version 4";
+    }
 
     /// <exception cref="LocationException">A key is not known or a value cannot be used.</exception>
     public static S3StoreOptions OptionsOf(LocationDescription location, string folder)
@@ -27,7 +39,8 @@ internal static class AwsLocation
             Region = Text("region"),
             Endpoint = Text("s3Url"),
             PathStyle = Switch("s3ForcePathStyle"),
-            CaCertificates = location.CaCertificate,
+            PublicEndpoint = Text("publicUrl"),
+            CaCertificates = location.CaCertificate.Length > 0 ? location.CaCertificate : Text("caCert"),
             SkipTlsVerification = Switch("insecureSkipTLSVerify") ?? false,
             ServerSideEncryption = Text("serverSideEncryption"),
             KmsKeyId = Text("kmsKeyId"),
@@ -61,7 +74,8 @@ internal static class AwsLocation
 
         ReadOnlyMemory<byte> CustomerKey()
         {
-            if (Text("customerKeyEncryptionFile") is not { Length: > 0 } file) return default;
+            if (Text("customerKeyEncryptionFile") is not { Length: > 0 } file) return location.CustomerKey;
+            if (!location.CustomerKey.IsEmpty) throw Refused(location, "config.customerKeyEncryptionFile and customerKeyEncryptionSecret exclude each other; keep one");
             try
             {
                 return File.ReadAllBytes(file);

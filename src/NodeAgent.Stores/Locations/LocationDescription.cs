@@ -24,6 +24,9 @@ public sealed record LocationDescription
     /// <summary>Content of the credentials file in the location's own Secret; empty when it names none, then the server's own count.</summary>
     public string Credentials { get; init; } = "";
 
+    /// <summary>Key that an object store encrypts with and does not keep, from the Secret that the settings name; empty when they name none.</summary>
+    public ReadOnlyMemory<byte> CustomerKey { get; init; }
+
     /// <summary>Without the credentials.</summary>
     public override string ToString() => $"location {Name}";
 }

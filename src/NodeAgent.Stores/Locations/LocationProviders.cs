@@ -1,5 +1,6 @@
 using System.Text;
 using NodeAgent.Repository.Stores;
+using NodeAgent.Stores.Buckets;
 using NodeAgent.Stores.S3;
 
 namespace NodeAgent.Stores.Locations;
@@ -32,6 +33,7 @@ public static class LocationProviders
         if (!Path.IsPathRooted(path))
             throw new LocationException($"location {location.Name}: config.path \"{path}\" is not absolute");
         var parts = new List<string> { path };
+        if (location.Bucket.Contains('/', StringComparison.Ordinal)) throw new LocationException($"location {location.Name}: bucket \"{location.Bucket}\" holds a slash: put folders into spec.objectStorage.prefix");
         foreach (var part in $"{location.Bucket}/{location.Prefix}".Split('/', StringSplitOptions.RemoveEmptyEntries))
         {
             if (part is "." or ".." || part.Contains('\0', StringComparison.Ordinal))
@@ -49,6 +51,20 @@ public static class LocationProviders
         Aws => new S3Store(AwsLocation.OptionsOf(location, RepositoryFolder)),
         _ => new DirectoryStore(Path.Combine(DirectoryOf(location), RepositoryFolder)),
     };
+
+    /// <summary>Opens the files of backups and restores at a location. The caller disposes it.</summary>
+    /// <param name="location">Where.</param>
+    /// <param name="workDirectory">For large files while they are read.</param>
+    /// <param name="retry">How failures of a remote provider are met.</param>
+    /// <exception cref="LocationException">The provider is unknown or the description cannot be used.</exception>
+    public static IBucket OpenBucket(LocationDescription location, string workDirectory, S3RetryOptions retry) => ProviderOf(location) switch
+    {
+        Aws => new S3Bucket(AwsLocation.OptionsOf(location, "") with { Retry = retry }, workDirectory),
+        _ => new DirectoryBucket(DirectoryOf(location), location.Config["path"]),
+    };
+
+    /// <summary>What of a location's settings is accepted and not done, a line each.</summary>
+    public static IEnumerable<string> NotesOn(LocationDescription location) => ProviderOf(location) == Aws ? AwsLocation.NotesOn(location) : [];
 
     /// <summary>The text of the certificates in a location's <c>caCert</c>.</summary>
     /// <exception cref="LocationException">It is no base64.</exception>

@@ -9,6 +9,12 @@ public sealed record S3RetryOptions
     /// <summary>For the command line: two minutes, and 15 s for an endpoint that has never answered, which is a wrong address more often than an outage.</summary>
     public static S3RetryOptions ForCommandLine { get; } = new() { GiveUpAfter = TimeSpan.FromMinutes(2), GiveUpFirstContactAfter = TimeSpan.FromSeconds(15) };
 
+    /// <summary>For a backup's own files: an outage in the middle is waited out, an endpoint that has never answered is soon told of.</summary>
+    public static S3RetryOptions ForController { get; } = new() { GiveUpFirstContactAfter = TimeSpan.FromSeconds(15) };
+
+    /// <summary>For a look at whether a location works, which is repeated anyway.</summary>
+    public static S3RetryOptions ForChecks { get; } = new() { GiveUpAfter = TimeSpan.FromSeconds(15), GiveUpFirstContactAfter = TimeSpan.FromSeconds(5), IdleTimeout = TimeSpan.FromSeconds(10) };
+
     /// <summary>Time from the first attempt after which a failed one is not repeated.</summary>
     public TimeSpan GiveUpAfter { get; init; } = TimeSpan.FromMinutes(15);
 

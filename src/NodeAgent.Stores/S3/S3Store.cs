@@ -19,18 +19,12 @@ namespace NodeAgent.Stores.S3;
 /// </remarks>
 public sealed class S3Store : IObjectStore
 {
-    private const string ConfigKey = "config";
-
     private readonly S3StoreOptions _options;
-    private readonly TimeProvider _time;
-    private readonly S3Connection _connection;
+    private readonly S3Endpoint _endpoint;
     private readonly S3ObjectHeaders _headers;
-    private readonly S3Retry _retry;
     private readonly string _prefix;
-    private readonly Lazy<Session> _session;
     private S3Capabilities? _capabilities;
     private volatile bool _bucketSeen;
-    private long _clockOffsetTicks;
 
     /// <param name="options">Where; see <see cref="S3StoreOptions.Validate"/>.</param>
     /// <exception cref="ArgumentException">The options cannot be used.</exception>
@@ -41,15 +35,8 @@ public sealed class S3Store : IObjectStore
 
     internal S3Store(S3StoreOptions options, TimeProvider time, Random random)
     {
-        ArgumentNullException.ThrowIfNull(options);
-        if (options.Validate() is [var first, ..]) throw new ArgumentException($"{options.Location}: {first}", nameof(options));
-        (_options, _time) = (options, time);
-        _connection = new S3Connection(options, time);
-        _headers = new S3ObjectHeaders(options);
-        _retry = new S3Retry(options, time, random);
-        _prefix = options.TrimmedPrefix.Length == 0 ? "" : options.TrimmedPrefix + "/";
-        // A failure is not kept: the service that gives out credentials may be back at the next attempt.
-        _session = new Lazy<Session>(Connect, LazyThreadSafetyMode.PublicationOnly);
+        _endpoint = new S3Endpoint(options, time, random);
+        (_options, _headers, _prefix) = (options, _endpoint.Headers, _endpoint.Prefix);
         _capabilities = S3CapabilityCache.Read(options);
     }
 
@@ -67,12 +54,8 @@ public sealed class S3Store : IObjectStore
     /// <summary>Whether the condition of a put decides. AWS is known to heed it.</summary>
     private bool TrustsCondition => _capabilities?.HonoursConditionalPut ?? IsAws;
 
-    /// <summary>The server's time as far as it is known; for what an hour more or less does not matter to.</summary>
-    private DateTimeOffset AssumedTime => _time.GetUtcNow() + TimeSpan.FromTicks(Interlocked.Read(ref _clockOffsetTicks));
-
     /// <inheritdoc/>
-    public ValueTask<DateTimeOffset> GetTimeAsync(CancellationToken cancellationToken) =>
-        _retry.RunAsync("asking for the time of", Location, AskTimeAsync, cancellationToken);
+    public ValueTask<DateTimeOffset> GetTimeAsync(CancellationToken cancellationToken) => _endpoint.GetTimeAsync(cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask<IFence> OpenFenceAsync(FenceMode mode, TimeSpan lifetime, CancellationToken cancellationToken)
@@ -99,7 +82,7 @@ public sealed class S3Store : IObjectStore
     public ValueTask<byte[]> ReadAllAsync(string key, long maxLength, CancellationToken cancellationToken)
     {
         StoreKey.Require(key);
-        return _retry.RunAsync("reading", Describe(key), Attempt, cancellationToken);
+        return _endpoint.RunAsync("reading", Describe(key), Attempt, cancellationToken);
 
         async ValueTask<byte[]> Attempt(CancellationToken token)
         {
@@ -126,17 +109,16 @@ public sealed class S3Store : IObjectStore
     public ValueTask<StoreEntry?> StatAsync(string key, CancellationToken cancellationToken)
     {
         StoreKey.Require(key);
-        return _retry.RunAsync("looking for", Describe(key), Attempt, cancellationToken);
+        return _endpoint.RunAsync("looking for", Describe(key), Attempt, cancellationToken);
 
         async ValueTask<StoreEntry?> Attempt(CancellationToken token)
         {
-            var session = _session.Value;
             try
             {
                 var request = new GetObjectMetadataRequest { BucketName = _options.Bucket, Key = _prefix + key };
                 if (!_options.CustomerKey.IsEmpty)
-                    (request.ServerSideEncryptionCustomerMethod, request.ServerSideEncryptionCustomerProvidedKey, request.ServerSideEncryptionCustomerProvidedKeyMD5) = CustomerKey();
-                var answer = await session.Client.GetObjectMetadataAsync(request, token);
+                    (request.ServerSideEncryptionCustomerMethod, request.ServerSideEncryptionCustomerProvidedKey, request.ServerSideEncryptionCustomerProvidedKeyMD5) = _endpoint.CustomerKey;
+                var answer = await _endpoint.Client.GetObjectMetadataAsync(request, token);
                 return new StoreEntry(key, answer.ContentLength, Utc(answer.LastModified));
             }
             catch (AmazonServiceException e) when (e.StatusCode == HttpStatusCode.NotFound && _bucketSeen)
@@ -159,7 +141,7 @@ public sealed class S3Store : IObjectStore
         do
         {
             var from = next;
-            var page = await _retry.RunAsync("listing", Describe(prefix), token => ListPageAsync(prefix, from, token), cancellationToken);
+            var page = await _endpoint.RunAsync("listing", Describe(prefix), token => ListPageAsync(prefix, from, token), cancellationToken);
             foreach (var found in page.S3Objects ?? [])
             {
                 // What other programs left below the prefix: no method would take such a name.
@@ -176,13 +158,12 @@ public sealed class S3Store : IObjectStore
 
     /// <inheritdoc/>
     public ValueTask<bool> DeleteAsync(string key, CancellationToken cancellationToken) =>
-        DeleteAsync(key, token => new ValueTask(_session.Value.Client.DeleteObjectAsync(new DeleteObjectRequest { BucketName = _options.Bucket, Key = _prefix + key }, token)), cancellationToken);
+        DeleteAsync(key, token => new ValueTask(_endpoint.Client.DeleteObjectAsync(new DeleteObjectRequest { BucketName = _options.Bucket, Key = _prefix + key }, token)), cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync()
     {
-        if (_session.IsValueCreated) _session.Value.Client.Dispose();
-        _connection.Dispose();
+        _endpoint.Dispose();
         return ValueTask.CompletedTask;
     }
 
@@ -206,7 +187,7 @@ public sealed class S3Store : IObjectStore
     {
         var headers = _headers.ForWriting(body.Length, signedAt);
         headers.Add(new("Content-MD5", S3ObjectHeaders.ContentMd5(body.Span)));
-        return StatusAsync(key, async token => await SendSignedAsync(HttpMethod.Put, key, headers, body, signedAt, lifetime, token), cancellationToken);
+        return StatusAsync(key, async token => await _endpoint.SendSignedAsync(HttpMethod.Put, key, headers, body, signedAt, lifetime, token), cancellationToken);
     }
 
     /// <summary>Whether deleted objects stay as versions; null when it may not be asked or is not known here.</summary>
@@ -214,7 +195,7 @@ public sealed class S3Store : IObjectStore
     {
         try
         {
-            return await _retry.RunAsync<bool?>("asking for the versioning of", Location, Attempt, cancellationToken);
+            return await _endpoint.RunAsync<bool?>("asking for the versioning of", Location, Attempt, cancellationToken);
         }
         catch (StoreException)
         {
@@ -222,7 +203,7 @@ public sealed class S3Store : IObjectStore
         }
 
         async ValueTask<bool?> Attempt(CancellationToken token) =>
-            (await _session.Value.Client.GetBucketVersioningAsync(new GetBucketVersioningRequest { BucketName = _options.Bucket }, token)).VersioningConfig?.Status == VersionStatus.Enabled;
+            (await _endpoint.Client.GetBucketVersioningAsync(new GetBucketVersioningRequest { BucketName = _options.Bucket }, token)).VersioningConfig?.Status == VersionStatus.Enabled;
     }
 
     internal async ValueTask<PutOutcome> PutFencedAsync(string key, ReadOnlyMemory<byte> body, DateTimeOffset takenAt, TimeSpan lifetime, CancellationToken cancellationToken)
@@ -246,7 +227,7 @@ public sealed class S3Store : IObjectStore
             if (conditional) headers.Add(new("If-None-Match", "*"));
             try
             {
-                await SendSignedAsync(HttpMethod.Put, key, headers, body, takenAt, lifetime, token);
+                await _endpoint.SendSignedAsync(HttpMethod.Put, key, headers, body, takenAt, lifetime, token);
             }
             catch (Exception e) when (S3Failure.Of(e, _options) is { IsAmbiguous: true })
             {
@@ -260,7 +241,7 @@ public sealed class S3Store : IObjectStore
     {
         try
         {
-            return await DeleteAsync(key, async token => await SendSignedAsync(HttpMethod.Delete, key, [], null, takenAt, lifetime, token), cancellationToken);
+            return await DeleteAsync(key, async token => await _endpoint.SendSignedAsync(HttpMethod.Delete, key, [], null, takenAt, lifetime, token), cancellationToken);
         }
         catch (StoreException e) when (IsExpiry(e, takenAt, lifetime))
         {
@@ -275,7 +256,7 @@ public sealed class S3Store : IObjectStore
         if (!TrustsCondition && await StatAsync(key, cancellationToken) is not null) return PutOutcome.AlreadyExists;
         var conditional = _capabilities?.RefusesCondition != true;
         var mayBeMine = false;
-        switch (await _retry.RunAsync("writing", Describe(key), Attempt, cancellationToken))
+        switch (await _endpoint.RunAsync("writing", Describe(key), Attempt, cancellationToken))
         {
             case 412 or 304: // 304: how some servers say 412
                 // After an attempt whose answer was lost, the object that stands in the way may be this one.
@@ -306,7 +287,7 @@ public sealed class S3Store : IObjectStore
     /// <summary>A refusal that the probe can make something of is a result; of other failures it dies, as any command would.</summary>
     private async Task<int> StatusAsync(string key, Func<CancellationToken, ValueTask> send, CancellationToken cancellationToken)
     {
-        return await _retry.RunAsync("writing", Describe(key), Attempt, cancellationToken);
+        return await _endpoint.RunAsync("writing", Describe(key), Attempt, cancellationToken);
 
         async ValueTask<int> Attempt(CancellationToken token)
         {
@@ -334,8 +315,8 @@ public sealed class S3Store : IObjectStore
             AutoResetStreamPosition = true,
         };
         if (conditional) request.IfNoneMatch = "*";
-        foreach (var (name, value) in _headers.ForWriting(body.Length, AssumedTime)) request.Headers[name] = value;
-        await _session.Value.Client.PutObjectAsync(request, token);
+        foreach (var (name, value) in _headers.ForWriting(body.Length, _endpoint.AssumedTime)) request.Headers[name] = value;
+        await _endpoint.Client.PutObjectAsync(request, token);
         _bucketSeen = true;
     }
 
@@ -344,7 +325,7 @@ public sealed class S3Store : IObjectStore
         StoreKey.Require(key);
         // S3 answers alike whether there was something to delete or not.
         if (await StatAsync(key, cancellationToken) is null) return false;
-        return await _retry.RunAsync("deleting", Describe(key), Attempt, cancellationToken);
+        return await _endpoint.RunAsync("deleting", Describe(key), Attempt, cancellationToken);
 
         async ValueTask<bool> Attempt(CancellationToken token)
         {
@@ -371,7 +352,7 @@ public sealed class S3Store : IObjectStore
             return;
         }
 
-        await _retry.RunAsync("reading", Describe(key), Attempt, cancellationToken);
+        await _endpoint.RunAsync("reading", Describe(key), Attempt, cancellationToken);
 
         async ValueTask<bool> Attempt(CancellationToken token)
         {
@@ -403,8 +384,8 @@ public sealed class S3Store : IObjectStore
     {
         var request = new GetObjectRequest { BucketName = _options.Bucket, Key = _prefix + key, ByteRange = range };
         if (!_options.CustomerKey.IsEmpty)
-            (request.ServerSideEncryptionCustomerMethod, request.ServerSideEncryptionCustomerProvidedKey, request.ServerSideEncryptionCustomerProvidedKeyMD5) = CustomerKey();
-        var answer = await _session.Value.Client.GetObjectAsync(request, token);
+            (request.ServerSideEncryptionCustomerMethod, request.ServerSideEncryptionCustomerProvidedKey, request.ServerSideEncryptionCustomerProvidedKeyMD5) = _endpoint.CustomerKey;
+        var answer = await _endpoint.Client.GetObjectAsync(request, token);
         _bucketSeen = true;
         return answer;
     }
@@ -426,7 +407,7 @@ public sealed class S3Store : IObjectStore
     private async ValueTask<ListObjectsV2Response> ListPageAsync(string prefix, string? from, CancellationToken token)
     {
         // Encoded, because a name that others left may hold what XML cannot.
-        var page = await _session.Value.Client.ListObjectsV2Async(
+        var page = await _endpoint.Client.ListObjectsV2Async(
             new ListObjectsV2Request { BucketName = _options.Bucket, Prefix = _prefix + prefix, ContinuationToken = from, Encoding = EncodingType.Url }, token);
         _bucketSeen = true;
         return page;
@@ -438,32 +419,6 @@ public sealed class S3Store : IObjectStore
         return (await ReadAllAsync(key, body.Length, cancellationToken)).AsSpan().SequenceEqual(body.Span);
     }
 
-    /// <summary>Any answer below 500 comes from the server and has its time, also a refusal: a wrong clock here is one reason to ask.</summary>
-    private async ValueTask<DateTimeOffset> AskTimeAsync(CancellationToken token)
-    {
-        DateTimeOffset? date;
-        try
-        {
-            date = await SendSignedAsync(HttpMethod.Head, ConfigKey, _headers.ForReading, null, AssumedTime, TimeSpan.FromMinutes(15), token);
-        }
-        catch (S3RequestException e) when (e.Status < 500)
-        {
-            date = e.ServerTime;
-        }
-
-        var time = date ?? throw new StoreException(StoreFailure.Other, "asking for the time of", Location, "the answer has no Date", "is it an S3 server, and does a proxy remove headers?");
-        Interlocked.Exchange(ref _clockOffsetTicks, (time - _time.GetUtcNow()).Ticks);
-        return time;
-    }
-
-    private async Task<DateTimeOffset?> SendSignedAsync(HttpMethod method, string key, IReadOnlyList<KeyValuePair<string, string>> headers, ReadOnlyMemory<byte>? body, DateTimeOffset signedAt, TimeSpan lifetime, CancellationToken token)
-    {
-        var session = _session.Value;
-        var keys = await session.Credentials.GetCredentialsAsync();
-        var credentials = new S3Credentials(keys.AccessKey, keys.SecretKey, keys.UseToken ? keys.Token : null);
-        return await session.Requests.SendAsync(new SignedRequest(method, session.AddressOf(_prefix + key), headers, body), signedAt, lifetime, credentials, token);
-    }
-
     /// <summary>A refusal is the fence's end when the server says so or by its clock the time was over; any other has another reason.</summary>
     private static bool IsExpiry(StoreException exception, DateTimeOffset takenAt, TimeSpan lifetime) =>
         exception.InnerException is S3RequestException { Status: 400 or 401 or 403 } refusal
@@ -473,18 +428,7 @@ public sealed class S3Store : IObjectStore
     private StoreException EndsBefore(string key, long end) =>
         new(StoreFailure.Other, "reading", Describe(key), $"it ends before byte {end}", "the object is truncated: run \"nodeagent repo check\"");
 
-    private string Describe(string key) => key.Length == 0 ? Location : $"{key} in {Location}";
-
-    private (ServerSideEncryptionCustomerMethod Method, string? Key, string? Hash) CustomerKey() =>
-        (ServerSideEncryptionCustomerMethod.AES256, S3ObjectHeaders.CustomerKey(_options), S3ObjectHeaders.CustomerKeyMd5(_options));
-
-    private Session Connect()
-    {
-        var (credentials, profileRegion) = S3CredentialSource.Find(_options);
-        var region = _options.Region.Length > 0 ? _options.Region : profileRegion ?? "us-east-1";
-        var client = new S3SdkClient(credentials, S3SdkClient.Configure(_options, region, _connection));
-        return new Session(client, credentials, new S3SignedRequests(_connection.Client, new S3QuerySigner(region)), _options.Bucket);
-    }
+    private string Describe(string key) => _endpoint.Describe(key);
 
     private static async ValueTask SkipAsync(Stream stream, long count, CancellationToken token)
     {
@@ -502,19 +446,8 @@ public sealed class S3Store : IObjectStore
         : new MemoryStream(body.ToArray(), writable: false);
 
     /// <summary>The object's length: that of the answer, or what stands after the slash of the range that it is.</summary>
-    private static long LengthOf(GetObjectResponse answer) =>
+    internal static long LengthOf(GetObjectResponse answer) =>
         answer.ContentRange is { } range && long.TryParse(range.AsSpan(range.LastIndexOf('/') + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var length) ? length : answer.ContentLength;
 
     private static DateTimeOffset Utc(DateTime? time) => time is { } known ? new DateTimeOffset(known.ToUniversalTime()) : default;
-
-    /// <summary>What needs credentials; made at the first request, so that their absence is that request's failure.</summary>
-    private sealed record Session(S3SdkClient Client, AWSCredentials Credentials, S3SignedRequests Requests, string Bucket)
-    {
-        /// <summary>Where the kit would send the request to: virtual host or path, by region and options.</summary>
-        public Uri AddressOf(string key)
-        {
-            var endpoint = Client.DetermineServiceOperationEndpoint(new GetObjectMetadataRequest { BucketName = Bucket, Key = key });
-            return new Uri($"{endpoint.URL.TrimEnd('/')}/{string.Join('/', key.Split('/').Select(Uri.EscapeDataString))}");
-        }
-    }
 }

@@ -17,6 +17,9 @@ public sealed record S3StoreOptions
     /// <summary>URL of a server other than AWS; empty for AWS.</summary>
     public string Endpoint { get; init; } = "";
 
+    /// <summary>URL of the server as those reach it who are given an address to download from; empty for <see cref="Endpoint"/>.</summary>
+    public string PublicEndpoint { get; init; } = "";
+
     /// <summary>Whether the bucket goes into the path instead of the host name; null: only with an <see cref="Endpoint"/>.</summary>
     public bool? PathStyle { get; init; }
 
@@ -102,12 +105,8 @@ public sealed record S3StoreOptions
 
     private void ValidateEndpoint(List<string> errors)
     {
-        if (Endpoint.Length > 0)
-        {
-            if (!Uri.TryCreate(Endpoint, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https") || uri.Host.Length == 0) errors.Add($"endpoint \"{Endpoint}\" is no URL, such as https://minio.example:9000");
-            else if (uri.AbsolutePath != "/" || uri.Query.Length > 0 || uri.UserInfo.Length > 0) errors.Add("the endpoint must be a URL without path, query and user, such as https://minio.example:9000");
-        }
-
+        ValidateUrl("endpoint", Endpoint, errors);
+        ValidateUrl("public endpoint", PublicEndpoint, errors);
         if (CaCertificates.Length == 0) return;
         try
         {
@@ -117,6 +116,13 @@ public sealed record S3StoreOptions
         {
             errors.Add($"the CA certificates cannot be read: {e.Message}");
         }
+    }
+
+    private static void ValidateUrl(string what, string url, List<string> errors)
+    {
+        if (url.Length == 0) return;
+        if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https") || uri.Host.Length == 0) errors.Add($"{what} \"{url}\" is no URL, such as https://minio.example:9000");
+        else if (uri.AbsolutePath != "/" || uri.Query.Length > 0 || uri.UserInfo.Length > 0) errors.Add($"the {what} must be a URL without path, query and user, such as https://minio.example:9000");
     }
 
     internal X509Certificate2Collection ReadCertificates()

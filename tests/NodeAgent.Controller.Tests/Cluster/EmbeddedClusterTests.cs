@@ -2,7 +2,6 @@ using System.Net;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging.Abstractions;
 using NodeAgent.Controller.Cluster;
-using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Tests.Harness;
 using NodeAgent.Controller.Work;
 using NodeAgent.DevCluster;
@@ -10,6 +9,7 @@ using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Connection;
 using NodeAgent.Kubernetes.Velero;
+using NodeAgent.Stores.Buckets;
 
 namespace NodeAgent.Controller.Tests.Cluster;
 
@@ -100,7 +100,7 @@ public sealed class EmbeddedClusterTests
             await cluster.DeleteAsync(KubernetesResources.CustomResourceDefinitions, null, "widgets.example.com", cancellation);
             await CreateAsync(cluster, VeleroResources.Restores, "velero", """{"metadata":{"name":"r"},"spec":{"backupName":"b"}}""", cancellation);
             var restore = await WaitAsync(cluster, VeleroResources.Restores, "r", o => IsOver(o), cancellation);
-            var results = BackupContents.ReadGzip(new LocationBucket(location), "restores/r/restore-r-results.gz");
+            var results = BackupContents.ReadGzip(new DirectoryBucket(location), "restores/r/restore-r-results.gz");
             Assert.True(restore.Text("status", "phase") == RestorePhase.Completed, results);
             Assert.Equal("v", (await cluster.GetAsync(new ResourceKind("", "v1", "configmaps", "ConfigMap"), "shop", "settings", cancellation)).Text("data", "k"));
             Assert.Equal("web", (await cluster.GetAsync(KubernetesResources.Namespaces, null, "shop", cancellation))!.Label("team"));

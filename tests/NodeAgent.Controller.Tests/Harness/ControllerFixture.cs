@@ -1,11 +1,11 @@
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging.Abstractions;
 using NodeAgent.Controller.Cluster;
-using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Connection;
 using NodeAgent.Kubernetes.Velero;
+using NodeAgent.Stores.Buckets;
 
 namespace NodeAgent.Controller.Tests.Harness;
 
@@ -27,7 +27,7 @@ internal sealed class ControllerFixture : IAsyncDisposable
 
     public string LocationPath => Path.Combine(_directory.FullName, "location");
 
-    public LocationBucket Bucket => new(LocationPath);
+    public DirectoryBucket Bucket => new(LocationPath);
 
     /// <summary>Phase in which the stand-in agent ends volume work; null leaves it alone until it is cancelled.</summary>
     public string? AgentOutcome { get; set; } = PodVolumePhase.Completed;

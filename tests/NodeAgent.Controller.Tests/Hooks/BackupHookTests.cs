@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging.Abstractions;
 using NodeAgent.Controller.Cluster;
-using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Tests.Harness;
 using NodeAgent.Controller.Work;
 using NodeAgent.DevCluster;
@@ -10,6 +9,7 @@ using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Connection;
 using NodeAgent.Kubernetes.Velero;
+using NodeAgent.Stores.Buckets;
 
 namespace NodeAgent.Controller.Tests.Hooks;
 
@@ -137,7 +137,7 @@ public sealed class BackupHookTests
             while (backup.Text("status", "completionTimestamp") is null && backup.Text("status", "phase") is not BackupPhase.FailedValidation);
             await stop.CancelAsync();
             await controller;
-            return (backup!, [.. events], BackupContents.ReadGzip(new LocationBucket(location), "backups/b/b-results.gz"));
+            return (backup!, [.. events], BackupContents.ReadGzip(new DirectoryBucket(location), "backups/b/b-results.gz"));
         }
         finally
         {

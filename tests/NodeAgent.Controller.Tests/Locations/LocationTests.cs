@@ -22,11 +22,14 @@ public sealed class LocationTests
     }
 
     [Theory]
-    [InlineData("""{"provider":"aws","objectStorage":{"bucket":"b"}}""", "this controller has: filesystem")]
-    [InlineData("""{"provider":"filesystem"}""", "spec.config.path is missing")]
+    [InlineData("""{"provider":"azure","objectStorage":{"bucket":"b"}}""", "unknown provider \"azure\": use one of filesystem, aws")]
+    [InlineData("""{"provider":"aws","objectStorage":{"bucket":"b"},"config":{"s3url":"http://127.0.0.1:1"}}""", "config.s3url is not known to provider aws")]
+    [InlineData("""{"provider":"aws","objectStorage":{"bucket":"b"},"credential":{"name":"gone","key":"cloud"}}""", "spec.credential names entry cloud of Secret gone, which does not exist in namespace velero")]
+    [InlineData("""{"provider":"aws","objectStorage":{"bucket":"b","caCert":"QQ==","caCertRef":{"name":"a","key":"b"}}}""", "caCert and caCertRef exclude each other")]
+    [InlineData("""{"provider":"filesystem"}""", "needs config.path")]
     [InlineData("""{"provider":"filesystem","config":{"path":"relative/place"}}""", "not absolute")]
     [InlineData("""{"provider":"filesystem","config":{"path":"/nonexistent-for-sure"}}""", "does not exist")]
-    [InlineData("""{"provider":"filesystem","config":{"path":"/tmp"},"objectStorage":{"bucket":"b","prefix":"../up"}}""", "may not hold")]
+    [InlineData("""{"provider":"filesystem","config":{"path":"/tmp"},"objectStorage":{"bucket":"b","prefix":"../up"}}""", "must not hold \"..\"")]
     [InlineData("""{"provider":"filesystem","config":"/tmp"}""", "malformed at $.spec.config")]
     public async Task A_location_that_cannot_be_used_says_why(string spec, string message)
     {

@@ -1,13 +1,13 @@
-using NodeAgent.Controller.Storage;
+using NodeAgent.Stores.Buckets;
 using NodeAgent.Repository.Stores;
 
-namespace NodeAgent.Controller.Tests.Storage;
+namespace NodeAgent.Stores.Tests.Buckets;
 
-public sealed class LocationBucketTests : IDisposable
+public sealed class DirectoryBucketTests : IDisposable
 {
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("bucket-test-");
 
-    private LocationBucket Bucket => new(_directory.FullName);
+    private DirectoryBucket Bucket => new(_directory.FullName);
 
     public void Dispose() => _directory.Delete(recursive: true);
 
@@ -16,9 +16,8 @@ public sealed class LocationBucketTests : IDisposable
     {
         await Bucket.PutAsync("backups/a/x", "one"u8.ToArray(), TestContext.Current.CancellationToken);
         await Bucket.PutAsync("backups/a/x", "two"u8.ToArray(), TestContext.Current.CancellationToken);
-        Assert.Equal("two", await File.ReadAllTextAsync(Bucket.FileOf("backups/a/x"), TestContext.Current.CancellationToken));
-        Assert.Equal(["x"], Bucket.List("backups/a"));
-        Assert.Single(Directory.EnumerateFileSystemEntries(Bucket.FileOf("backups/a")));
+        Assert.Equal("two", await File.ReadAllTextAsync(Path.Combine(_directory.FullName, "backups/a/x"), TestContext.Current.CancellationToken));
+        Assert.Single(Directory.EnumerateFileSystemEntries(Path.Combine(_directory.FullName, "backups/a")));
     }
 
     [Fact]
@@ -28,32 +27,22 @@ public sealed class LocationBucketTests : IDisposable
         using var stopped = new CancellationTokenSource();
         await stopped.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Bucket.PutAsync("x", "new"u8.ToArray(), stopped.Token));
-        Assert.Equal("old", await File.ReadAllTextAsync(Bucket.FileOf("x"), TestContext.Current.CancellationToken));
-        Assert.Equal(["x"], Bucket.List(""));
+        Assert.Equal("old", await File.ReadAllTextAsync(Path.Combine(_directory.FullName, "x"), TestContext.Current.CancellationToken));
+        Assert.Equal(["x"], Directory.EnumerateFileSystemEntries(_directory.FullName).Select(p => Path.GetFileName(p)));
     }
 
     [Theory]
     [InlineData("../x")]
     [InlineData("backups/../../x")]
     [InlineData("/etc/passwd")]
-    public void A_key_that_leaves_the_root_is_refused(string key) => Assert.Throws<ArgumentException>(() => Bucket.Exists(key));
-
-    [Fact]
-    public void What_is_not_there_is_null_empty_or_already_deleted()
-    {
-        Assert.Null(Bucket.Open("backups/none"));
-        Assert.Empty(Bucket.List("backups"));
-        Bucket.Delete("backups/none");
-        Bucket.DeleteFolder("backups");
-        Assert.Throws<ArgumentException>(() => Bucket.DeleteFolder(""));
-    }
+    public Task A_key_that_leaves_the_root_is_refused(string key) => Assert.ThrowsAsync<ArgumentException>(() => Bucket.ExistsAsync(key, TestContext.Current.CancellationToken));
 
     [Fact]
     public async Task The_directory_of_a_new_name_is_flushed_once_the_name_is_there()
     {
         var root = _directory.FullName;
         var flushed = new List<string>();
-        var bucket = new LocationBucket(root, directory =>
+        var bucket = new DirectoryBucket(root, flushDirectory: directory =>
         {
             var names = Directory.EnumerateFileSystemEntries(directory).Select(p => Path.GetFileName(p)).Order(StringComparer.Ordinal);
             flushed.Add($"{Path.GetRelativePath(root, directory)}: {string.Join(' ', names)}");
@@ -71,7 +60,7 @@ public sealed class LocationBucketTests : IDisposable
         DurableDirectory.Flush(_directory.FullName);
         var error = Assert.Throws<IOException>(() => DurableDirectory.Flush(Path.Combine(_directory.FullName, "none")));
         Assert.Contains("none", error.Message, StringComparison.Ordinal);
-        var bucket = new LocationBucket(_directory.FullName, _ => throw error);
+        var bucket = new DirectoryBucket(_directory.FullName, flushDirectory: _ => throw error);
         Assert.Same(error, await Assert.ThrowsAsync<IOException>(() => bucket.PutAsync("x", "one"u8.ToArray(), TestContext.Current.CancellationToken)));
     }
 }

@@ -1,0 +1,368 @@
+using System.Net;
+using Amazon.Runtime;
+using Amazon.S3;
+using Amazon.S3.Model;
+using NodeAgent.Repository.Stores;
+using NodeAgent.Stores.S3;
+
+namespace NodeAgent.Stores.Buckets;
+
+/// <summary>A folder of an S3 bucket. Small files are one PUT, larger ones come about when their last part is there.</summary>
+internal sealed class S3Bucket : IBucket
+{
+    /// <summary>
+    /// Read and written at once, and so the memory that a file takes. Ten thousand parts of this size are the most that S3 allows, 156 GiB;
+    /// archives beyond have larger parts.
+    /// </summary>
+    private const int PartSize = 16 << 20;
+
+    private const int MaxParts = 10_000;
+    private const int ParallelDeletions = 8;
+
+    private readonly S3Endpoint _endpoint;
+    private readonly string _workDirectory;
+
+    /// <param name="options">Where.</param>
+    /// <param name="workDirectory">For large files while they are read.</param>
+    public S3Bucket(S3StoreOptions options, string workDirectory)
+        : this(options, workDirectory, TimeProvider.System, Random.Shared)
+    {
+    }
+
+    internal S3Bucket(S3StoreOptions options, string workDirectory, TimeProvider time, Random random) =>
+        (_endpoint, _workDirectory) = (new S3Endpoint(options, time, random), workDirectory);
+
+    public string Location => _endpoint.Location;
+
+    private S3StoreOptions Options => _endpoint.Options;
+
+    public async Task RequireAsync(CancellationToken cancellationToken) => await ListPageAsync("", null, null, 1, cancellationToken);
+
+    public async Task ProveWritableAsync(CancellationToken cancellationToken)
+    {
+        // Where the repository's own probe writes: Velero takes no top-level folders that it does not know.
+        var key = $"{Locations.LocationProviders.RepositoryFolder}/probe/{Guid.NewGuid():N}";
+        await PutAsync(key, ReadOnlyMemory<byte>.Empty, cancellationToken);
+        await DeleteAsync(key, cancellationToken);
+    }
+
+    public async Task<bool> HoldsNothingAsync(CancellationToken cancellationToken) =>
+        (await ListPageAsync("", null, null, 1, cancellationToken)).S3Objects is null or { Count: 0 };
+
+    public async Task<IReadOnlyList<string>> ListFoldersAsync(string prefix, CancellationToken cancellationToken)
+    {
+        var folder = FolderOf(prefix);
+        var found = new List<string>();
+        await foreach (var page in PagesAsync(folder, "/", cancellationToken))
+        {
+            foreach (var name in page.CommonPrefixes ?? []) found.Add(Decode(page, name)[(_endpoint.Prefix.Length + folder.Length)..].TrimEnd('/'));
+        }
+
+        // By bytes, as S3 lists them, is not by UTF-16 units.
+        found.Sort(StringComparer.Ordinal);
+        return found;
+    }
+
+    public async Task<bool> ExistsAsync(string key, CancellationToken cancellationToken)
+    {
+        // A read of one byte and no HEAD: the answer to a HEAD cannot tell a missing bucket from a missing file.
+        using var answer = await TryGetAsync(key, 0, 1, null, cancellationToken);
+        return answer is not null;
+    }
+
+    public async Task<Stream?> OpenAsync(string key, CancellationToken cancellationToken)
+    {
+        var (first, etag, length) = await ReadAsync(key, 0, null, cancellationToken);
+        if (first is null) return null;
+        if (length <= first.Length) return new MemoryStream(first, writable: false);
+        Directory.CreateDirectory(_workDirectory);
+        var file = new FileStream(Path.Combine(_workDirectory, $"nodeagent-{Guid.NewGuid():N}"), new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.ReadWrite,
+            Options = FileOptions.DeleteOnClose | FileOptions.Asynchronous,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        });
+        try
+        {
+            await file.WriteAsync(first, cancellationToken);
+            while (file.Length < length)
+            {
+                var (part, _, _) = await ReadAsync(key, file.Length, etag, cancellationToken);
+                if (part is not { Length: > 0 }) throw Replaced(key);
+                await file.WriteAsync(part, cancellationToken);
+            }
+
+            file.Position = 0;
+            return file;
+        }
+        catch
+        {
+            await file.DisposeAsync();
+            throw;
+        }
+    }
+
+    public async Task PutAsync(string key, Stream content, CancellationToken cancellationToken)
+    {
+        var length = content.Length - content.Position;
+        if (length > PartSize)
+        {
+            await PutInPartsAsync(Require(key), content, length, cancellationToken);
+            return;
+        }
+
+        var body = new byte[length];
+        await content.ReadExactlyAsync(body, cancellationToken);
+        await PutAsync(key, body, cancellationToken);
+    }
+
+    public async Task PutAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+    {
+        Require(key);
+        var body = content.ToArray();
+        await _endpoint.RunAsync("writing", _endpoint.Describe(key), Attempt, cancellationToken);
+
+        async ValueTask<bool> Attempt(CancellationToken token)
+        {
+            var request = new PutObjectRequest
+            {
+                BucketName = Options.Bucket,
+                Key = _endpoint.Prefix + key,
+                InputStream = new MemoryStream(body, writable: false),
+                MD5Digest = S3ObjectHeaders.ContentMd5(body),
+                UseChunkEncoding = false,
+            };
+            foreach (var (name, value) in _endpoint.Headers.ForWriting(body.Length, _endpoint.AssumedTime)) request.Headers[name] = value;
+            await _endpoint.Client.PutObjectAsync(request, token);
+            return true;
+        }
+    }
+
+    public async Task DeleteAsync(string key, CancellationToken cancellationToken)
+    {
+        Require(key);
+        await _endpoint.RunAsync("deleting", _endpoint.Describe(key), Attempt, cancellationToken);
+
+        async ValueTask<bool> Attempt(CancellationToken token)
+        {
+            try
+            {
+                await _endpoint.Client.DeleteObjectAsync(new DeleteObjectRequest { BucketName = Options.Bucket, Key = _endpoint.Prefix + key }, token);
+            }
+            catch (Exception e) when (IsAbsence(e))
+            {
+                // Some servers say so, S3 does not.
+            }
+
+            return true;
+        }
+    }
+
+    public async Task DeleteFolderAsync(string prefix, CancellationToken cancellationToken)
+    {
+        if (prefix.Length == 0) throw new ArgumentException("the root of a location is never deleted", nameof(prefix));
+        await foreach (var page in PagesAsync(FolderOf(prefix), null, cancellationToken))
+        {
+            var keys = (page.S3Objects ?? []).Select(o => Decode(page, o.Key)[_endpoint.Prefix.Length..]);
+            await Parallel.ForEachAsync(keys, new ParallelOptions { MaxDegreeOfParallelism = ParallelDeletions, CancellationToken = cancellationToken }, async (key, token) => await DeleteAsync(key, token));
+        }
+    }
+
+    public Task<Uri> AddressForDownloadAsync(string key, TimeSpan lifetime, CancellationToken cancellationToken)
+    {
+        Require(key);
+        if (!Options.CustomerKey.IsEmpty)
+            throw new Locations.LocationException($"{Location}: its files are encrypted with a key that only this server and the store's readers have, so there is no address that they could be downloaded from");
+        return _endpoint.SignDownloadAsync(key, lifetime, cancellationToken);
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        _endpoint.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private async Task PutInPartsAsync(string key, Stream content, long length, CancellationToken cancellationToken)
+    {
+        var where = _endpoint.Describe(key);
+        var name = _endpoint.Prefix + key;
+        var partSize = (int)Math.Max(PartSize, (length + MaxParts - 1) / MaxParts);
+        var upload = await _endpoint.RunAsync("writing", where, BeginAsync, cancellationToken);
+        try
+        {
+            var parts = new List<PartETag>();
+            var buffer = new byte[partSize];
+            for (var left = length; left > 0;)
+            {
+                var body = buffer.AsMemory(0, (int)Math.Min(left, buffer.Length));
+                await content.ReadExactlyAsync(body, cancellationToken);
+                left -= body.Length;
+                var number = parts.Count + 1;
+                parts.Add(new PartETag(number, await _endpoint.RunAsync("writing", where, token => SendPartAsync(number, body.Length, token), cancellationToken)));
+            }
+
+            await _endpoint.RunAsync("writing", where, token => CompleteAsync(parts, token), cancellationToken);
+
+            async ValueTask<string> SendPartAsync(int number, int size, CancellationToken token)
+            {
+                var request = new UploadPartRequest
+                {
+                    BucketName = Options.Bucket,
+                    Key = name,
+                    UploadId = upload,
+                    PartNumber = number,
+                    PartSize = size,
+                    InputStream = new MemoryStream(buffer, 0, size, writable: false),
+                    MD5Digest = S3ObjectHeaders.ContentMd5(buffer.AsSpan(0, size)),
+                    UseChunkEncoding = false,
+                };
+                if (!Options.CustomerKey.IsEmpty)
+                    (request.ServerSideEncryptionCustomerMethod, request.ServerSideEncryptionCustomerProvidedKey, request.ServerSideEncryptionCustomerProvidedKeyMD5) = _endpoint.CustomerKey;
+                return (await _endpoint.Client.UploadPartAsync(request, token)).ETag;
+            }
+        }
+        catch
+        {
+            await TryAbortAsync(name, upload);
+            throw;
+        }
+
+        async ValueTask<string> BeginAsync(CancellationToken token)
+        {
+            var request = new InitiateMultipartUploadRequest { BucketName = Options.Bucket, Key = name };
+            foreach (var (header, value) in _endpoint.Headers.ForWriting((int)Math.Min(length, int.MaxValue), _endpoint.AssumedTime)) request.Headers[header] = value;
+            return (await _endpoint.Client.InitiateMultipartUploadAsync(request, token)).UploadId;
+        }
+
+        async ValueTask<bool> CompleteAsync(List<PartETag> parts, CancellationToken token)
+        {
+            try
+            {
+                var request = new CompleteMultipartUploadRequest { BucketName = Options.Bucket, Key = name, UploadId = upload, PartETags = parts };
+                // S3 wants the key with the parts only; Ceph's gateway here too.
+                if (!Options.CustomerKey.IsEmpty)
+                    (request.SSECustomerAlgorithm, request.SSECustomerKey, request.SSECustomerKeyMD5) = ("AES256", _endpoint.CustomerKey.Key, _endpoint.CustomerKey.Hash);
+                await _endpoint.Client.CompleteMultipartUploadAsync(request, token);
+                return true;
+            }
+            catch (AmazonS3Exception e) when (e.ErrorCode == "NoSuchUpload")
+            {
+                // An attempt whose answer was lost did it, if what is there has this length and as many parts.
+                using var there = await TryGetOnceAsync(key, 0, 1, null, token);
+                if (there is not null && LengthOf(there) == length && there.ETag.TrimEnd('"').EndsWith($"-{parts.Count}", StringComparison.Ordinal)) return true;
+                throw;
+            }
+        }
+    }
+
+    /// <summary>Parts that nobody completes would be billed for ever.</summary>
+    private async Task TryAbortAsync(string name, string upload)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        try
+        {
+            await _endpoint.Client.AbortMultipartUploadAsync(new AbortMultipartUploadRequest { BucketName = Options.Bucket, Key = name, UploadId = upload }, limit.Token);
+        }
+        catch (Exception e) when (e is OperationCanceledException || S3Failure.Of(e, Options) is not null)
+        {
+            // What failed before is what is told.
+        }
+    }
+
+    /// <summary>Reads up to a part. Null when there is no such file.</summary>
+    private async Task<(byte[]? Content, string? ETag, long Length)> ReadAsync(string key, long offset, string? etag, CancellationToken cancellationToken)
+    {
+        Require(key);
+        return await _endpoint.RunAsync("reading", _endpoint.Describe(key), Attempt, cancellationToken);
+
+        async ValueTask<(byte[]? Content, string? ETag, long Length)> Attempt(CancellationToken token)
+        {
+            try
+            {
+                using var answer = await TryGetOnceAsync(key, offset, PartSize, etag, token);
+                if (answer is null) return (null, null, 0);
+                if (offset > 0 && answer.HttpStatusCode != HttpStatusCode.PartialContent)
+                    throw new StoreException(StoreFailure.Other, "reading", _endpoint.Describe(key), "the server does not know ranges");
+                var content = new byte[answer.ContentLength];
+                await answer.ResponseStream.ReadExactlyAsync(content, token);
+                return (content, answer.ETag, LengthOf(answer));
+            }
+            catch (AmazonServiceException e) when (e.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable)
+            {
+                return ([], null, 0);
+            }
+            catch (AmazonServiceException e) when (e.StatusCode == HttpStatusCode.PreconditionFailed)
+            {
+                throw Replaced(key);
+            }
+        }
+    }
+
+    private async Task<GetObjectResponse?> TryGetAsync(string key, long offset, long count, string? etag, CancellationToken cancellationToken)
+    {
+        Require(key);
+        return await _endpoint.RunAsync("looking for", _endpoint.Describe(key), Attempt, cancellationToken);
+
+        async ValueTask<GetObjectResponse?> Attempt(CancellationToken token)
+        {
+            try
+            {
+                return await TryGetOnceAsync(key, offset, count, etag, token);
+            }
+            catch (AmazonServiceException e) when (e.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable)
+            {
+                // An empty file has no first byte.
+                return new GetObjectResponse();
+            }
+        }
+    }
+
+    private async Task<GetObjectResponse?> TryGetOnceAsync(string key, long offset, long count, string? etag, CancellationToken token)
+    {
+        var request = new GetObjectRequest { BucketName = Options.Bucket, Key = _endpoint.Prefix + key, ByteRange = new ByteRange(offset, offset + count - 1), EtagToMatch = etag };
+        if (!Options.CustomerKey.IsEmpty)
+            (request.ServerSideEncryptionCustomerMethod, request.ServerSideEncryptionCustomerProvidedKey, request.ServerSideEncryptionCustomerProvidedKeyMD5) = _endpoint.CustomerKey;
+        try
+        {
+            return await _endpoint.Client.GetObjectAsync(request, token);
+        }
+        catch (Exception e) when (IsAbsence(e))
+        {
+            return null;
+        }
+    }
+
+    private async IAsyncEnumerable<ListObjectsV2Response> PagesAsync(string folder, string? delimiter, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        string? next = null;
+        do
+        {
+            var page = await ListPageAsync(folder, delimiter, next, null, cancellationToken);
+            yield return page;
+            next = page.IsTruncated == true ? page.NextContinuationToken : null;
+        }
+        while (next is { Length: > 0 });
+    }
+
+    private async Task<ListObjectsV2Response> ListPageAsync(string folder, string? delimiter, string? from, int? most, CancellationToken cancellationToken)
+    {
+        return await _endpoint.RunAsync("listing", _endpoint.Describe(folder.TrimEnd('/')), Attempt, cancellationToken);
+
+        async ValueTask<ListObjectsV2Response> Attempt(CancellationToken token) => await _endpoint.Client.ListObjectsV2Async(
+            new ListObjectsV2Request { BucketName = Options.Bucket, Prefix = _endpoint.Prefix + folder, Delimiter = delimiter, ContinuationToken = from, MaxKeys = most, Encoding = EncodingType.Url }, token);
+    }
+
+    private bool IsAbsence(Exception exception) => S3Failure.Of(exception, Options) is { Kind: StoreFailure.NotFound, Code: not "NoSuchUpload" };
+
+    private StoreException Replaced(string key) => new(StoreFailure.Other, "reading", _endpoint.Describe(key), "it was replaced meanwhile", "try again");
+
+    private static long LengthOf(GetObjectResponse answer) => S3Store.LengthOf(answer);
+
+    private static string Decode(ListObjectsV2Response page, string name) => page.Encoding == EncodingType.Url ? Uri.UnescapeDataString(name.Replace('+', ' ')) : name;
+
+    private static string FolderOf(string prefix) => prefix.Length == 0 ? "" : Require(prefix) + "/";
+
+    private static string Require(string key) =>
+        key.Split('/').Any(part => part is "" or "." or "..") ? throw new ArgumentException($"\"{key}\" is no key of a file", nameof(key)) : key;
+}
