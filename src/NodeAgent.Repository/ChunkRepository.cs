@@ -223,6 +223,7 @@ public sealed class ChunkRepository : IAsyncDisposable
             {
                 var isThere = there.TryGetValue(pack.Pack, out var length) && length == pack.Size;
                 if (!isThere) Index.SetStanding(pack.Pack, PackStanding.Lost);
+                else if (_loader.LeftOut.Contains(pack.Pack)) Index.SetStanding(pack.Pack, _condemned.Contains(pack.Pack) ? PackStanding.Condemned : PackStanding.Unnamed);
                 else if (!_condemned.Contains(pack.Pack) && Index.StandingOf(pack.Pack) is PackStanding.Condemned or PackStanding.Lost) Index.SetStanding(pack.Pack, PackStanding.Named);
             }
         }
@@ -236,6 +237,11 @@ public sealed class ChunkRepository : IAsyncDisposable
     {
         var damaged = await _loader.RefreshAsync(isFirst: !_loaded, cancellationToken);
         if (damaged || (!_loaded && _loader.IsEmpty)) await LearnUnnamedPacksAsync(cancellationToken);
+        foreach (var pack in _loader.LeftOut)
+        {
+            if (Index.StandingOf(pack) == PackStanding.Named) Index.SetStanding(pack, PackStanding.Unnamed);
+        }
+
         foreach (var pack in _condemned)
         {
             if (Index.StandingOf(pack) == PackStanding.Named) Index.SetStanding(pack, PackStanding.Condemned);
@@ -358,7 +364,7 @@ public sealed class ChunkRepository : IAsyncDisposable
         var contents = packs.ToList();
         foreach (var pack in contents) Index.Add(pack);
         if (contents.Count > 0)
-            _loader.Note(SegmentKey(contents[0].Pack.Session.ToString("x16", System.Globalization.CultureInfo.InvariantCulture), segment));
+            _loader.Note(SegmentKey(contents[0].Pack.Session.ToString("x16", System.Globalization.CultureInfo.InvariantCulture), segment), [.. contents.Select(p => p.Pack)]);
     }
 
     internal async Task<IndexSegment> ReadSegmentAsync(string key, CancellationToken cancellationToken)

@@ -139,16 +139,20 @@ internal static class RepoPruneCommand
 
     private sealed class Reporter(ProgressDisplay display) : IProgress<CollectionProgress>
     {
-        public void Report(CollectionProgress value) =>
-            display.Report(new ProgressSample(value.Done, value.Total, 0, 0, true, 0, null) { Unit = UnitOf(value) });
-
-        private static string UnitOf(CollectionProgress value) => value.Stage switch
+        public void Report(CollectionProgress value)
         {
-            CollectionStage.Index => "index segments",
-            CollectionStage.Mark => "snapshots",
-            CollectionStage.Repack => "packs rewritten",
-            CollectionStage.Wait => $"seconds, waiting for backups that may be publishing ({string.Join(", ", value.WaitsFor)})",
-            _ => "packs deleted",
+            var (stage, unit) = WordsFor(value);
+            display.Report(new ProgressSample(value.Done, value.Total, value.Bytes, value.TotalBytes, value.Total > 0, 0, null) { Stage = stage, Unit = unit, HasBytes = value.TotalBytes > 0 });
+        }
+
+        private static (string Stage, string Unit) WordsFor(CollectionProgress value) => value.Stage switch
+        {
+            CollectionStage.Index => ("reading the index", value.Total > 0 ? "segments" : ""),
+            CollectionStage.Mark => ("finding what is used", "snapshots"),
+            CollectionStage.Repack => ("copying what is used", "packs"),
+            CollectionStage.Wait => ($"waiting for what may still be publishing (sessions {string.Join(", ", value.WaitsFor)})", "seconds at most"),
+            CollectionStage.Remark => ("finding what came to be used meanwhile", ""),
+            _ => ("deleting", "packs"),
         };
     }
 }

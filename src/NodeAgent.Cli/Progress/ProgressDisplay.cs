@@ -145,6 +145,7 @@ internal sealed class ProgressDisplay : IAsyncDisposable
                 ["kind"] = "progress",
                 ["verb"] = _verb,
                 ["elapsedSeconds"] = Math.Round(elapsed.TotalSeconds, 3),
+                ["stage"] = sample.Stage,
                 ["filesDone"] = sample.FilesDone,
                 ["filesTotal"] = sample.FilesTotal,
                 ["bytesDone"] = sample.BytesDone,

@@ -10,6 +10,12 @@ internal readonly record struct ProgressSample(
     long NewBytes,
     string? CurrentPath)
 {
+    /// <summary>What is being done, where a run has parts that count different things.</summary>
+    public string? Stage { get; init; }
+
+    /// <summary>Whether bytes are counted, too.</summary>
+    public bool HasBytes { get; init; } = true;
+
     /// <summary>What is counted, in the plural; files unless said otherwise.</summary>
     public string Unit { get; init; } = "files";
 }

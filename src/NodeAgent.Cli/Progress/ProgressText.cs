@@ -15,20 +15,27 @@ internal static class ProgressText
     {
         var words = new StringBuilder();
         words.Append(ElapsedTime.Clock(elapsed)).Append("  ").Append(Amounts(sample)).Append(RateAndTimeLeft(sample, rate));
-        if (!sample.TotalIsFinal || sample.BytesTotal <= 0)
+        var (done, total) = sample.HasBytes ? (sample.BytesDone, sample.BytesTotal) : (sample.FilesDone, sample.FilesTotal);
+        if (!sample.TotalIsFinal || total <= 0)
             return Cut(words.ToString(), columns);
 
-        var share = Math.Clamp(sample.BytesDone / (double)sample.BytesTotal, 0, 1);
+        var share = Math.Clamp(done / (double)total, 0, 1);
         // Rounded down: 100 % is shown only when it is so.
         var percent = string.Create(CultureInfo.InvariantCulture, $"{(int)(share * 100),3}%  ");
         var room = columns - DisplayText.Width(words.ToString()) - percent.Length - 2;
         return room < 8 ? Cut(percent + words, columns) : $"{Bar(share, Math.Min(room, 30))}  {percent}{words}";
     }
 
-    /// <summary>"1.2 GiB of 2.5 GiB, 1,234 of 50,000 files"; the totals only once they are final.</summary>
-    public static string Amounts(ProgressSample sample) => sample.TotalIsFinal
-        ? string.Create(CultureInfo.InvariantCulture, $"{ByteSize.Format(sample.BytesDone)} of {ByteSize.Format(sample.BytesTotal)}, {sample.FilesDone:N0} of {sample.FilesTotal:N0} {sample.Unit}")
-        : string.Create(CultureInfo.InvariantCulture, $"{ByteSize.Format(sample.BytesDone)}, {sample.FilesDone:N0} {sample.Unit}");
+    /// <summary>"1.2 GiB of 2.5 GiB, 1,234 of 50,000 files"; the totals only once they are final, bytes only where they are counted.</summary>
+    public static string Amounts(ProgressSample sample)
+    {
+        var words = new List<string>();
+        if (sample.HasBytes) words.Add(sample.TotalIsFinal ? $"{ByteSize.Format(sample.BytesDone)} of {ByteSize.Format(sample.BytesTotal)}" : ByteSize.Format(sample.BytesDone));
+        if (sample.Unit.Length > 0)
+            words.Add(string.Create(CultureInfo.InvariantCulture, $"{sample.FilesDone:N0}{(sample.TotalIsFinal ? string.Create(CultureInfo.InvariantCulture, $" of {sample.FilesTotal:N0}") : "")} {sample.Unit}"));
+        var amounts = string.Join(", ", words);
+        return sample.Stage is not { } stage ? amounts : amounts.Length == 0 ? stage : $"{stage}: {amounts}";
+    }
 
     public static string RateAndTimeLeft(ProgressSample sample, RateEstimator rate)
     {

@@ -12,6 +12,9 @@ internal sealed class RateEstimator
 
     public void Add(TimeSpan at, long bytes)
     {
+        // Another part of the run began.
+        if (bytes < _latest.Bytes)
+            _samples.Clear();
         _latest = (at, bytes);
         _samples.Enqueue(_latest);
         // The oldest sample inside the window is kept together with one before it, so that there is always a span.

@@ -41,7 +41,7 @@ internal sealed class CollectionMark(ICollectedRepository repository, SegmentCat
         }
 
         progress(CollectionStage.Index, 0, 0);
-        await segments.RefreshAsync(Count, cancellationToken);
+        await segments.RefreshAsync(Count, (done, total) => progress(CollectionStage.Index, done, total), cancellationToken);
         foreach (var pack in segments.Current.SelectMany(s => s.Facts.Packs))
         {
             if (Packs.TryGetValue(pack, out var facts)) facts.IsNamed = true;

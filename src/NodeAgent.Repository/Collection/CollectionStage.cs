@@ -15,6 +15,9 @@ public enum CollectionStage
     /// <summary>Waiting for sessions that may still publish.</summary>
     Wait,
 
+    /// <summary>Finding out which snapshots came to use what is to go.</summary>
+    Remark,
+
     /// <summary>Deleting packs.</summary>
     Delete,
 }

@@ -110,7 +110,7 @@ internal sealed class Collector
         var forgotten = await ForgetMarks.ListAsync(_repository, _grace, cancellationToken);
         var gone = forgotten.Values.Where(f => f.IsMature || f.Marks.Any(m => ledger.DroppedAt(m) is not null)).ToDictionary(f => f.Id);
         var kept = (await ForgetMarks.ListSnapshotsAsync(_store, cancellationToken)).Where(s => !gone.ContainsKey(s.Value)).ToDictionary();
-        await _mark.ExecuteAsync(kept, sessions, ledger, (stage, done, total) => _progress?.Report(new CollectionProgress(stage, done, total, [])), cancellationToken);
+        await _mark.ExecuteAsync(kept, sessions, ledger, (stage, done, total) => _progress?.Report(new CollectionProgress(stage, done, total)), cancellationToken);
         CollectionPlanner.Decide(_mark.Packs.Values, _options);
         return (new CollectionReport { Snapshots = _mark.Snapshots, DroppedSnapshots = gone.Count, Plan = CollectionPlanner.Sum(_mark.Packs.Values) }, gone);
     }
@@ -119,7 +119,9 @@ internal sealed class Collector
     {
         var total = _mark.Packs.Values.Count(p => p.Fate == PackFate.Repack);
         if (total == 0) return 0;
-        var done = 0;
+        var totalBytes = _mark.Packs.Values.Where(p => p.Fate == PackFate.Repack).Sum(p => p.LiveBytes);
+        var (done, bytes) = (0, 0L);
+        ReportCopied();
         await _mark.ForEachSurvivorAsync(
             async (pack, chunks) =>
             {
@@ -129,12 +131,16 @@ internal sealed class Collector
                     _damaged.Add(pack.Pack.Key);
                 }
 
-                _progress?.Report(new CollectionProgress(CollectionStage.Repack, ++done, total, []));
+                done++;
+                bytes += chunks.Sum(i => (long)pack.Chunks[i].StoredLength);
+                ReportCopied();
             },
             cancellationToken);
         var copies = await _repository.CompleteCopiesAsync(cancellationToken);
         await WriteSegmentsAsync(copies, cancellationToken);
         return copies.Sum(p => p.Size);
+
+        void ReportCopied() => _progress?.Report(new CollectionProgress(CollectionStage.Repack, done, total) { Bytes = bytes, TotalBytes = totalBytes });
     }
 
     /// <summary>
@@ -179,6 +185,7 @@ internal sealed class Collector
         }
 
         // 8. the second mark
+        _progress?.Report(new CollectionProgress(CollectionStage.Remark, 0, 0));
         var (ledger, absolved, missing) = await RemarkAsync(condemned, ready, cancellationToken);
         var mine = ledger.Entries.Where(e => e.Session == _repository.Session && ready.Contains(e.Number)).ToList();
         var going = mine.SelectMany(e => e.Packs.Where(p => !absolved.Contains(p))).ToHashSet();
@@ -235,7 +242,7 @@ internal sealed class Collector
             }
 
             if (waitsFor.Count == 0 || !_options.Wait) return ready;
-            _progress?.Report(new CollectionProgress(CollectionStage.Wait, (long)(now - started.Value).TotalSeconds, (long)Math.Ceiling((last - started.Value).TotalSeconds), [.. waitsFor]));
+            _progress?.Report(new CollectionProgress(CollectionStage.Wait, (long)(now - started.Value).TotalSeconds, (long)Math.Ceiling((last - started.Value).TotalSeconds)) { WaitsFor = [.. waitsFor] });
             await _repository.DelayAsync(last - now < _times.Poll ? last - now + TimeSpan.FromMilliseconds(1) : _times.Poll, cancellationToken);
         }
     }
@@ -329,7 +336,7 @@ internal sealed class Collector
         var gone = await FindGoneAsync(condemned, ledger, cancellationToken);
         var kept = (await ForgetMarks.ListSnapshotsAsync(_store, cancellationToken)).Where(s => !gone.Contains(s.Value)).ToDictionary();
         await _mark.WalkNewAsync(kept, cancellationToken);
-        await _segments.RefreshAsync(null, cancellationToken);
+        await _segments.RefreshAsync(null, null, cancellationToken);
 
         var mine = ledger.Entries.Where(e => e.Session == _repository.Session).ToList();
         // Those that are left to a later run count as condemned, and are neither taken back nor deleted.
@@ -517,6 +524,7 @@ internal sealed class Collector
     private async Task<(int Packs, long Bytes)> DeleteAsync(HashSet<PackId> going, CancellationToken cancellationToken)
     {
         var (packs, bytes) = (0, 0L);
+        var total = going.Sum(SizeOf);
         var left = new Queue<PackId>(going.Order(PackOrder.Instance));
         var refused = 0;
         while (left.Count > 0)
@@ -530,13 +538,13 @@ internal sealed class Collector
                     if (await write.DeleteAsync(pack.Key, cancellationToken))
                     {
                         packs++;
-                        bytes += _mark.Packs.GetValueOrDefault(pack)?.Size ?? 0;
+                        bytes += SizeOf(pack);
                     }
 
                     _isInDoubt = false;
                     left.Dequeue();
                     refused = 0;
-                    _progress?.Report(new CollectionProgress(CollectionStage.Delete, going.Count - left.Count, going.Count, []));
+                    _progress?.Report(new CollectionProgress(CollectionStage.Delete, going.Count - left.Count, going.Count) { Bytes = bytes, TotalBytes = total });
                 }
             }
             catch (FenceExpiredException)
@@ -547,6 +555,8 @@ internal sealed class Collector
         }
 
         return (packs, bytes);
+
+        long SizeOf(PackId pack) => _mark.Packs.GetValueOrDefault(pack)?.Size ?? 0;
     }
 
     /// <summary>A replaced segment goes when nobody who listed it before it was replaced can still want to read it.</summary>

@@ -20,7 +20,7 @@ internal sealed class SegmentCatalog(ICollectedRepository repository)
 
     /// <summary>Lists the segments and reads the new ones; each is handed over while it is in memory.</summary>
     /// <exception cref="RepositoryException">One is damaged: packs that only it names would be taken for garbage.</exception>
-    public async Task RefreshAsync(Action<IndexSegment>? read, CancellationToken cancellationToken)
+    public async Task RefreshAsync(Action<IndexSegment>? read, Action<int, int>? progress, CancellationToken cancellationToken)
     {
         for (var round = 1; ; round++)
         {
@@ -43,6 +43,7 @@ internal sealed class SegmentCatalog(ICollectedRepository repository)
                     facts = new SegmentFacts(HashOf(entry.Key), entry.LastModified, [.. segment.Packs.Select(p => p.Pack)], segment.Superseded);
                     segments.Add(entry.Key, facts);
                     _segments.TryAdd(entry.Key, facts);
+                    progress?.Invoke(segments.Count, found.Count);
                 }
 
                 _segments = segments;
@@ -59,7 +60,7 @@ internal sealed class SegmentCatalog(ICollectedRepository repository)
     /// <summary>Hands over every pack of the segments that count, or of all. Begins anew, after a call of <paramref name="reset"/>, when a segment goes away meanwhile.</summary>
     public async Task ForEachPackAsync(bool all, Action reset, Func<PackContents, Task> visit, CancellationToken cancellationToken)
     {
-        for (var round = 1; !await TryForEachPackAsync(all, reset, visit, round < Rounds, cancellationToken); round++) await RefreshAsync(null, cancellationToken);
+        for (var round = 1; !await TryForEachPackAsync(all, reset, visit, round < Rounds, cancellationToken); round++) await RefreshAsync(null, null, cancellationToken);
     }
 
     /// <summary>Adds one that was just written.</summary>

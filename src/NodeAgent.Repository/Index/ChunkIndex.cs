@@ -117,7 +117,12 @@ internal sealed class ChunkIndex(Action<SessionIdentity>? onSession = null)
     {
         lock (_gate)
         {
-            if (TryFindInBase(contents.Pack, out _)) return;
+            if (TryFindInBase(contents.Pack, out var row))
+            {
+                if (standing == PackStanding.Named && _base!.StandingOf(row) == PackStanding.Unnamed) _base.SetStanding(row, standing);
+                return;
+            }
+
             if (!_recent.TryGetPack(contents.Pack, out var ordinal)) _recent.Add(contents, standing, CountNew);
             else if (standing == PackStanding.Named && _recent.StandingOf(ordinal) == PackStanding.Unnamed) _recent.SetStanding(ordinal, standing);
         }
@@ -146,7 +151,7 @@ internal sealed class ChunkIndex(Action<SessionIdentity>? onSession = null)
             for (var row = 0; row < added.RowCount; row++)
             {
                 var found = added.RowAt(row);
-                if (!found.Continues && !found.IsRepeated && before.TryFindPack(found.Pack, out var old)) added.SetStanding(row, before.StandingOf(old));
+                if (!found.Continues && !found.IsRepeated && before.TryFindPack(found.Pack, out var old)) added.SetStanding(row, before.StandingOf(old) is PackStanding.Unnamed ? PackStanding.Named : before.StandingOf(old));
             }
         }
     }

@@ -10,6 +10,7 @@ namespace NodeAgent.Repository.Index;
 /// 2. the base that an earlier run left is taken, unless segments that it covers are gone;
 /// 3. what is not in it is read: into memory when that is little, else into a new base that goes on from the old one;
 /// 4. packs that the index did not know are looked for in the store: one that is missing or cut short counts as lost.
+/// 5. packs that are named no more, since the segments that named them were replaced by others that do not, are noted as left out.
 /// A segment that is gone when it is read was replaced after the listing: it begins anew with 1. One call at a time.
 /// </summary>
 internal sealed class IndexLoader(ChunkRepository repository, IndexCache cache, RepositoryOpenOptions options)
@@ -24,12 +25,16 @@ internal sealed class IndexLoader(ChunkRepository repository, IndexCache cache, 
     // With more unknown packs than this, one listing of all is cheaper than asking for each.
     private const int MaxQuestions = 1000;
 
-    private readonly ConcurrentDictionary<string, bool> _known = new();
+    // The segments that are in the index, each with the packs that it names; null for those of the base, whose rows say so.
+    private readonly ConcurrentDictionary<string, IReadOnlyList<PackId>?> _known = new();
     private readonly ConcurrentDictionary<string, RepositoryFormatException> _damaged = new();
     private readonly ConcurrentDictionary<ChunkId, ChunkId> _replacedBy = new();
 
     // Learned as lost, and not looked for in the store yet: a refresh that fails leaves them to the next.
     private readonly List<PackId> _unconfirmed = [];
+
+    // Packs that a segment named which no longer counts, and that no segment names which does.
+    private readonly HashSet<PackId> _leftOut = [];
     private IndexBase? _found;
     private bool _triedCache;
     private bool _hasNoPlace;
@@ -44,7 +49,13 @@ internal sealed class IndexLoader(ChunkRepository repository, IndexCache cache, 
     public bool IsBaseDue => !_hasNoPlace && !repository.Index.HoldsOrdinals && repository.Index.RecentCount >= options.IndexCacheLimits.Most;
 
     /// <summary>Notes a segment whose content is in the index already.</summary>
-    public void Note(string key) => _known.TryAdd(key, true);
+    public void Note(string key, IReadOnlyList<PackId> packs) => _known.TryAdd(key, packs);
+
+    /// <summary>
+    /// Packs that the index knows and that no segment names any more which counts: a collection has left them out. They may be there still, when it was
+    /// stopped before it deleted them.
+    /// </summary>
+    public IReadOnlySet<PackId> LeftOut => _leftOut;
 
     /// <summary>Hashes in the names of segments that another one replaces, each with the hash in that one's name, as far as they were read.</summary>
     public IReadOnlyDictionary<ChunkId, ChunkId> ReplacedBy => _replacedBy;
@@ -76,8 +87,10 @@ internal sealed class IndexLoader(ChunkRepository repository, IndexCache cache, 
     }
 
     /// <summary>Steps 1 to 3. True when a base was taken, so that any pack may be new to the index.</summary>
-    private async Task<bool> ReadAsync(CancellationToken cancellationToken)
+    private async Task<bool> ReadAsync(CancellationToken cancellationToken, bool again = false)
     {
+        // What this process writes from here on may be missing in the listing.
+        var before = _known.Keys.ToHashSet();
         // 1. the listing
         var listing = new List<StoreEntry>();
         await foreach (var entry in repository.Store.ListAsync(IndexSegment.Prefix, cancellationToken))
@@ -109,7 +122,7 @@ internal sealed class IndexLoader(ChunkRepository repository, IndexCache cache, 
         var isDue = isStale || locations >= options.IndexCacheLimits.Beside(settled?.EntryCount ?? 0);
         if (isDue && !_hasNoPlace && !index.HoldsOrdinals)
         {
-            if (await TryBuildAsync(settled, listing, listed, hashes, cancellationToken)) return true;
+            if (await TryBuildAsync(settled, listing, listed, hashes, cancellationToken)) return !NoteLeftOut(before, listed, hashes, again) || await ReadAsync(cancellationToken, again: true);
             unread = [.. listing.Where(e => !_known.ContainsKey(e.Key) && !_damaged.ContainsKey(e.Key) && !IsReplaced(e.Key, hashes))];
         }
 
@@ -141,10 +154,58 @@ internal sealed class IndexLoader(ChunkRepository repository, IndexCache cache, 
                 _unconfirmed.Add(pack.Pack);
             }
 
-            _known.TryAdd(key, true);
+            _known.TryAdd(key, [.. segment.Packs.Select(p => p.Pack)]);
+            before.Add(key);
         }
 
-        return isTaken;
+        return NoteLeftOut(before, listed, hashes, again) ? await ReadAsync(cancellationToken, again: true) : isTaken;
+    }
+
+    /// <summary>Step 5. True when the base cannot say which packs are named: it is dropped, and all has to be read again.</summary>
+    /// <param name="before">Segments that were known before the listing, or read from it.</param>
+    /// <param name="listed">The listing.</param>
+    /// <param name="hashes">The hashes in its names.</param>
+    /// <param name="isLast">Whether it was dropped for that already.</param>
+    private bool NoteLeftOut(HashSet<string> before, HashSet<string> listed, HashSet<ChunkId> hashes, bool isLast)
+    {
+        var index = repository.Index;
+        var settled = index.Base;
+        var stale = new bool[settled?.Segments.Count ?? 0];
+        for (var i = 0; i < stale.Length; i++) stale[i] = settled!.Segments[i] is { IsSuperseded: false } segment && !Counts(segment.Key);
+        var isStale = stale.Contains(true);
+        if (isStale && settled!.HasRepeatedPacks && !index.HoldsOrdinals && !isLast)
+        {
+            Drop(settled);
+            return true;
+        }
+
+        var gone = _known.Where(k => k.Value is not null && before.Contains(k.Key) && !Counts(k.Key)).ToList();
+        if (!isStale && gone.Count == 0 && _leftOut.Count == 0) return false;
+        foreach (var (key, packs) in gone)
+        {
+            _leftOut.UnionWith(packs!);
+            // One that was replaced counts again if what replaces it turns out to be damaged.
+            if (!listed.Contains(key)) _known.TryRemove(key, out _);
+        }
+
+        if (isStale) _leftOut.UnionWith(RowsOf(i => stale[i]));
+        foreach (var (key, packs) in _known)
+        {
+            if (packs is not null && (Counts(key) || !before.Contains(key))) _leftOut.ExceptWith(packs);
+        }
+
+        if (settled is not null && _leftOut.Count > 0) _leftOut.ExceptWith(RowsOf(i => !stale[i]));
+        return false;
+
+        bool Counts(string key) => listed.Contains(key) && !IsReplaced(key, hashes);
+
+        IEnumerable<PackId> RowsOf(Func<int, bool> wanted)
+        {
+            for (var i = 0; i < settled!.RowCount; i++)
+            {
+                if (settled.RowAt(i) is { Continues: false } row && wanted(row.Segment)) yield return row.Pack;
+            }
+        }
     }
 
     /// <summary>Makes a base of all segments; false when there is no place for it, and then it has to go without.</summary>
@@ -266,7 +327,7 @@ internal sealed class IndexLoader(ChunkRepository repository, IndexCache cache, 
         foreach (var segment in settled.Segments)
         {
             if (segment.IsSuperseded) _replacedBy[segment.Hash] = segment.ReplacedBy;
-            else _known.TryAdd(segment.Key, true);
+            else _known[segment.Key] = null;
         }
     }
 

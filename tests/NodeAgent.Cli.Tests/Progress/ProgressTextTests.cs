@@ -33,6 +33,27 @@ public sealed class ProgressTextTests
     }
 
     [Fact]
+    public void A_part_of_a_run_says_what_it_does_and_leaves_out_what_it_does_not_count()
+    {
+        var copying = new ProgressSample(3, 12, 1L << 30, 4L << 30, true, 0, null) { Stage = "copying what is used", Unit = "packs" };
+        Assert.Equal("copying what is used: 1.0 GiB of 4.0 GiB, 3 of 12 packs", ProgressText.Amounts(copying));
+        var marking = new ProgressSample(3, 12, 0, 0, true, 0, null) { Stage = "finding what is used", Unit = "snapshots", HasBytes = false };
+        Assert.Equal("finding what is used: 3 of 12 snapshots", ProgressText.Amounts(marking));
+        Assert.Contains(" 25%  0:10  finding", ProgressText.LiveLine(marking, TimeSpan.FromSeconds(10), new RateEstimator(), 120), StringComparison.Ordinal);
+        var beginning = new ProgressSample(0, 0, 0, 0, false, 0, null) { Stage = "reading the index", Unit = "", HasBytes = false };
+        Assert.Equal("0:10  reading the index", ProgressText.LiveLine(beginning, TimeSpan.FromSeconds(10), new RateEstimator(), 120));
+    }
+
+    [Fact]
+    public void The_rate_of_one_part_of_a_run_is_not_that_of_the_next()
+    {
+        var rate = Rate(TimeSpan.FromSeconds(1), 1L << 30);
+        rate.Add(TimeSpan.FromSeconds(2), 0);
+        rate.Add(TimeSpan.FromSeconds(3), 1000);
+        Assert.Equal(1000, rate.BytesPerSecond);
+    }
+
+    [Fact]
     public void A_hundred_percent_is_shown_only_at_the_end()
     {
         var almost = Halfway with { BytesDone = (2L << 30) - 1 };

@@ -1,4 +1,8 @@
 using NodeAgent.Repository.Index;
+using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Packs;
+using NodeAgent.Repository.Sessions;
+using NodeAgent.Repository.Verification;
 using NodeAgent.Repository.Tests.Support;
 
 namespace NodeAgent.Repository.Tests.Index;
@@ -323,6 +327,74 @@ public sealed class IndexLoaderTests : IDisposable
             Assert.False(after.Index.Knows(dropped.Pack));
             Assert.Equal(_repository.Chunks.Count - dropped.Chunks, after.Index.Count);
         }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_process_no_longer_builds_on_a_pack_that_the_index_left_out_meanwhile(bool hasBase)
+    {
+        using var repository = new IndexedRepository(_random) { Limits = hasBase ? new IndexCacheLimits(50, 200) : new IndexCacheLimits(100_000, 100_000) };
+        await repository.InitializeAsync();
+        await repository.WriteAsync(6, 40);
+        // Knows all packs before the index changes: an agent that runs for months.
+        await using var longLived = await repository.OpenAsync();
+        await longLived.LoadIndexAsync(Cancellation);
+        Assert.Equal(hasBase, longLived.Index.Base is not null);
+        PackId leftOut;
+        await using (var maintenance = await repository.OpenAsync(cacheDirectory: null))
+        {
+            await maintenance.LoadIndexAsync(Cancellation);
+            leftOut = maintenance.Index.EnumeratePacks().First().Pack;
+            Assert.Equal(1, (await IndexMerge.ExecuteAsync(maintenance, new IndexMergeOptions { Drops = p => p == leftOut }, Cancellation)).DroppedPacks);
+        }
+
+        var gone = await ChunksOfAsync(longLived, repository.Root, leftOut);
+        Assert.All(gone, id => Assert.True(longLived.Index.Contains(id)));
+        await using (var session = await longLived.BeginSessionAsync(new WriteSessionOptions(), Cancellation))
+        {
+            Assert.Equal(PackStanding.Unnamed, longLived.Index.StandingOf(leftOut));
+            Assert.Equal([leftOut], longLived.Index.EnumeratePacks().Where(p => p.Standing != PackStanding.Named).Select(p => p.Pack));
+            Assert.Equal(gone.Order(), repository.Chunks.Keys.Where(id => !longLived.Index.Contains(id)).Order());
+            foreach (var (id, content) in repository.Chunks) Assert.Equal(gone.Contains(id), (await session.StoreAsync(ChunkKind.Data, content, Cancellation)).IsNew);
+            await session.FlushAsync(Cancellation);
+        }
+
+        await using var fresh = await repository.OpenAsync(cacheDirectory: null);
+        await fresh.LoadIndexAsync(Cancellation);
+        Assert.All(repository.Chunks.Keys, id => Assert.True(fresh.Index.Contains(id)));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_pack_that_was_left_out_and_is_named_again_counts_again(bool hasBase)
+    {
+        using var repository = new IndexedRepository(_random) { Limits = hasBase ? new IndexCacheLimits(50, 200) : new IndexCacheLimits(100_000, 100_000) };
+        await repository.InitializeAsync();
+        await repository.WriteAsync(6, 40);
+        await using var longLived = await repository.OpenAsync();
+        await longLived.LoadIndexAsync(Cancellation);
+        await using var maintenance = await repository.OpenAsync(cacheDirectory: null);
+        await maintenance.LoadIndexAsync(Cancellation);
+        var leftOut = maintenance.Index.EnumeratePacks().First().Pack;
+        await IndexMerge.ExecuteAsync(maintenance, new IndexMergeOptions { Drops = p => p == leftOut }, Cancellation);
+        await (await longLived.BeginSessionAsync(new WriteSessionOptions(), Cancellation)).DisposeAsync();
+        Assert.Equal(PackStanding.Unnamed, longLived.Index.StandingOf(leftOut));
+        foreach (var file in repository.SegmentFiles().Where(IsOld)) File.Delete(file);
+        Assert.Equal(1, (await IndexRebuild.ExecuteAsync(maintenance, null, Cancellation)).AddedPacks);
+        await (await longLived.BeginSessionAsync(new WriteSessionOptions(), Cancellation)).DisposeAsync();
+        Assert.Equal(PackStanding.Named, longLived.Index.StandingOf(leftOut));
+        await repository.AssertWholeAsync(longLived);
+
+        // The segment that the pack was written with, which a rebuild would take for a name of it.
+        bool IsOld(string path) => Path.GetFileName(path).StartsWith(leftOut.Key.Split('/')[1], StringComparison.Ordinal);
+    }
+
+    private static async Task<HashSet<ChunkId>> ChunksOfAsync(ChunkRepository opened, string root, PackId pack)
+    {
+        var length = new FileInfo(Path.Combine(root, pack.Key)).Length;
+        return [.. (await PackReader.ReadContentsAsync(opened, pack, length, Cancellation)).Chunks.Select(c => c.Id)];
     }
 
     public void Dispose() => _repository.Dispose();
