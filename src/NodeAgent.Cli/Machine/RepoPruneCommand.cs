@@ -149,7 +149,7 @@ internal static class RepoPruneCommand
         {
             CollectionStage.Index => ("reading the index", value.Total > 0 ? "segments" : ""),
             CollectionStage.Mark => ("finding what is used", "snapshots"),
-            CollectionStage.Repack => ("copying what is used", "packs"),
+            CollectionStage.Repack => ("copying", "packs"),
             CollectionStage.Wait => ($"waiting for what may still be publishing (sessions {string.Join(", ", value.WaitsFor)})", "seconds at most"),
             CollectionStage.Remark => ("finding what came to be used meanwhile", ""),
             _ => ("deleting", "packs"),
