@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Concurrent;
 using NodeAgent.Repository.Compression;
 using NodeAgent.Repository.Crypto;
 using NodeAgent.Repository.Index;
@@ -15,6 +16,7 @@ public sealed class ChunkReader : IDisposable
     private readonly ChunkRepository _repository;
     private readonly InstancePool<ZstdCodec> _codecs = new(() => new ZstdCodec());
     private readonly ChunkCache _cache;
+    private readonly ConcurrentDictionary<PackId, bool> _lookedBeyond = new();
 
     internal ChunkReader(ChunkRepository repository, int cacheBytes)
     {
@@ -55,27 +57,22 @@ public sealed class ChunkReader : IDisposable
         var location = await LocateAsync(id, cancellationToken);
         if (location.PlainLength > destination.Length)
             throw new RepositoryFormatException($"{kind} chunk {id}", 0, $"it has {location.PlainLength} bytes, more than the {destination.Length} that are expected");
-        var envelope = ArrayPool<byte>.Shared.Rent(location.StoredLength);
         try
         {
-            try
-            {
-                await _repository.Store.ReadAsync(location.Pack.Key, location.Offset, envelope.AsMemory(0, location.StoredLength), cancellationToken);
-            }
-            catch (StoreException exception) when (exception.Failure == StoreFailure.NotFound && !_repository.Index.IsLost(location.Pack))
-            {
-                // Collection may have moved the chunk since the index was loaded.
-                _repository.Index.SetStanding(location.Pack, PackStanding.Lost);
-                return await ReadAsync(id, kind, destination, cancellationToken);
-            }
-
-            Open(id, kind, location, envelope.AsSpan(0, location.StoredLength), destination.Span[..location.PlainLength]);
-            return location.PlainLength;
+            return await ReadAtAsync(id, kind, location, destination, cancellationToken);
         }
-        finally
+        catch (StoreException exception) when (exception.Failure == StoreFailure.NotFound && !_repository.Index.IsLost(location.Pack))
         {
-            ArrayPool<byte>.Shared.Return(envelope);
+            // Collection may have moved the chunk since the index was loaded.
+            _repository.Index.SetStanding(location.Pack, PackStanding.Lost);
         }
+        catch (RepositoryException exception) when (IsDamage(exception))
+        {
+            if (await TryReadElsewhereAsync(id, kind, location, destination, cancellationToken) is { } length) return length;
+            throw;
+        }
+
+        return await ReadAsync(id, kind, destination, cancellationToken);
     }
 
     /// <summary>Reads a whole chunk that several may want, such as a tree page or a bundle. The result never changes.</summary>
@@ -92,7 +89,8 @@ public sealed class ChunkReader : IDisposable
         if (location.PlainLength > maxLength)
             throw new RepositoryFormatException($"{kind} chunk {id}", 0, $"it has {location.PlainLength} bytes, more than the {maxLength} that are allowed");
         var content = new byte[location.PlainLength];
-        await ReadAsync(id, kind, content, batch, cancellationToken);
+        var length = await ReadAsync(id, kind, content, batch, cancellationToken);
+        if (length != content.Length) content = content[..length];
         _cache.Add(kind, id, content);
         return content;
     }
@@ -152,6 +150,68 @@ public sealed class ChunkReader : IDisposable
         }
 
         if (_repository.ComputeId(kind, plain) != id) throw Damaged(location, $"the content of {kind} chunk {id} is not what its id names");
+    }
+
+    /// <summary>Whether another try at the same place would end in the same way, so that another place may do better.</summary>
+    private static bool IsDamage(RepositoryException exception) =>
+        exception is RepositoryFormatException or StoreException { Failure: StoreFailure.NotFound or StoreFailure.PermissionDenied or StoreFailure.Other };
+
+    private async ValueTask<int> ReadAtAsync(ChunkId id, ChunkKind kind, ChunkLocation location, Memory<byte> destination, CancellationToken cancellationToken)
+    {
+        var envelope = ArrayPool<byte>.Shared.Rent(location.StoredLength);
+        try
+        {
+            await _repository.Store.ReadAsync(location.Pack.Key, location.Offset, envelope.AsMemory(0, location.StoredLength), cancellationToken);
+            Open(id, kind, location, envelope.AsSpan(0, location.StoredLength), destination.Span[..location.PlainLength]);
+            return location.PlainLength;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(envelope);
+        }
+    }
+
+    /// <summary>Reads a chunk that is damaged in one place from any other; null when there is none that is sound.</summary>
+    private async ValueTask<int?> TryReadElsewhereAsync(ChunkId id, ChunkKind kind, ChunkLocation bad, Memory<byte> destination, CancellationToken cancellationToken)
+    {
+        var tried = new HashSet<ChunkLocation> { bad };
+        if (await TryKnownAsync() is { } known) return known;
+        // A repair or a backup may have stored it anew since the index was loaded; a pack that no segment names may have it. One look for each damaged pack is enough.
+        if (!_lookedBeyond.TryAdd(bad.Pack, true)) return null;
+        await _repository.RefreshIndexAsync(cancellationToken);
+        if (await TryKnownAsync() is { } refreshed) return refreshed;
+        await _repository.SearchUnnamedPacksAsync(cancellationToken);
+        return await TryKnownAsync();
+
+        async ValueTask<int?> TryKnownAsync()
+        {
+            foreach (var (location, _, _) in FindAll(id).OrderBy(l => l.Standing))
+            {
+                if (location.PlainLength > destination.Length || !tried.Add(location)) continue;
+                try
+                {
+                    return await ReadAtAsync(id, kind, location, destination, cancellationToken);
+                }
+                catch (RepositoryException exception) when (IsDamage(exception))
+                {
+                    // The first failure is told, when all fail.
+                }
+            }
+
+            return null;
+        }
+    }
+
+    private IReadOnlyList<IndexedLocation> FindAll(ChunkId id)
+    {
+        try
+        {
+            return _repository.Index.FindAll(id);
+        }
+        catch (IndexCacheDamagedException)
+        {
+            return [];
+        }
     }
 
     private async ValueTask<ChunkLocation> LocateAsync(ChunkId id, CancellationToken cancellationToken)

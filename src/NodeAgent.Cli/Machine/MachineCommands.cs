@@ -11,7 +11,8 @@ internal static class MachineCommands
         RepoInfoCommand.Create(),
         RepoCheckCommand.Create(),
         RepoStatsCommand.Create(),
-        RepoRebuildIndexCommand.Create(),
+        RepoRepairIndexCommand.Create("rebuild-index"),
+        CreateRepoRepair(),
         CreateRepoKey(),
         RepoMigrateCommand.Create(),
         RepoPruneCommand.Create(),
@@ -29,6 +30,12 @@ internal static class MachineCommands
         SnapshotForgetCommand.Create(),
         SnapshotUnforgetCommand.Create(),
     }.WithRepositoryOptions().WithMachineOutput();
+
+    private static Command CreateRepoRepair() => new("repair", "Mend what is damaged, and save what can be saved")
+    {
+        RepoRepairIndexCommand.Create("index"),
+        RepoRepairPacksCommand.Create(),
+    };
 
     private static Command CreateRepoKey() => new("key", "Who can open the repository")
     {

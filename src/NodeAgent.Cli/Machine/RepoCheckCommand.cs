@@ -16,6 +16,13 @@ namespace NodeAgent.Cli.Machine;
 /// <summary>Looks for damage. Exit code 1 when something is lost.</summary>
 internal static class RepoCheckCommand
 {
+    private const int MaxFiles = 100;
+
+    /// <summary>More damaged packs than this are found again rather than typed.</summary>
+    private const int MaxNamedPacks = 20;
+
+    private const int PackDigits = 16;
+
     private static readonly TimeSpan SaveInterval = TimeSpan.FromSeconds(30);
 
     private static readonly Option<bool> ReadData = Flags.Switch("--read-data", "Read every pack: decrypt and hash every chunk");
@@ -72,6 +79,8 @@ internal static class RepoCheckCommand
         var now = DateTimeOffset.UtcNow;
         var options = new CheckOptions
         {
+            // A script wants all of them.
+            MaxFiles = MachineOutput.IsJson(parse) ? int.MaxValue : MaxFiles,
             ReadData = parse.GetValue(ReadData) || parse.GetValue(MaxAge) is not null || parse.GetValue(MaxDuration) is not null,
             VerifiedSince = parse.GetValue(MaxAge)?.Before(now, TimeZoneInfo.Local),
             Deadline = now + parse.GetValue(MaxDuration),
@@ -129,13 +138,51 @@ internal static class RepoCheckCommand
             var place = problem.Offset is { } offset ? string.Create(CultureInfo.InvariantCulture, $"{problem.ObjectKey} at byte {offset}") : problem.ObjectKey;
             StandardStreams.Out.WriteLine($"{(problem.IsDamage ? "damage" : "note")}: {place}: {problem.Message}");
             foreach (var file in problem.Files) StandardStreams.Out.WriteLine($"    {file}");
+            if (problem.FileCount > problem.Files.Count)
+                StandardStreams.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"    and {problem.FileCount - problem.Files.Count:N0} more (--output json lists all)"));
         }
 
         if (options.ReadData) PrintReading(report, options);
         StandardStreams.Out.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{report.Snapshots:N0} snapshots, {report.Packs:N0} packs, {report.Chunks:N0} chunks checked{(options.ReadData ? $", {ByteSize.Format(report.ReadBytes)} read" : "")}: {(report.IsSound ? "no damage" : "DAMAGED")}"));
+        var commands = CommandsFor(report);
+        for (var i = 0; i < commands.Count; i++)
+            StandardStreams.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{(i == 0 ? "to mend it:" : "      then:")} {commands[i]}"));
     }
+
+    /// <summary>What mends the damage, in this order. A backup in between stores what the source still has.</summary>
+    private static List<string> CommandsFor(CheckReport report)
+    {
+        var commands = new List<string>();
+        foreach (var step in report.Repairs)
+        {
+            switch (step)
+            {
+                case RepairStep.Index:
+                    commands.Add("nodeagent repo repair index");
+                    break;
+                case RepairStep.Packs:
+                    commands.Add(report.AlteredPacks.Count switch
+                    {
+                        0 => "nodeagent repo repair packs",
+                        > MaxNamedPacks => "nodeagent repo repair packs --read-data",
+                        _ => $"nodeagent repo repair packs {string.Join(' ', report.AlteredPacks.Select(pack => pack.Hash.ToString()[..PackDigits]))}",
+                    });
+                    // Those that are missing or cut short are found without being named.
+                    if (report.AlteredPacks.Count is > 0 and <= MaxNamedPacks && report.Problems.Any(p => p.IsDamage && IsPackAlone(p, report))) commands.Add("nodeagent repo repair packs");
+                    break;
+                case RepairStep.Snapshots:
+                    commands.Add("nodeagent snapshot create ... (a backup of what is damaged, if it is still there)");
+                    commands.Add("nodeagent repo repair snapshots");
+                    break;
+            }
+        }
+
+        return commands;
+    }
+
+    private static bool IsPackAlone(CheckProblem problem, CheckReport report) => PackId.TryParse(problem.ObjectKey, out var pack) && !report.AlteredPacks.Contains(pack);
 
     private static void PrintReading(CheckReport report, CheckOptions options)
     {
@@ -171,6 +218,7 @@ internal static class RepoCheckCommand
             ["message"] = problem.Message,
             ["files"] = new JsonArray([.. problem.Files.Select(file => (JsonNode)file)]),
         })]),
+        ["repairs"] = new JsonArray([.. CommandsFor(report).Select(command => (JsonNode)command)]),
     });
 
     /// <summary>Shows how far it is, and saves what was verified now and then: a machine may also go down.</summary>

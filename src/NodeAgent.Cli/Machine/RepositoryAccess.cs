@@ -25,5 +25,5 @@ internal static class RepositoryAccess
     }
 
     private static void WarnOfDamage(RepositoryFormatException damage) =>
-        StandardStreams.Warn($"{damage.Message}; what only this segment names is found in the packs themselves (run \"nodeagent repo rebuild-index\")");
+        StandardStreams.Warn($"{damage.Message}; what only this segment names is found in the packs themselves (run \"nodeagent repo repair index\")");
 }

@@ -23,4 +23,7 @@ public sealed record CheckOptions
 
     /// <summary>With ReadData: after this no further pack is read. The structure is looked at all the same.</summary>
     public DateTimeOffset? Deadline { get; init; }
+
+    /// <summary>Of each snapshot, so many damaged files are named; all are counted.</summary>
+    public int MaxFiles { get; init; } = 100;
 }

@@ -7,6 +7,9 @@ namespace NodeAgent.Repository.Verification;
 /// <param name="IsDamage">Whether data is lost; else the repository is whole and something is only untidy.</param>
 public sealed record CheckProblem(string ObjectKey, long? Offset, string Message, bool IsDamage)
 {
-    /// <summary>Files of snapshots that cannot be restored because of it, at most a hundred.</summary>
+    /// <summary>Files of snapshots that cannot be restored because of it, at most <see cref="CheckOptions.MaxFiles"/>.</summary>
     public IReadOnlyList<string> Files { get; init; } = [];
+
+    /// <summary>How many there are, listed or not.</summary>
+    public long FileCount { get; init; }
 }

@@ -1,3 +1,5 @@
+using NodeAgent.Repository.Objects;
+
 namespace NodeAgent.Repository.Verification;
 
 /// <summary>What a check saw and found.</summary>
@@ -22,6 +24,12 @@ public sealed record CheckReport(int Snapshots, int Packs, long Chunks, long Rea
 
     /// <summary>Of the packs that were read at some time, when that was longest ago; null when there is none or nothing is remembered.</summary>
     public DateTimeOffset? OldestVerification { get; init; }
+
+    /// <summary>What mends what was found, in the order in which it is to be done.</summary>
+    public IReadOnlyList<RepairStep> Repairs { get; init; } = [];
+
+    /// <summary>Packs that were read and are not as they were written.</summary>
+    public IReadOnlyList<PackId> AlteredPacks { get; init; } = [];
 
     /// <summary>Whether nothing is lost.</summary>
     public bool IsSound => Problems.All(p => !p.IsDamage);

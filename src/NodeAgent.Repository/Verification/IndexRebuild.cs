@@ -1,9 +1,8 @@
 using System.Collections.Concurrent;
-using System.Globalization;
-using NodeAgent.Repository.Crypto;
 using NodeAgent.Repository.Index;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Packs;
+using NodeAgent.Repository.Repair;
 
 namespace NodeAgent.Repository.Verification;
 
@@ -13,55 +12,68 @@ namespace NodeAgent.Repository.Verification;
 /// 2. the packs are listed, and the footers of those that no sound segment names are read;
 /// 3. new segments name these packs, so that from here on nothing depends on the damaged ones;
 /// 4. the damaged segments are removed;
-/// 5. segments are merged when there are very many.
-/// It may run beside backups: a pack that a running one has not named yet is named twice, which does no harm. When it is stopped
-/// at any moment, what was written is valid and the next run goes on.
+/// 5. packs that segments name and that are gone are left out, so that backups store again what was in them;
+/// 6. segments are merged when there are very many.
+/// It may run beside anything: a pack that a running backup has not named yet is named twice, which does no harm, and a backup that relies on a pack that is
+/// gone finds that out when it publishes. When it is stopped at any moment, what was written is valid and the next run goes on.
 /// </summary>
 public static class IndexRebuild
 {
     private const int ReadersAtOnce = 8;
-    private const int ChunksPerSegment = 100_000;
-    private const int PacksPerSegment = 1024;
 
     /// <summary>Runs a rebuild. Packs that cannot be read do not stop it: the report names them.</summary>
     /// <exception cref="RepositoryException">The store cannot be listed or written.</exception>
-    public static async Task<IndexRebuildReport> ExecuteAsync(ChunkRepository repository, IProgress<CheckProgress>? progress, CancellationToken cancellationToken)
+    public static Task<IndexRebuildReport> ExecuteAsync(ChunkRepository repository, IProgress<CheckProgress>? progress, CancellationToken cancellationToken) =>
+        ExecuteAsync(repository, new IndexRebuildOptions(), progress, cancellationToken);
+
+    /// <inheritdoc cref="ExecuteAsync(ChunkRepository, IProgress{CheckProgress}, CancellationToken)"/>
+    public static async Task<IndexRebuildReport> ExecuteAsync(ChunkRepository repository, IndexRebuildOptions options, IProgress<CheckProgress>? progress, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(repository);
+        ArgumentNullException.ThrowIfNull(options);
 
         // 1. the segments
-        var named = new HashSet<PackId>();
-        var damaged = new List<string>();
-        var unreadable = new ConcurrentQueue<CheckProblem>();
-        var sound = 0;
-        await foreach (var entry in repository.Store.ListAsync(IndexSegment.Prefix, cancellationToken))
-        {
-            if (!IndexSegment.IsKey(entry.Key)) continue;
-            try
-            {
-                foreach (var pack in (await repository.ReadSegmentAsync(entry.Key, cancellationToken)).Packs) named.Add(pack.Pack);
-                sound++;
-            }
-            catch (RepositoryFormatException exception)
-            {
-                // Only what is certainly not what was written may go: one of a key that is not at hand is as its name says.
-                if (await repository.IsAlteredAsync(entry.Key, cancellationToken)) damaged.Add(entry.Key);
-                else unreadable.Enqueue(new CheckProblem(entry.Key, exception.Offset, exception.Why, IsDamage: true));
-            }
-        }
+        var survey = await SegmentSurvey.ReadAsync(repository, null, cancellationToken);
+        var unreadable = new ConcurrentQueue<CheckProblem>(survey.Foreign);
+        var named = survey.Current.SelectMany(s => s.Packs).ToHashSet();
 
         // 2. the packs
         var unnamed = new List<(PackId Pack, long Length)>();
-        await foreach (var entry in repository.Store.ListAsync("data/", cancellationToken))
+        var gone = named.ToHashSet();
+        foreach (var (pack, length) in await repository.ListPacksAsync(cancellationToken))
         {
-            if (PackId.TryParse(entry.Key, out var id) && id.Key == entry.Key && !named.Contains(id)) unnamed.Add((id, entry.Length));
+            if (!gone.Remove(pack)) unnamed.Add((pack, length));
         }
 
+        // Written since the list was made, or really gone.
+        foreach (var pack in gone.ToList())
+        {
+            if (await repository.Store.StatAsync(pack.Key, cancellationToken) is not null) gone.Remove(pack);
+        }
+
+        MassRemoval.Require(gone.Count, named.Count, options.AllowMassRemoval);
+        var found = await ReadFootersAsync(repository, unnamed, unreadable, progress, cancellationToken);
+        if (!options.DryRun) await WriteAsync(repository, options, survey, found, gone, cancellationToken);
+
+        // 6. many small ones; not beside one that cannot be understood, which may replace others
+        var merged = options.DryRun || unreadable.Any(p => IndexSegment.IsKey(p.ObjectKey))
+            ? new IndexMergeReport(0, 0, 0)
+            : await IndexMerge.ExecuteAsync(repository, new IndexMergeOptions(), cancellationToken);
+        return new IndexRebuildReport(survey.All.Count, survey.Damaged, found.Count, found.Sum(p => (long)p.Chunks.Count), [.. unreadable.OrderBy(p => p.ObjectKey, StringComparer.Ordinal)])
+        {
+            GonePacks = [.. gone.Select(p => p.Key).Order(StringComparer.Ordinal)],
+            Merged = merged,
+        };
+    }
+
+    private static async Task<IReadOnlyCollection<PackContents>> ReadFootersAsync(
+        ChunkRepository repository, List<(PackId Pack, long Length)> packs, ConcurrentQueue<CheckProblem> unreadable, IProgress<CheckProgress>? progress, CancellationToken cancellationToken)
+    {
         var found = new ConcurrentBag<PackContents>();
         long done = 0;
-        var total = unnamed.Sum(p => p.Length);
         long bytes = 0;
-        await Parallel.ForEachAsync(unnamed, new ParallelOptions { MaxDegreeOfParallelism = ReadersAtOnce, CancellationToken = cancellationToken }, async (pack, token) =>
+        var total = packs.Sum(p => p.Length);
+        await Parallel.ForEachAsync(packs, new ParallelOptions { MaxDegreeOfParallelism = ReadersAtOnce, CancellationToken = cancellationToken }, async (pack, token) =>
         {
             try
             {
@@ -73,49 +85,27 @@ public static class IndexRebuild
                 unreadable.Enqueue(new CheckProblem(pack.Pack.Key, format?.Offset, format?.Why ?? exception.Message, IsDamage: true));
             }
 
-            progress?.Report(new CheckProgress("packs", Interlocked.Increment(ref done), unnamed.Count, Interlocked.Add(ref bytes, pack.Length), total));
+            progress?.Report(new CheckProgress("packs", Interlocked.Increment(ref done), packs.Count, Interlocked.Add(ref bytes, pack.Length), total));
         });
-
-        // 3. new segments; packs of one session stand together, so that a segment names few sessions
-        if (!found.IsEmpty)
-        {
-            using var cipher = repository.CreateCipher(CipherSuiteSelection.Preferred, null);
-            foreach (var packs in Segments(found.OrderBy(p => p.Pack.Session).ThenBy(p => p.Pack.Hash)))
-            {
-                var content = repository.SealObject(cipher, ObjectKind.Index, EnvelopeType.IndexSegment, new IndexSegment(packs, []).Encode());
-                await repository.Store.PutAsync(ChunkRepository.SegmentKey(Convert.ToHexStringLower(cipher.Salt[..8]), content), content, cancellationToken);
-            }
-        }
-
-        // 4. the damaged ones
-        foreach (var key in damaged) await repository.Store.DeleteAsync(key, cancellationToken);
-
-        // 5. many small ones; not beside one that cannot be understood, which may replace others
-        var merged = unreadable.Any(p => IndexSegment.IsKey(p.ObjectKey))
-            ? new IndexMergeReport(0, 0, 0)
-            : await IndexMerge.ExecuteAsync(repository, new IndexMergeOptions(), cancellationToken);
-        return new IndexRebuildReport(sound, damaged, found.Count, found.Sum(p => (long)p.Chunks.Count), [.. unreadable.OrderBy(p => p.ObjectKey, StringComparer.Ordinal)])
-        {
-            Merged = merged,
-        };
+        return found;
     }
 
-    private static IEnumerable<List<PackContents>> Segments(IEnumerable<PackContents> packs)
+    private static async Task WriteAsync(
+        ChunkRepository repository, IndexRebuildOptions options, SegmentSurvey survey, IReadOnlyCollection<PackContents> found, HashSet<PackId> gone, CancellationToken cancellationToken)
     {
-        var segment = new List<PackContents>();
-        var chunks = 0;
-        foreach (var pack in packs)
-        {
-            if (segment.Count > 0 && (chunks + pack.Chunks.Count > ChunksPerSegment || segment.Count == PacksPerSegment))
-            {
-                yield return segment;
-                (segment, chunks) = ([], 0);
-            }
+        if (found.Count == 0 && gone.Count == 0 && survey.Damaged.Count == 0) return;
+        await using var session = await RepairSession.BeginAsync(repository, options.Origin, cancellationToken);
 
-            segment.Add(pack);
-            chunks += pack.Chunks.Count;
-        }
+        // 3. new segments
+        await session.WriteSegmentsAsync(found, cancellationToken);
 
-        if (segment.Count > 0) yield return segment;
+        // 4. the damaged ones
+        foreach (var key in survey.Damaged) await repository.Store.DeleteAsync(key, cancellationToken);
+
+        // 5. packs that are gone
+        if (gone.Count == 0) return;
+        await session.CondemnAsync(gone, cancellationToken);
+        await session.LeaveOutAsync(survey.Current, gone, cancellationToken);
+        await session.SweptAsync(cancellationToken);
     }
 }

@@ -10,6 +10,9 @@ namespace NodeAgent.Repository.Verification;
 /// <param name="Unreadable">Packs whose footer cannot be read, each with the reason; what they hold is found only if a sound segment names it.</param>
 public sealed record IndexRebuildReport(int Segments, IReadOnlyList<string> RemovedSegments, int AddedPacks, long AddedChunks, IReadOnlyList<CheckProblem> Unreadable)
 {
+    /// <summary>Packs that segments named and that are not in the store: the index does not name them any more.</summary>
+    public IReadOnlyList<string> GonePacks { get; init; } = [];
+
     /// <summary>What was done about many small segments.</summary>
     public IndexMergeReport Merged { get; init; } = new(0, 0, 0);
 }

@@ -27,7 +27,6 @@ namespace NodeAgent.Repository.Verification;
 public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions options, IProgress<CheckProgress>? progress)
 {
     private const int MaxPackLength = 512 << 20;
-    private const int MaxFilesPerProblem = 100;
 
     /// <summary>Walks, when index or snapshots change under each of them. A collection removes nothing for hours after its last change of the index.</summary>
     private const int MaxWalks = 4;
@@ -38,10 +37,13 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
     private readonly ConcurrentDictionary<ChunkId, string> _lostChunks = new();
 
     // What reading found stays found; what walking found is found again by each walk.
-    private readonly ConcurrentDictionary<ChunkId, string> _unreadableChunks = new();
+    private readonly ConcurrentDictionary<(ChunkId Chunk, PackId Pack), bool> _unreadableChunks = new();
     private readonly ConcurrentDictionary<PackId, long> _unreadablePacks = new();
     private readonly ConcurrentQueue<CheckProblem> _readProblems = new();
     private readonly HashSet<PackId> _neededPacks = [];
+    private readonly ConcurrentDictionary<PackId, bool> _alteredPacks = new();
+    private readonly ConcurrentDictionary<RepairStep, bool> _remedies = new();
+    private readonly ConcurrentDictionary<RepairStep, bool> _readRemedies = new();
     private bool _isReading;
     private bool _isIncomplete;
     private long _readBytes;
@@ -76,6 +78,7 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
         _damagedPacks.Clear();
         _lostChunks.Clear();
         _neededPacks.Clear();
+        _remedies.Clear();
         _isIncomplete = false;
         (_packsLeft, _recentPacks) = (0, 0);
     }
@@ -92,6 +95,8 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
             RecentPacks = _recentPacks,
             NeverReadPacks = times.Count(time => time is null),
             OldestVerification = times.Min(),
+            Repairs = [.. _remedies.Keys.Concat(_readRemedies.Keys).Concat(_alteredPacks.IsEmpty ? [] : [RepairStep.Packs]).Distinct().Order()],
+            AlteredPacks = [.. _alteredPacks.Keys.OrderBy(p => p.Key, StringComparer.Ordinal)],
         };
     }
 
@@ -152,9 +157,13 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
         }
     }
 
+    /// <summary>Loads the index as any reader does, then compares every segment with its name, one at a time: a part of the index may be of this machine's cache.</summary>
     private async Task CheckIndexAsync(CancellationToken cancellationToken)
     {
+        var isLoaded = await TryLoadIndexAsync(cancellationToken);
         var damaged = false;
+        var named = new Dictionary<ChunkId, List<(PackId Pack, long Size)>>();
+        var replaced = new HashSet<ChunkId>();
         await foreach (var entry in repository.Store.ListAsync(IndexSegment.Prefix, cancellationToken))
         {
             if (!IndexSegment.IsKey(entry.Key))
@@ -165,11 +174,11 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
 
             try
             {
-                foreach (var pack in (await repository.ReadSegmentAsync(entry.Key, cancellationToken)).Packs)
-                {
-                    _packs.TryAdd(pack.Pack, pack.Size);
-                    repository.Learn(pack);
-                }
+                var segment = await repository.ReadSegmentAsync(entry.Key, cancellationToken);
+                named[IndexSegment.HashOf(entry.Key)] = [.. segment.Packs.Select(p => (p.Pack, p.Size))];
+                replaced.UnionWith(segment.Superseded);
+                if (isLoaded) continue;
+                foreach (var pack in segment.Packs) repository.Learn(pack);
             }
             catch (StoreException exception) when (exception.Failure == StoreFailure.NotFound)
             {
@@ -179,11 +188,29 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
             catch (RepositoryException exception)
             {
                 damaged = true;
-                Damage(entry.Key, exception, "the packs that only it names are found by their own footers, which takes longer: run \"nodeagent repo rebuild-index\"");
+                Remedy(RepairStep.Index);
+                Damage(entry.Key, exception, "the packs that only it names are found by their own footers, which takes longer");
             }
         }
 
+        // What is in memory may still know packs that a collection has left out meanwhile.
+        foreach (var (pack, size) in named.Where(s => !replaced.Contains(s.Key)).SelectMany(s => s.Value)) _packs.TryAdd(pack, size);
+
         if (damaged) await AddUnnamedPacksAsync(cancellationToken);
+    }
+
+    /// <summary>False when a segment cannot be understood, by this program or with these keys: then what can be is learnt segment by segment.</summary>
+    private async Task<bool> TryLoadIndexAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await repository.RefreshIndexAsync(cancellationToken);
+            return true;
+        }
+        catch (RepositoryFormatException)
+        {
+            return false;
+        }
     }
 
     /// <summary>Takes the packs that only their own footers tell of as part of the repository, once it is known that the index is not whole.</summary>
@@ -218,12 +245,12 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
             {
                 _damagedPacks.TryAdd(pack, length);
                 repository.Index.SetStanding(pack, PackStanding.Lost);
+                Remedy(RepairStep.Packs);
                 _problems.Enqueue(new CheckProblem(pack.Key, Math.Min(length, size), $"the pack has {length} bytes, the index says {size}: it is truncated or altered", IsDamage: true));
             }
         }
 
         foreach (var (pack, length) in _unreadablePacks) _damagedPacks.TryAdd(pack, length);
-        foreach (var (chunk, pack) in _unreadableChunks) _lostChunks.TryAdd(chunk, pack);
         foreach (var (pack, length) in there.Where(p => !_packs.ContainsKey(p.Key)))
             _problems.Enqueue(new CheckProblem(pack.Key, null, $"no index segment names this pack of {length} bytes: left by a run that was stopped, or by one that is under way", IsDamage: false));
     }
@@ -244,6 +271,7 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
             }
 
             var isSound = await ReadPackAsync(reader, pack.Pack, (int)Math.Min(pack.Length, MaxPackLength), token);
+            if (isSound is false) _alteredPacks.TryAdd(pack.Pack, true);
             if (isSound is true) options.Verifications?.Note(pack.Pack, repository.Time.GetUtcNow());
             else if (isSound is false) options.Verifications?.Drop(pack.Pack);
             _readPacks.TryAdd(pack.Pack, true);
@@ -336,13 +364,16 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
             var location = new ChunkLocation(pack, offset, chunk.StoredLength, chunk.PlainLength, chunk.Kind);
             reader.Open(chunk.Id, chunk.Kind, location, content.Slice((int)offset, chunk.StoredLength), plain.AsSpan(0, chunk.PlainLength));
             if (!repository.Index.TryFind(chunk.Id, out _))
-                Add(new CheckProblem(pack.Key, offset, $"the index does not name {chunk.Kind} chunk {chunk.Id} of this pack: run \"nodeagent repo rebuild-index\"", IsDamage: true));
+            {
+                Remedy(RepairStep.Index);
+                Add(new CheckProblem(pack.Key, offset, $"the index does not name {chunk.Kind} chunk {chunk.Id} of this pack", IsDamage: true));
+            }
+
             return true;
         }
         catch (RepositoryException exception)
         {
-            _lostChunks.TryAdd(chunk.Id, pack.Key);
-            _unreadableChunks.TryAdd(chunk.Id, pack.Key);
+            _unreadableChunks.TryAdd((chunk.Id, pack), true);
             Damage(pack.Key, exception, "");
             return false;
         }
@@ -388,11 +419,13 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
             long count = 0;
             await foreach (var path in affected.AffectedPathsAsync(root, lost, cancellationToken))
             {
-                if (++count <= MaxFilesPerProblem) files.Add(Printable(path.Path.Span) + (path.IsDirectory ? "/" : ""));
+                if (++count <= options.MaxFiles) files.Add(Printable(path.Path.Span) + (path.IsDirectory ? "/" : ""));
             }
 
+            if (count > 0) Remedy(RepairStep.Snapshots);
+
             if (count > 0)
-                _problems.Enqueue(new CheckProblem($"snapshot {snapshot.Id}", null, $"{count} files or directories of {snapshot.Manifest.Source.Display} cannot be restored whole", IsDamage: true) { Files = files });
+                _problems.Enqueue(new CheckProblem($"snapshot {snapshot.Id}", null, $"{count} files or directories of {snapshot.Manifest.Source.Display} cannot be restored whole", IsDamage: true) { Files = files, FileCount = count });
         }
 
         void Unreadable(ChunkReference reference, RepositoryException exception)
@@ -409,35 +442,56 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
                 // A segment that is gone leaves no trace but this.
                 await repository.SearchUnnamedPacksAsync(cancellationToken);
                 if (repository.Index.TryFind(reference.Id, out location))
-                    _problems.Enqueue(new CheckProblem(location.Pack.Key, null, "snapshots use chunks of this pack, and no index segment names it: run \"nodeagent repo rebuild-index\"", IsDamage: true));
+                {
+                    Remedy(RepairStep.Index);
+                    _problems.Enqueue(new CheckProblem(location.Pack.Key, null, "snapshots use chunks of this pack, and no index segment names it", IsDamage: true));
+                }
             }
 
             if (location.StoredLength == 0)
             {
                 _isIncomplete = true;
                 if (_lostChunks.TryAdd(reference.Id, ""))
-                    _problems.Enqueue(new CheckProblem($"{reference.Kind} chunk {reference.Id}", null, $"snapshot trees use it and no index segment names it: it is lost", IsDamage: true));
+                    _problems.Enqueue(new CheckProblem($"{reference.Kind} chunk {reference.Id}", null, $"snapshot trees use it and no pack that is there holds it: it is lost", IsDamage: true));
+                return;
             }
-            else if (_damagedPacks.TryGetValue(location.Pack, out var length) && location.Offset + location.StoredLength > length)
-            {
-                if (length == 0)
-                {
-                    _isIncomplete = true;
-                    _neededPacks.Add(location.Pack);
-                }
 
-                _lostChunks.TryAdd(reference.Id, location.Pack.Key);
-            }
-            else if (location.Kind != reference.Kind || (reference.IsExact && location.PlainLength != reference.Length))
+            var finding = Judge(reference, location);
+            if (finding == Finding.Sound) return;
+            // What is bad in one place may be sound in another.
+            var places = repository.Index.FindAll(reference.Id);
+            var isDoubtful = finding == Finding.Doubtful;
+            foreach (var place in places)
             {
-                if (_lostChunks.TryAdd(reference.Id, location.Pack.Key))
-                    _problems.Enqueue(new CheckProblem(location.Pack.Key, location.Offset, $"{reference.Kind} chunk {reference.Id} has {location.PlainLength} bytes, a tree says {reference.Length}", IsDamage: true));
+                var other = Judge(reference, place.Location);
+                if (other == Finding.Sound) return;
+                isDoubtful |= other == Finding.Doubtful;
             }
-            else if (options.ReadData && (_damagedPacks.ContainsKey(location.Pack) || !_packs.ContainsKey(location.Pack)) && verified.Add(reference.Id))
+
+            if (isDoubtful)
             {
-                await VerifyAsync(reader, reference, location, cancellationToken);
+                if (verified.Add(reference.Id)) await VerifyAsync(reader, reference, location, cancellationToken);
+                return;
             }
+
+            if (finding == Finding.Missing)
+            {
+                _isIncomplete = true;
+                _neededPacks.Add(location.Pack);
+            }
+
+            var isFirst = _lostChunks.TryAdd(reference.Id, location.Pack.Key);
+            if (finding == Finding.Other && isFirst)
+                _problems.Enqueue(new CheckProblem(location.Pack.Key, location.Offset, $"{reference.Kind} chunk {reference.Id} has {location.PlainLength} bytes, a tree says {reference.Length}", IsDamage: true));
         }
+    }
+
+    private Finding Judge(in ChunkReference reference, in ChunkLocation location)
+    {
+        if (_damagedPacks.TryGetValue(location.Pack, out var length) && location.Offset + location.StoredLength > length) return length == 0 ? Finding.Missing : Finding.CutOff;
+        if (location.Kind != reference.Kind || (reference.IsExact && location.PlainLength != reference.Length)) return Finding.Other;
+        if (!_unreadableChunks.IsEmpty && _unreadableChunks.ContainsKey((reference.Id, location.Pack))) return Finding.Altered;
+        return options.ReadData && (_damagedPacks.ContainsKey(location.Pack) || !_packs.ContainsKey(location.Pack)) ? Finding.Doubtful : Finding.Sound;
     }
 
     private void ReportMissingPacks()
@@ -445,6 +499,7 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
         var unneeded = 0;
         foreach (var (pack, _) in _damagedPacks.Where(p => p.Value == 0))
         {
+            if (_neededPacks.Contains(pack)) Remedy(RepairStep.Packs);
             if (_neededPacks.Contains(pack)) _problems.Enqueue(new CheckProblem(pack.Key, null, "the pack is missing: the chunks in it are lost unless the object is brought back", IsDamage: true));
             else unneeded++;
         }
@@ -460,6 +515,17 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
         exception is RepositoryFormatException format && format.ObjectKey.StartsWith("forget/", StringComparison.Ordinal)
             ? "the mark does not count, so its snapshot shows again: forget it again"
             : "that snapshot cannot be restored unless the object is brought back");
+
+    /// <summary>What is known of one place of a chunk.</summary>
+    private enum Finding
+    {
+        Sound,
+        Doubtful,
+        Missing,
+        CutOff,
+        Altered,
+        Other,
+    }
 
     /// <summary>Reads a chunk of a pack that could not be read as a whole: much of it may be sound.</summary>
     private async ValueTask VerifyAsync(ChunkReader reader, ChunkReference reference, ChunkLocation location, CancellationToken cancellationToken)
@@ -478,6 +544,8 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
             ArrayPool<byte>.Shared.Return(plain);
         }
     }
+
+    private void Remedy(RepairStep step) => (_isReading ? _readRemedies : _remedies).TryAdd(step, true);
 
     private void Add(CheckProblem problem) => (_isReading ? _readProblems : _problems).Enqueue(problem);
 

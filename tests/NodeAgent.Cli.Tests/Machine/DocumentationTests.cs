@@ -14,6 +14,8 @@ public sealed partial class DocumentationTests
         "repo check",
         "repo stats",
         "repo rebuild-index",
+        "repo repair index",
+        "repo repair packs",
         "repo key list",
         "repo key add",
         "repo key remove",

@@ -156,7 +156,7 @@ public sealed class RepoVerbTests
         Assert.Contains(Path.GetRelativePath(machine.Path, pack), result.Output, StringComparison.Ordinal);
         Assert.Contains("    directory/the large one\n", result.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("    another\n", result.Output, StringComparison.Ordinal);
-        Assert.EndsWith("DAMAGED\n", result.Output, StringComparison.Ordinal);
+        Assert.Contains("DAMAGED\nto mend it: nodeagent repo repair packs ", result.Output, StringComparison.Ordinal);
         Assert.Empty(result.Error);
 
         var json = MachineRepository.Parse((await machine.RunAsync("repo", "check", "--read-data", "-o", "json")).Expect(1));
@@ -201,7 +201,7 @@ public sealed class RepoVerbTests
         var check = (await machine.RunAsync("repo", "check")).Expect(1);
         Assert.Contains($"damage: {Path.GetRelativePath(machine.Path, segment)}", check.Output, StringComparison.Ordinal);
         var restore = (await machine.RunAsync("snapshot", "restore", "latest", "--target", machine.Target)).Expect(0);
-        Assert.Contains(restore.ErrorLines, line => line.StartsWith("warning: index/", StringComparison.Ordinal) && line.Contains("nodeagent repo rebuild-index", StringComparison.Ordinal));
+        Assert.Contains(restore.ErrorLines, line => line.StartsWith("warning: index/", StringComparison.Ordinal) && line.Contains("nodeagent repo repair index", StringComparison.Ordinal));
         Assert.Equal(3_000_000, new FileInfo(Path.Combine(machine.Target, "large")).Length);
 
         var rebuilt = (await machine.RunAsync("repo", "rebuild-index")).Expect(0);

@@ -1,0 +1,61 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using NodeAgent.Cli.Invocation;
+using NodeAgent.Cli.Terminal;
+using NodeAgent.Repository.Verification;
+
+namespace NodeAgent.Cli.Machine;
+
+/// <summary>Makes the index whole again from the packs, after segments were lost or damaged, and leaves out packs that are gone.</summary>
+internal static class RepoRepairIndexCommand
+{
+    /// <param name="name">The command has an older name too.</param>
+    public static Command Create(string name)
+    {
+        var command = new Command(name, "Make the index whole again from what the packs say of themselves, and leave out packs that are gone") { RepairOptions.DryRun, RepairOptions.AllowMassRemoval };
+        command.Runs(ExecuteAsync);
+        return command;
+    }
+
+    private static async Task<int> ExecuteAsync(ParseResult parse, CancellationToken cancellationToken)
+    {
+        var options = new IndexRebuildOptions { DryRun = parse.GetValue(RepairOptions.DryRun), AllowMassRemoval = parse.GetValue(RepairOptions.AllowMassRemoval), Origin = RepairOptions.Origin };
+        await using var repository = await RepositoryAccess.OpenAsync(parse, cancellationToken);
+        IndexRebuildReport report;
+        await using (var display = MachineOutput.StartProgress(parse, "repair index"))
+            report = await IndexRebuild.ExecuteAsync(repository, options, new CheckProgressReporter(display), cancellationToken);
+
+        if (MachineOutput.IsJson(parse)) PrintJson(report, options);
+        else await PrintTextAsync(report, options);
+        return report.Unreadable.Count == 0 ? ExitCode.Done : ExitCode.PartiallyFailed;
+    }
+
+    private static async Task PrintTextAsync(IndexRebuildReport report, IndexRebuildOptions options)
+    {
+        var output = StandardStreams.Out;
+        foreach (var removed in report.RemovedSegments) await output.WriteLineAsync($"{(options.DryRun ? "would remove" : "removed")} the damaged segment {removed}");
+        foreach (var gone in report.GonePacks) await output.WriteLineAsync($"{(options.DryRun ? "would leave" : "left")} out {gone}, which is missing");
+        foreach (var problem in report.Unreadable) StandardStreams.Warn($"{problem.ObjectKey}: {problem.Message}");
+        if (report.Merged.Written > 0)
+            await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{report.Merged.Replaced:N0} small segments merged into {report.Merged.Written:N0}"));
+        await output.WriteLineAsync(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{report.Segments:N0} sound segments kept; {report.AddedPacks:N0} packs with {report.AddedChunks:N0} chunks found again; {report.Unreadable.Count:N0} objects cannot be read"));
+        if (report.GonePacks.Count > 0) await output.WriteLineAsync("what was in missing packs is stored again by the next backup that has it; run \"nodeagent repo check\" to see what is lost");
+        if (options.DryRun) await output.WriteLineAsync(RepairOptions.NothingWasChanged);
+    }
+
+    private static void PrintJson(IndexRebuildReport report, IndexRebuildOptions options) => MachineOutput.PrintJson(new JsonObject
+    {
+        ["dryRun"] = options.DryRun,
+        ["segments"] = report.Segments,
+        ["removedSegments"] = new JsonArray([.. report.RemovedSegments.Select(s => (JsonNode)s)]),
+        ["addedPacks"] = report.AddedPacks,
+        ["addedChunks"] = report.AddedChunks,
+        ["gonePacks"] = new JsonArray([.. report.GonePacks.Select(p => (JsonNode)p)]),
+        ["replacedSegments"] = report.Merged.Replaced,
+        ["mergedSegments"] = report.Merged.Written,
+        ["unreadable"] = new JsonArray([.. report.Unreadable.Select(p => (JsonNode)new JsonObject { ["object"] = p.ObjectKey, ["offset"] = p.Offset, ["message"] = p.Message })]),
+    });
+}
