@@ -36,7 +36,7 @@ internal sealed class S3Bucket : IBucket
 
     private S3StoreOptions Options => _endpoint.Options;
 
-    public async Task RequireAsync(CancellationToken cancellationToken) => await ListPageAsync("", null, null, 1, cancellationToken);
+    public async Task RequireAsync(CancellationToken cancellationToken) => await _endpoint.ListPageAsync("", null, null, 1, cancellationToken);
 
     public async Task ProveWritableAsync(CancellationToken cancellationToken)
     {
@@ -47,7 +47,7 @@ internal sealed class S3Bucket : IBucket
     }
 
     public async Task<bool> HoldsNothingAsync(CancellationToken cancellationToken) =>
-        (await ListPageAsync("", null, null, 1, cancellationToken)).S3Objects is null or { Count: 0 };
+        (await _endpoint.ListPageAsync("", null, null, 1, cancellationToken)).Objects.Count == 0;
 
     public async Task<IReadOnlyList<string>> ListFoldersAsync(string prefix, CancellationToken cancellationToken)
     {
@@ -55,7 +55,7 @@ internal sealed class S3Bucket : IBucket
         var found = new List<string>();
         await foreach (var page in PagesAsync(folder, "/", cancellationToken))
         {
-            foreach (var name in page.CommonPrefixes ?? []) found.Add(Decode(page, name)[(_endpoint.Prefix.Length + folder.Length)..].TrimEnd('/'));
+            foreach (var name in page.Folders) found.Add(name[folder.Length..].TrimEnd('/'));
         }
 
         // By bytes, as S3 lists them, is not by UTF-16 units.
@@ -164,8 +164,7 @@ internal sealed class S3Bucket : IBucket
         if (prefix.Length == 0) throw new ArgumentException("the root of a location is never deleted", nameof(prefix));
         await foreach (var page in PagesAsync(FolderOf(prefix), null, cancellationToken))
         {
-            var keys = (page.S3Objects ?? []).Select(o => Decode(page, o.Key)[_endpoint.Prefix.Length..]);
-            await Parallel.ForEachAsync(keys, new ParallelOptions { MaxDegreeOfParallelism = ParallelDeletions, CancellationToken = cancellationToken }, async (key, token) => await DeleteAsync(key, token));
+            await Parallel.ForEachAsync(page.Objects, new ParallelOptions { MaxDegreeOfParallelism = ParallelDeletions, CancellationToken = cancellationToken }, async (found, token) => await DeleteAsync(found.Key, token));
         }
     }
 
@@ -333,24 +332,16 @@ internal sealed class S3Bucket : IBucket
         }
     }
 
-    private async IAsyncEnumerable<ListObjectsV2Response> PagesAsync(string folder, string? delimiter, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<S3ListPage> PagesAsync(string folder, string? delimiter, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
         string? next = null;
         do
         {
-            var page = await ListPageAsync(folder, delimiter, next, null, cancellationToken);
+            var page = await _endpoint.ListPageAsync(folder, delimiter, next, null, cancellationToken);
             yield return page;
-            next = page.IsTruncated == true ? page.NextContinuationToken : null;
+            next = page.Next;
         }
-        while (next is { Length: > 0 });
-    }
-
-    private async Task<ListObjectsV2Response> ListPageAsync(string folder, string? delimiter, string? from, int? most, CancellationToken cancellationToken)
-    {
-        return await _endpoint.RunAsync("listing", _endpoint.Describe(folder.TrimEnd('/')), Attempt, cancellationToken);
-
-        async ValueTask<ListObjectsV2Response> Attempt(CancellationToken token) => await _endpoint.Client.ListObjectsV2Async(
-            new ListObjectsV2Request { BucketName = Options.Bucket, Prefix = _endpoint.Prefix + folder, Delimiter = delimiter, ContinuationToken = from, MaxKeys = most, Encoding = EncodingType.Url }, token);
+        while (next is not null);
     }
 
     private bool IsAbsence(Exception exception) => S3Failure.Of(exception, Options) is { Kind: StoreFailure.NotFound, Code: not "NoSuchUpload" };
@@ -358,8 +349,6 @@ internal sealed class S3Bucket : IBucket
     private StoreException Replaced(string key) => new(StoreFailure.Other, "reading", _endpoint.Describe(key), "it was replaced meanwhile", "try again");
 
     private static long LengthOf(GetObjectResponse answer) => S3Store.LengthOf(answer);
-
-    private static string Decode(ListObjectsV2Response page, string name) => page.Encoding == EncodingType.Url ? Uri.UnescapeDataString(name.Replace('+', ' ')) : name;
 
     private static string FolderOf(string prefix) => prefix.Length == 0 ? "" : Require(prefix) + "/";
 

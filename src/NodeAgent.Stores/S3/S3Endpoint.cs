@@ -60,6 +60,23 @@ internal sealed class S3Endpoint : IDisposable
     /// <summary>The time by the server's clock.</summary>
     public ValueTask<DateTimeOffset> GetTimeAsync(CancellationToken cancellationToken) => RunAsync("asking for the time of", Location, AskTimeAsync, cancellationToken);
 
+    /// <summary>One page of the objects below a folder.</summary>
+    /// <param name="folder">Relative to <see cref="Prefix"/>; empty or with a slash at its end.</param>
+    /// <param name="delimiter">What ends the name of a folder, of whose objects only the folder is told; null for none.</param>
+    /// <param name="from">As the page before says; null for the first.</param>
+    /// <param name="most">Objects of a page; null for what the server gives.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public ValueTask<S3ListPage> ListPageAsync(string folder, string? delimiter, string? from, int? most, CancellationToken cancellationToken)
+    {
+        return RunAsync("listing", Describe(folder), Attempt, cancellationToken);
+
+        // Encoded, because a name that others left may hold what XML cannot.
+        async ValueTask<S3ListPage> Attempt(CancellationToken token) => S3ListPage.Of(
+            await Client.ListObjectsV2Async(
+                new ListObjectsV2Request { BucketName = Options.Bucket, Prefix = Prefix + folder, Delimiter = delimiter, ContinuationToken = from, MaxKeys = most, Encoding = EncodingType.Url }, token),
+            from, Prefix, folder, Describe(folder));
+    }
+
     /// <summary>Sends a request whose signature is in its address.</summary>
     /// <returns>The time by the server's clock, when it tells.</returns>
     public async Task<DateTimeOffset?> SendSignedAsync(HttpMethod method, string key, IReadOnlyList<KeyValuePair<string, string>> headers, ReadOnlyMemory<byte>? body, DateTimeOffset signedAt, TimeSpan lifetime, CancellationToken cancellationToken)

@@ -140,20 +140,13 @@ public sealed class S3Store : IObjectStore
         string? next = null;
         do
         {
-            var from = next;
-            var page = await _endpoint.RunAsync("listing", Describe(prefix), token => ListPageAsync(prefix, from, token), cancellationToken);
-            foreach (var found in page.S3Objects ?? [])
-            {
-                // What other programs left below the prefix: no method would take such a name.
-                var name = page.Encoding == EncodingType.Url ? Uri.UnescapeDataString(found.Key.Replace('+', ' ')) : found.Key;
-                if (!name.StartsWith(_prefix, StringComparison.Ordinal)) continue;
-                var key = name[_prefix.Length..];
-                if (StoreKey.IsValid(key)) yield return new StoreEntry(key, found.Size ?? 0, Utc(found.LastModified));
-            }
-
-            next = page.IsTruncated == true ? page.NextContinuationToken : null;
+            var page = await _endpoint.ListPageAsync(prefix, null, next, null, cancellationToken);
+            _bucketSeen = true;
+            // What other programs left below the prefix: no method would take such a name.
+            foreach (var entry in page.Objects.Where(o => StoreKey.IsValid(o.Key))) yield return entry;
+            next = page.Next;
         }
-        while (next is { Length: > 0 });
+        while (next is not null);
     }
 
     /// <inheritdoc/>
@@ -402,15 +395,6 @@ public sealed class S3Store : IObjectStore
             _bucketSeen = true;
             return null;
         }
-    }
-
-    private async ValueTask<ListObjectsV2Response> ListPageAsync(string prefix, string? from, CancellationToken token)
-    {
-        // Encoded, because a name that others left may hold what XML cannot.
-        var page = await _endpoint.Client.ListObjectsV2Async(
-            new ListObjectsV2Request { BucketName = _options.Bucket, Prefix = _prefix + prefix, ContinuationToken = from, Encoding = EncodingType.Url }, token);
-        _bucketSeen = true;
-        return page;
     }
 
     private async ValueTask<bool> HasSameContentAsync(string key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)

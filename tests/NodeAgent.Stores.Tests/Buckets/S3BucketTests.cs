@@ -45,6 +45,30 @@ public sealed class S3BucketTests
     }
 
     [Fact]
+    public async Task A_listing_of_what_lies_elsewhere_deletes_nothing_and_is_not_taken_for_an_empty_place()
+    {
+        using var server = new FakeS3();
+        var options = new S3StoreOptions
+        {
+            Bucket = "shop",
+            Prefix = "p",
+            Endpoint = server.Endpoint,
+            Credentials = new S3Credentials("a", "b"),
+            Retry = new S3RetryOptions { BaseDelay = TimeSpan.FromMilliseconds(1), MaxDelay = TimeSpan.FromMilliseconds(5), GiveUpAfter = TimeSpan.FromMilliseconds(20) },
+        };
+        await using var bucket = new S3Bucket(options, Path.GetTempPath());
+        server.Objects["p/backups/b/1"] = [1];
+        server.Objects["p/backups/c/1"] = [1];
+        // A server that does not go by the prefix.
+        server.EditListing = text => text.Replace("backups/b", "backups/c", StringComparison.Ordinal);
+        await Assert.ThrowsAsync<StoreException>(() => bucket.DeleteFolderAsync("backups/b", Stop));
+        Assert.Equal(2, server.Objects.Count);
+        server.EditListing = static _ => "<html><body>Log in</body></html>";
+        await Assert.ThrowsAsync<StoreException>(() => bucket.HoldsNothingAsync(Stop));
+        await Assert.ThrowsAsync<StoreException>(() => bucket.ListFoldersAsync("backups", Stop));
+    }
+
+    [Fact]
     public async Task An_upload_that_fails_half_way_leaves_the_old_file_and_no_parts()
     {
         var options = await S3Gateway.MakeFolderAsync();

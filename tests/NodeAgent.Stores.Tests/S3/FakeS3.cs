@@ -61,6 +61,9 @@ internal sealed class FakeS3 : IDisposable
     /// <summary>Keys in a page of a listing.</summary>
     public int PageSize { get; set; } = 1000;
 
+    /// <summary>What is made of each listing before it is sent.</summary>
+    public Func<string, string> EditListing { get; set; } = static text => text;
+
     private DateTimeOffset Now => DateTimeOffset.UtcNow + ClockOffset;
 
     /// <summary>Each of the next requests meets one of these; null lets it pass.</summary>
@@ -184,7 +187,7 @@ internal sealed class FakeS3 : IDisposable
         text.Append(CultureInfo.InvariantCulture, $"<IsTruncated>{(keys.Count > page.Count ? "true" : "false")}</IsTruncated>");
         if (keys.Count > page.Count) text.Append(CultureInfo.InvariantCulture, $"<NextContinuationToken>{page[^1]}</NextContinuationToken>");
         foreach (var key in page) text.Append(CultureInfo.InvariantCulture, $"<Contents><Key>{WebUtility.HtmlEncode(key)}</Key><LastModified>2026-01-02T03:04:05.000Z</LastModified><Size>{_objects[key].Length}</Size></Contents>");
-        return new FakeAnswer(200, Encoding.UTF8.GetBytes(text.Append("</ListBucketResult>").ToString()));
+        return new FakeAnswer(200, Encoding.UTF8.GetBytes(EditListing(text.Append("</ListBucketResult>").ToString())));
     }
 
     private static FakeAnswer Error(int status, string code, string message) => status == 304

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using NodeAgent.Repository.Stores;
 using NodeAgent.Stores.S3;
 
@@ -369,6 +370,35 @@ public sealed class S3StoreTests : IDisposable
         foreach (var key in (string[])["a/b/x/1", "a/b/x/2", "a/b/x/3", "a/b/x/4", "a/b/x/5", "a/b/y/1", "a/b/x/a b", "a/b/x/<&>", "a/b/x//z", "a/bc", "other"]) _server.Objects[key] = Body;
         Assert.Equal(["x/1", "x/2", "x/3", "x/4", "x/5"], await KeysAsync(store, "x/"));
         Assert.Equal(6, (await KeysAsync(store)).Count);
+    }
+
+    [Theory]
+    [InlineData("no token")]
+    [InlineData("the same token again")]
+    [InlineData("no word on its end")]
+    [InlineData("no times")]
+    [InlineData("names of elsewhere")]
+    [InlineData("a page for people")]
+    [InlineData("nothing")]
+    public async Task A_listing_that_may_lack_something_is_never_taken_for_all(string fault)
+    {
+        await using var store = new S3Store(Options(TimeSpan.FromMilliseconds(20)));
+        _server.PageSize = 2;
+        for (var i = 0; i < 6; i++) _server.Objects[$"a/b/snap/{i}"] = Body;
+        Assert.Equal(6, (await KeysAsync(store, "snap/")).Count);
+        string? first = null;
+        _server.EditListing = text => fault switch
+        {
+            "no token" => Regex.Replace(text, "<NextContinuationToken>.*</NextContinuationToken>", ""),
+            "the same token again" => first is null ? first = text : Regex.Replace(text, "<NextContinuationToken>.*</NextContinuationToken>", Regex.Match(first, "<NextContinuationToken>.*</NextContinuationToken>").Value),
+            "no word on its end" => Regex.Replace(text, "<IsTruncated>.*</IsTruncated>", ""),
+            "no times" => Regex.Replace(text, "<LastModified>[^<]*</LastModified>", ""),
+            "names of elsewhere" => text.Replace("a/b/snap", "a%2Fb%2Fsnap", StringComparison.Ordinal),
+            "a page for people" => "<html><head><title>Log in</title></head><body>Log in</body></html>",
+            _ => "",
+        };
+        var error = await Assert.ThrowsAsync<StoreException>(() => KeysAsync(store, "snap/"));
+        Assert.Contains("listing snap/ in s3://shop/a/b", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
