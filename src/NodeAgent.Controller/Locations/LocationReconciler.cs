@@ -51,9 +51,9 @@ internal sealed class LocationReconciler(ClusterClient cluster, StorageLocations
         var untilDue = last is null ? TimeSpan.Zero : last.Value + frequency - services.Time.GetUtcNow();
         var due = untilDue <= TimeSpan.Zero;
         var wasAvailable = location.Status?.Phase == LocationPhase.Available;
-        // Each event of the object brings us here, the writing of its status too; requests to a remote place are not made for those.
-        if (description is not null && LocationProviders.IsRemote(description.Provider) && !due && !isNews && wasAvailable)
-            return await SyncAsync(location, description, cancellation) is { } soon && soon < untilDue ? soon : untilDue;
+        // Each event of the object brings us here, the writing of its status too; a remote place is not asked again for those.
+        if (description is not null && LocationProviders.IsRemote(description.Provider) && !due && !isNews)
+            return wasAvailable && await SyncAsync(location, description, cancellation) is { } soon && soon < untilDue ? soon : untilDue;
         if (description is not null) problem = await CheckAsync(location, description, isNews || !wasAvailable, cancellation);
         var phase = problem is null ? LocationPhase.Available : LocationPhase.Unavailable;
         var message = problem ?? (string.Join("; ", LocationProviders.NotesOn(description!)) is { Length: > 0 } notes ? notes : null);

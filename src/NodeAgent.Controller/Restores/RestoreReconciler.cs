@@ -13,6 +13,9 @@ namespace NodeAgent.Controller.Restores;
 /// <summary>Starts restores that are new, ends those whose run is gone, and removes the files of those that are deleted.</summary>
 internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations locations, AgentDirectory agents, ControllerOptions options, ControllerServices services)
 {
+    /// <summary>Annotation of a restore with the location of its files, which its backup tells only as long as it exists.</summary>
+    public const string StoredIn = "nodeagent.io/storage-location";
+
     private static readonly TimeSpan QueuePoll = TimeSpan.FromSeconds(1);
 
     // UIDs of ended restores whose volumes were seen to. Touched by one call of the reconciler at a time.
@@ -163,7 +166,11 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
         var finalizers = Finalizers(restore.Object).Append(VeleroLabels.RestoreFinalizer).Distinct();
         await cluster.PatchAsync(VeleroResources.Restores, options.Namespace, restore.Name, new JsonObject
         {
-            ["metadata"] = new JsonObject { ["finalizers"] = new JsonArray([.. finalizers.Select(f => (JsonNode)f)]) },
+            ["metadata"] = new JsonObject
+            {
+                ["finalizers"] = new JsonArray([.. finalizers.Select(f => (JsonNode)f)]),
+                ["annotations"] = new JsonObject { [StoredIn] = restore.LocationName },
+            },
             ["spec"] = new JsonObject { ["backupName"] = restore.BackupName },
         }, null, cancellation);
     }
@@ -173,8 +180,9 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
         var finalizers = Finalizers(item).ToList();
         if (!finalizers.Contains(VeleroLabels.RestoreFinalizer)) return;
         var backup = item.Text("spec", "backupName") is { Length: > 0 } name ? await cluster.GetAsync(VeleroResources.Backups, options.Namespace, name, cancellation) : null;
-        var locationName = backup.Text("spec", "storageLocation");
-        var location = backup is null ? null : await locations.FindAsync(locationName, cancellation);
+        // The backup may have been deleted before.
+        var locationName = backup.Text("spec", "storageLocation") ?? item.Annotation(StoredIn);
+        var location = locationName is null ? null : await locations.FindAsync(locationName, cancellation);
         var (opened, _) = ObjectName.IsValid(item.Name()) ? await locations.OpenAsync(location, locationName, forWriting: true, cancellation) : (null, null);
         if (opened is not null)
         {

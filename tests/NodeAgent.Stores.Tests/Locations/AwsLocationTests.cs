@@ -39,7 +39,28 @@ public sealed class AwsLocationTests
         Assert.Equal("s3://shop/a/b/plugins/nodeagent", options.Location);
     }
 
+    [Fact]
+    public void The_public_url_a_certificate_in_the_settings_and_a_customers_key_from_a_Secret_are_taken()
+    {
+        const string Pem = "-----BEGIN CERTIFICATE-----\nMIIBdTCCARugAwIBAgIUQmFkQ2VydA==\n-----END CERTIFICATE-----";
+        var error = Assert.Throws<LocationException>(() => Read(("caCert", Pem)));
+        Assert.Contains("the CA certificates cannot be read", error.Message, StringComparison.Ordinal);
+        var options = AwsLocation.OptionsOf(Location(("publicUrl", "https://public.example"), ("s3Url", "https://inside.example")) with { CustomerKey = new byte[32] }, "");
+        Assert.Equal(("https://public.example", "https://inside.example", 32, "a/b"), (options.PublicEndpoint, options.Endpoint, options.CustomerKey.Length, options.Prefix));
+    }
+
+    [Fact]
+    public void What_is_accepted_and_not_done_is_told_in_a_line_each()
+    {
+        var location = Location(("credentialsFile", "/etc/shadow"), ("signatureVersion", "1"));
+        Assert.Equal(2, LocationProviders.NotesOn(location).Count());
+        Assert.Contains("put the file into a Secret and name it in spec.credential", LocationProviders.NotesOn(location).First(), StringComparison.Ordinal);
+        Assert.Equal("", AwsLocation.OptionsOf(location, "").CredentialsFile);
+        Assert.Empty(LocationProviders.NotesOn(Location(("signatureVersion", "4"), ("checksumAlgorithm", "CRC32"), ("enableSharedConfig", "true"))));
+    }
+
     [Theory]
+    [InlineData("publicUrl", "public.example", "public endpoint \"public.example\" is no URL")]
     [InlineData("s3url", "x", "config.s3url is not known")]
     [InlineData("s3ForcePathStyle", "yes", "\"true\" or \"false\"")]
     [InlineData("s3Url", "storage.example:9000", "no URL")]
