@@ -13,6 +13,9 @@ namespace NodeAgent.Repository;
 /// <summary>Reads chunks, verified. Thread-safe.</summary>
 public sealed class ChunkReader : IDisposable
 {
+    /// <summary>What somebody who met damage while reading is told to do. A check says the rest itself.</summary>
+    internal const string Advice = "; run \"nodeagent repo check --read-data\" to see what is affected";
+
     private readonly ChunkRepository _repository;
     private readonly InstancePool<ZstdCodec> _codecs = new(() => new ZstdCodec());
     private readonly ChunkCache _cache;
@@ -241,5 +244,5 @@ public sealed class ChunkReader : IDisposable
     private bool IsThere(ChunkId id, out ChunkLocation location) => _repository.Index.TryFind(id, out location) && !_repository.Index.IsLost(location.Pack);
 
     private static RepositoryFormatException Damaged(in ChunkLocation location, string why) =>
-        new(location.Pack.Key, location.Offset, $"{why}; run \"nodeagent repo check --read-data\" to see what is affected");
+        new(location.Pack.Key, location.Offset, why + Advice);
 }

@@ -18,6 +18,9 @@ internal static class RepoCheckCommand
 {
     private const int MaxFiles = 100;
 
+    /// <summary>More findings of one kind say nothing to a person.</summary>
+    private const int MaxAlike = 10;
+
     /// <summary>More damaged packs than this are found again rather than typed.</summary>
     private const int MaxNamedPacks = 20;
 
@@ -133,13 +136,12 @@ internal static class RepoCheckCommand
 
     private static void PrintText(CheckReport report, CheckOptions options)
     {
-        foreach (var problem in report.Problems.OrderByDescending(p => p.IsDamage))
+        foreach (var alike in report.Problems.OrderByDescending(p => p.IsDamage).GroupBy(p => (p.IsDamage, p.Message)))
         {
-            var place = problem.Offset is { } offset ? string.Create(CultureInfo.InvariantCulture, $"{problem.ObjectKey} at byte {offset}") : problem.ObjectKey;
-            StandardStreams.Out.WriteLine($"{(problem.IsDamage ? "damage" : "note")}: {place}: {problem.Message}");
-            foreach (var file in problem.Files) StandardStreams.Out.WriteLine($"    {file}");
-            if (problem.FileCount > problem.Files.Count)
-                StandardStreams.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"    and {problem.FileCount - problem.Files.Count:N0} more (--output json lists all)"));
+            // A pack that is gone costs thousands of chunks.
+            var shown = alike.Count() <= MaxAlike ? alike : alike.Take(MaxAlike - 1);
+            foreach (var problem in shown) Print(problem);
+            if (alike.Count() > MaxAlike) StandardStreams.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"    and {alike.Count() - MaxAlike + 1:N0} more of which the same is to be said (--output json lists all)"));
         }
 
         if (options.ReadData) PrintReading(report, options);
@@ -149,6 +151,15 @@ internal static class RepoCheckCommand
         var commands = CommandsFor(report);
         for (var i = 0; i < commands.Count; i++)
             StandardStreams.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{(i == 0 ? "to mend it:" : "      then:")} {commands[i]}"));
+    }
+
+    private static void Print(CheckProblem problem)
+    {
+        var place = problem.Offset is { } offset ? string.Create(CultureInfo.InvariantCulture, $"{problem.ObjectKey} at byte {offset}") : problem.ObjectKey;
+        StandardStreams.Out.WriteLine($"{(problem.IsDamage ? "damage" : "note")}: {place}: {problem.Message}");
+        foreach (var file in problem.Files) StandardStreams.Out.WriteLine($"    {file}");
+        if (problem.FileCount > problem.Files.Count)
+            StandardStreams.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"    and {problem.FileCount - problem.Files.Count:N0} more (--output json lists all)"));
     }
 
     /// <summary>What mends the damage, in this order. A backup in between stores what the source still has.</summary>
@@ -163,14 +174,12 @@ internal static class RepoCheckCommand
                     commands.Add("nodeagent repo repair index");
                     break;
                 case RepairStep.Packs:
-                    commands.Add(report.AlteredPacks.Count switch
+                    commands.Add(report.DamagedPacks.Count switch
                     {
                         0 => "nodeagent repo repair packs",
                         > MaxNamedPacks => "nodeagent repo repair packs --read-data",
-                        _ => $"nodeagent repo repair packs {string.Join(' ', report.AlteredPacks.Select(pack => pack.Hash.ToString()[..PackDigits]))}",
+                        _ => $"nodeagent repo repair packs {string.Join(' ', report.DamagedPacks.Select(pack => pack.Hash.ToString()[..PackDigits]))}",
                     });
-                    // Those that are missing or cut short are found without being named.
-                    if (report.AlteredPacks.Count is > 0 and <= MaxNamedPacks && report.Problems.Any(p => p.IsDamage && IsPackAlone(p, report))) commands.Add("nodeagent repo repair packs");
                     break;
                 case RepairStep.Snapshots:
                     commands.Add("nodeagent snapshot create ... (a backup of what is damaged, if it is still there)");
@@ -181,8 +190,6 @@ internal static class RepoCheckCommand
 
         return commands;
     }
-
-    private static bool IsPackAlone(CheckProblem problem, CheckReport report) => PackId.TryParse(problem.ObjectKey, out var pack) && !report.AlteredPacks.Contains(pack);
 
     private static void PrintReading(CheckReport report, CheckOptions options)
     {

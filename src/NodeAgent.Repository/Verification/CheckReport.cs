@@ -4,7 +4,7 @@ namespace NodeAgent.Repository.Verification;
 
 /// <summary>What a check saw and found.</summary>
 /// <param name="Snapshots">Snapshots whose trees were walked.</param>
-/// <param name="Packs">Packs that the index knows.</param>
+/// <param name="Packs">Packs that the index knows, but for those that are gone and that no snapshot needs.</param>
 /// <param name="Chunks">Chunks that the index knows.</param>
 /// <param name="ReadBytes">Bytes of packs that were read.</param>
 /// <param name="Problems">What is wrong.</param>
@@ -28,8 +28,8 @@ public sealed record CheckReport(int Snapshots, int Packs, long Chunks, long Rea
     /// <summary>What mends what was found, in the order in which it is to be done.</summary>
     public IReadOnlyList<RepairStep> Repairs { get; init; } = [];
 
-    /// <summary>Packs that were read and are not as they were written.</summary>
-    public IReadOnlyList<PackId> AlteredPacks { get; init; } = [];
+    /// <summary>Packs that snapshots need and that are missing, or that are not as they were written.</summary>
+    public IReadOnlyList<PackId> DamagedPacks { get; init; } = [];
 
     /// <summary>Whether nothing is lost.</summary>
     public bool IsSound => Problems.All(p => !p.IsDamage);

@@ -87,7 +87,8 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
     {
         var verifications = options.Verifications;
         verifications?.Keep([.. _packs.Keys]);
-        List<DateTimeOffset?> times = verifications is null ? [] : [.. _packs.Keys.Select(verifications.TimeOf)];
+        // Those that are damaged were read, or cannot be, and have no time.
+        List<DateTimeOffset?> times = verifications is null ? [] : [.. _packs.Keys.Where(p => !_damagedPacks.ContainsKey(p) && !_alteredPacks.ContainsKey(p)).Select(verifications.TimeOf)];
         return new CheckReport(snapshots, _packs.Count, repository.Index.Count, _readBytes, [.. _readProblems, .. _problems])
         {
             ReadPacks = _readPacks.Count,
@@ -96,7 +97,7 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
             NeverReadPacks = times.Count(time => time is null),
             OldestVerification = times.Min(),
             Repairs = [.. _remedies.Keys.Concat(_readRemedies.Keys).Concat(_alteredPacks.IsEmpty ? [] : [RepairStep.Packs]).Distinct().Order()],
-            AlteredPacks = [.. _alteredPacks.Keys.OrderBy(p => p.Key, StringComparer.Ordinal)],
+            DamagedPacks = [.. _alteredPacks.Keys.Concat(_damagedPacks.Keys.Where(_packs.ContainsKey)).Distinct().OrderBy(p => p.Key, StringComparer.Ordinal)],
         };
     }
 
@@ -417,15 +418,19 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
         {
             var files = new List<string>();
             long count = 0;
+            ReadOnlyMemory<byte> last = default;
             await foreach (var path in affected.AffectedPathsAsync(root, lost, cancellationToken))
             {
+                // Each comes once for every chunk of it that is lost.
+                if (count > 0 && path.Path.Span.SequenceEqual(last.Span)) continue;
+                last = path.Path;
                 if (++count <= options.MaxFiles) files.Add(Printable(path.Path.Span) + (path.IsDirectory ? "/" : ""));
             }
 
             if (count > 0) Remedy(RepairStep.Snapshots);
 
             if (count > 0)
-                _problems.Enqueue(new CheckProblem($"snapshot {snapshot.Id}", null, $"{count} files or directories of {snapshot.Manifest.Source.Display} cannot be restored whole", IsDamage: true) { Files = files, FileCount = count });
+                _problems.Enqueue(new CheckProblem($"snapshot {snapshot.Id}", null, $"{count} {(count == 1 ? "file or directory" : "files or directories")} of {snapshot.Manifest.Source.Display} cannot be restored whole", IsDamage: true) { Files = files, FileCount = count });
         }
 
         void Unreadable(ChunkReference reference, RepositoryException exception)
@@ -501,7 +506,7 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
         {
             if (_neededPacks.Contains(pack)) Remedy(RepairStep.Packs);
             if (_neededPacks.Contains(pack)) _problems.Enqueue(new CheckProblem(pack.Key, null, "the pack is missing: the chunks in it are lost unless the object is brought back", IsDamage: true));
-            else unneeded++;
+            else if (_packs.TryRemove(pack, out _)) unneeded++;
         }
 
         // A collection leaves replaced segments for a while, so there can be thousands.
@@ -552,7 +557,8 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
     private void Damage(string key, RepositoryException exception, string hint)
     {
         var format = exception as RepositoryFormatException;
-        Add(new CheckProblem(format?.ObjectKey ?? key, format?.Offset, (format?.Why ?? exception.Message) + (hint.Length > 0 ? $"; {hint}" : ""), IsDamage: true));
+        var why = (format?.Why ?? exception.Message).Replace(ChunkReader.Advice, "", StringComparison.Ordinal);
+        Add(new CheckProblem(format?.ObjectKey ?? key, format?.Offset, why + (hint.Length > 0 ? $"; {hint}" : ""), IsDamage: true));
     }
 
     private static string Printable(ReadOnlySpan<byte> path) =>

@@ -52,9 +52,15 @@ public sealed class RepoRepairTests
         using var machine = await MachineRepository.CreateAsync();
         machine.Put("large", MachineRepository.Noise(3_000_000));
         await machine.BackUpAsync();
-        File.Delete(machine.Objects("data")[0]);
+        var pack = machine.Objects("data")[0];
+        File.Delete(pack);
 
-        Assert.Contains("to mend it: nodeagent repo repair packs\n", (await machine.RunAsync("repo", "check")).Expect(1).Output, StringComparison.Ordinal);
+        var check = (await machine.RunAsync("repo", "check", "--read-data")).Expect(1).Output;
+        Assert.Contains($"to mend it: nodeagent repo repair packs {Path.GetFileName(pack)[..16]}\n", check, StringComparison.Ordinal);
+        // Several of its chunks are gone; the file is one.
+        Assert.Contains("1 file or directory of ", check, StringComparison.Ordinal);
+        Assert.Single(check.Split('\n'), line => line == "    large");
+        Assert.DoesNotContain("never read", check, StringComparison.Ordinal);
         Assert.Contains("which is missing", (await machine.RunAsync("repo", "repair", "index")).Expect(0).Output, StringComparison.Ordinal);
         Assert.Contains("0 damaged", (await machine.RunAsync("repo", "repair", "packs")).Expect(0).Output, StringComparison.Ordinal);
         await machine.BackUpAsync();
