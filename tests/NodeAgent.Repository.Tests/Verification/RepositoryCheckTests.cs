@@ -61,7 +61,8 @@ public sealed class RepositoryCheckTests : IDisposable
         for (var again = 0; again < 2; again++)
         {
             var damaged = await CheckAsync(root, path, time, o => o with { VerifiedSince = since });
-            Assert.Equal((1, false, 1), (damaged.ReadPacks, damaged.IsSound, damaged.NeverReadPacks));
+            Assert.Equal((1, false, 0), (damaged.ReadPacks, damaged.IsSound, damaged.NeverReadPacks)); // it has been read, and is named as damaged
+            Assert.Equal(Path.GetFileName(pack), Assert.Single(damaged.DamagedPacks).Hash.ToString());
         }
 
         await File.WriteAllBytesAsync(pack, sound, Cancellation);
