@@ -139,7 +139,7 @@ public sealed class RestorePreview
 
     private void Look(DirectoryHandle? parent, TreeEntry entry, TreePath path)
     {
-        if (entry.Type == TreeEntryType.Socket || entry.UnreadableContent) return;
+        if (entry.Type == TreeEntryType.Socket || (entry.UnreadableContent && !entry.IsPart)) return;
         var there = parent is null ? null : ExistingFiles.At(parent, entry.Name.Span);
         if (there is not { } file)
         {

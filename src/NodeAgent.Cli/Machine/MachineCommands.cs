@@ -13,6 +13,7 @@ internal static class MachineCommands
         RepoStatsCommand.Create(),
         RepoRepairIndexCommand.Create("rebuild-index"),
         CreateRepoRepair(),
+        RepoRecoverCommand.Create(),
         CreateRepoKey(),
         RepoMigrateCommand.Create(),
         RepoPruneCommand.Create(),
@@ -35,6 +36,7 @@ internal static class MachineCommands
     {
         RepoRepairIndexCommand.Create("index"),
         RepoRepairPacksCommand.Create(),
+        RepoRepairSnapshotsCommand.Create(),
     };
 
     private static Command CreateRepoKey() => new("key", "Who can open the repository")

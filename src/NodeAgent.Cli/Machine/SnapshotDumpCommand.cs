@@ -35,10 +35,12 @@ internal static class SnapshotDumpCommand
 
         if (entry.Type != TreeEntryType.RegularFile)
             throw new CommandException(ExitCode.Failed, $"{DisplayText.Name(path)}: it is a {EntryTypes.Word(entry.Type)}, not a file (--tar writes anything as an archive)");
-        if (entry.UnreadableContent)
+        if (entry.UnreadableContent && !entry.IsPart)
             throw new CommandException(ExitCode.PartiallyFailed, $"{DisplayText.Name(path)}: its content could not be read when it was backed up (try an earlier snapshot)");
         await SnapshotContent.WriteAsync(snapshot, entry, StandardStreams.RawOut, cancellationToken);
-        return ExitCode.Done;
+        if (!entry.IsPart) return ExitCode.Done;
+        StandardStreams.Warn($"{DisplayText.Name(path)}: parts of it are lost, and zeros stand in their place: the snapshot was repaired");
+        return ExitCode.PartiallyFailed;
     }
 
     private static UsageException IsTerminal() => new("this writes an archive, and standard output is a terminal (redirect it to a file or a program)");

@@ -34,7 +34,8 @@ internal static class TarDump
         Stream destination,
         CancellationToken cancellationToken)
     {
-        if (entry.Type == TreeEntryType.Socket || entry.UnreadableContent)
+        if (entry.IsPart) StandardStreams.Warn($"{DisplayText.Name(path)}: parts of it are lost, and zeros stand in their place: the snapshot was repaired");
+        if (entry.Type == TreeEntryType.Socket || (entry.UnreadableContent && !entry.IsPart))
         {
             StandardStreams.Warn($"{DisplayText.Name(path)}: left out, {(entry.UnreadableContent ? "its content could not be read when it was backed up" : "tar has no sockets")}");
             return;

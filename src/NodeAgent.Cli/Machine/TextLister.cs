@@ -31,7 +31,7 @@ internal sealed class TextLister(TextWriter writer, bool isLong, SnapshotManifes
         writer.WriteLine(
             $"{FileModeText.Format(EntryTypes.Letter(entry.Type), entry.Mode)} {Owners.User(manifest, entry.UserId),-8} {Owners.Group(manifest, entry.GroupId),-8} {size,12} {time} {name}"
             + (entry.Type == TreeEntryType.SymbolicLink ? $" -> {DisplayText.Name(entry.LinkTarget.Span)}" : "")
-            + (entry.UnreadableContent ? "  (content could not be read)" : entry.ChangedWhileRead ? "  (changed while it was read)" : ""));
+            + (entry.IsPart ? "  (parts are lost)" : entry.UnreadableContent ? "  (content could not be read)" : entry.ChangedWhileRead ? "  (changed while it was read)" : ""));
     }
 
     public void End()

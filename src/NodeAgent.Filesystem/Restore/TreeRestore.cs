@@ -359,7 +359,11 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
             return null;
         }
 
-        if (entry.UnreadableContent)
+        if (entry.IsPart)
+        {
+            issues.Add(path, "restore", "parts of it are lost, and zeros stand in their place: the snapshot was repaired");
+        }
+        else if (entry.UnreadableContent)
         {
             issues.Add(path, "restore", "its content could not be read when it was backed up", isMetadataOnly: true);
             return null;

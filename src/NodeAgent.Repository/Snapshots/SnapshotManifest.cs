@@ -43,6 +43,12 @@ public sealed record SnapshotManifest
     /// <summary>Id of the snapshot that unchanged files were taken from, in hexadecimal.</summary>
     public string? Parent { get; init; }
 
+    /// <summary>Id of the snapshot that this one is a repaired version of, in hexadecimal.</summary>
+    public string? RepairOf { get; init; }
+
+    /// <summary>The snapshot of another repository that this one is a copy of; of a copy of a copy, the first.</summary>
+    public SnapshotOrigin? CopyOf { get; init; }
+
     /// <summary>The encoded root entry.</summary>
     public required byte[] Root { get; init; }
 

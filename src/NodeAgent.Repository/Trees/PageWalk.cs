@@ -34,6 +34,12 @@ internal sealed class PageWalk
     /// <summary>Every name in the next page is greater than this.</summary>
     public ReadOnlyMemory<byte> NextLowerBound => _next.LowerBound;
 
+    /// <summary>The last name in the next page and below it; empty when nothing above says.</summary>
+    public ReadOnlyMemory<byte> NextLastName => _next.LastName;
+
+    /// <summary>Entries in the next page and below it; 0 when nothing above says.</summary>
+    public ulong NextEntriesBelow => _next.EntriesBelow;
+
     /// <summary>Before the first entry of a directory; at the end of nothing when it is null or not one.</summary>
     public static PageWalk Open(TreeReader reader, TreeEntry? directory)
     {
@@ -80,13 +86,14 @@ internal sealed class PageWalk
     public void SkipPage() => GoToNextPage();
 
     /// <summary>Reads the next page: the walk is then at its first entry, or before the first page below it.</summary>
+    /// <exception cref="RepositoryException">The page cannot be read; the walk is still before it.</exception>
     public async ValueTask OpenPageAsync(CancellationToken cancellationToken)
     {
         var (next, level) = (_next, NextLevel);
         var bytes = await _reader.LoadPageAsync(next.Id, cancellationToken);
-        HasPage = false;
         // Of the root page nothing above says how many entries it has.
         var page = TreePage.Open(bytes, next.Id, level, next.LowerBound, next.LastName, next.EntriesBelow == 0 ? null : next.EntriesBelow);
+        HasPage = false;
         if (page.Level == 0)
         {
             _leaf = page;

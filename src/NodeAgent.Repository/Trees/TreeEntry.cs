@@ -51,6 +51,9 @@ public sealed class TreeEntry
     /// <summary>Whether content (or link target, or entries) could not be read, and is missing here.</summary>
     public bool UnreadableContent { get; init; }
 
+    /// <summary>Whether a repair has left some of a file's content: holes stand in the place of what is lost.</summary>
+    public bool IsPart => UnreadableContent && Content is not null and not EmptyContent;
+
     /// <summary>
     /// Size of a regular file in bytes: the length of <see cref="Content"/>, unless <see cref="UnreadableContent"/> is set.
     /// </summary>
@@ -72,7 +75,10 @@ public sealed class TreeEntry
     public uint DeviceMinor { get; init; }
 
     /// <summary>The same entry with a directory's content, as <see cref="DirectoryWriter.CompleteAsync"/> returned it for this carrier.</summary>
-    public TreeEntry WithDirectory(DirectoryContent directory) => new()
+    public TreeEntry WithDirectory(DirectoryContent directory) => With(Content, directory, ExtendedAttributes, UnreadableContent);
+
+    /// <summary>The same entry with other content and attributes, of which it is told whether something is missing.</summary>
+    internal TreeEntry With(FileContent? content, DirectoryContent? directory, IReadOnlyList<ExtendedAttribute> attributes, bool unreadableContent) => new()
     {
         Type = Type,
         Name = Name,
@@ -85,11 +91,11 @@ public sealed class TreeEntry
         Birth = Birth,
         HardLinkDevice = HardLinkDevice,
         InodeFlags = InodeFlags,
-        ExtendedAttributes = ExtendedAttributes,
+        ExtendedAttributes = attributes,
         ChangedWhileRead = ChangedWhileRead,
-        UnreadableContent = UnreadableContent,
+        UnreadableContent = unreadableContent,
         Size = Size,
-        Content = Content,
+        Content = content,
         Directory = directory,
         LinkTarget = LinkTarget,
         DeviceMajor = DeviceMajor,

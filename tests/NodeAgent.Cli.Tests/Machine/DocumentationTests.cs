@@ -16,6 +16,8 @@ public sealed partial class DocumentationTests
         "repo rebuild-index",
         "repo repair index",
         "repo repair packs",
+        "repo repair snapshots",
+        "repo recover",
         "repo key list",
         "repo key add",
         "repo key remove",
