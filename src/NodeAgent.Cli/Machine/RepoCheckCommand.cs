@@ -182,7 +182,8 @@ internal static class RepoCheckCommand
                     });
                     break;
                 case RepairStep.Snapshots:
-                    commands.Add("nodeagent snapshot create ... (a backup of what is damaged, if it is still there)");
+                    // Small files share chunks: only where all of them are read are these made as they were.
+                    commands.Add("nodeagent snapshot create --force ... (a backup of what is damaged, if it is still there, that reads every file)");
                     commands.Add("nodeagent repo repair snapshots");
                     break;
             }

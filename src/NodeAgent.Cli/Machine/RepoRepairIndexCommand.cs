@@ -42,7 +42,7 @@ internal static class RepoRepairIndexCommand
         await output.WriteLineAsync(string.Create(
             CultureInfo.InvariantCulture,
             $"{report.Segments:N0} sound segments kept; {report.AddedPacks:N0} packs with {report.AddedChunks:N0} chunks found again; {report.Unreadable.Count:N0} objects cannot be read"));
-        if (report.GonePacks.Count > 0) await output.WriteLineAsync("what was in missing packs is stored again by the next backup that has it; run \"nodeagent repo check\" to see what is lost");
+        if (report.GonePacks.Count > 0) await output.WriteLineAsync("what was in missing packs is stored again by the next backup that has it, if it reads every file (snapshot create --force); run \"nodeagent repo check\" to see what is lost");
         if (options.DryRun) await output.WriteLineAsync(RepairOptions.NothingWasChanged);
     }
 

@@ -103,7 +103,7 @@ internal static class RepoRepairPacksCommand
             CultureInfo.InvariantCulture,
             $"{RepairOptions.Count(report.Looked, "pack", "packs")} looked at{(options.ReadData || options.Packs is not null ? " and read" : " (not read: --read-data does)")}, {report.Packs.Count:N0} damaged, {ByteSize.Format(report.WrittenBytes)} written anew, {RepairOptions.Count(report.Lost, "chunk", "chunks")} lost"));
         if (options.DryRun) await output.WriteLineAsync(RepairOptions.NothingWasChanged);
-        else if (report.Lost > 0) await output.WriteLineAsync("what is lost is stored again by the next backup that has it; after that, \"nodeagent repo repair snapshots\" says which files of which snapshots stay lost");
+        else if (report.Lost > 0) await output.WriteLineAsync("what is lost is stored again by the next backup that has it, if it reads every file (snapshot create --force); after that, \"nodeagent repo repair snapshots\" says which files of which snapshots stay lost");
     }
 
     private static void PrintJson(PackRepairReport report, PackRepairOptions options) => MachineOutput.PrintJson(new JsonObject

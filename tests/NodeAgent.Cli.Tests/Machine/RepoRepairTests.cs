@@ -12,6 +12,22 @@ public sealed class RepoRepairTests
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
+    public async Task A_backup_that_reads_everything_makes_lost_directories_and_what_small_files_share_again()
+    {
+        using var machine = await MachineRepository.CreateAsync();
+        for (var i = 0; i < 40; i++) machine.Put($"small/{i}", MachineRepository.Noise(3000, i));
+        await machine.BackUpAsync();
+        foreach (var pack in machine.Objects("data")) File.Delete(pack);
+
+        Assert.Contains("nodeagent snapshot create --force ", (await machine.RunAsync("repo", "check")).Expect(1).Output, StringComparison.Ordinal);
+        (await machine.RunAsync("repo", "repair", "packs")).Expect(3);
+        (await machine.RunAsync("snapshot", "create", "--force", machine.Source)).Expect(0);
+        var first = (string)(await machine.JsonAsync("snapshot", "list"))[0]!["id"]!;
+        (await machine.RunAsync("snapshot", "restore", first, "--target", machine.Target)).Expect(0);
+        for (var i = 0; i < 40; i++) Assert.Equal(MachineRepository.Noise(3000, i), await File.ReadAllBytesAsync(Path.Combine(machine.Target, "small", $"{i}"), TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
     public async Task A_check_names_the_damaged_files_and_the_command_that_saves_the_rest_of_the_pack()
     {
         using var machine = await MachineRepository.CreateAsync();
