@@ -1,6 +1,4 @@
-using System.Buffers;
 using System.Collections.Concurrent;
-using NodeAgent.Repository.Compression;
 using NodeAgent.Repository.Crypto;
 using NodeAgent.Repository.Index;
 using NodeAgent.Repository.Objects;
@@ -17,7 +15,7 @@ public sealed class ChunkReader : IDisposable
     internal const string Advice = "; run \"nodeagent repo check --read-data\" to see what is affected";
 
     private readonly ChunkRepository _repository;
-    private readonly InstancePool<ZstdCodec> _codecs = new(() => new ZstdCodec());
+    private readonly InstancePool<OpeningTools> _tools = new(() => new OpeningTools());
     private readonly ChunkCache _cache;
     private readonly ConcurrentDictionary<PackId, bool> _lookedBeyond = new();
 
@@ -78,28 +76,20 @@ public sealed class ChunkReader : IDisposable
         return await ReadAsync(id, kind, destination, cancellationToken);
     }
 
-    /// <summary>Reads a whole chunk that several may want, such as a tree page or a bundle. The result never changes.</summary>
+    /// <summary>Reads a whole chunk that several may want, such as a tree page. The result never changes.</summary>
     /// <inheritdoc cref="ReadAsync(ChunkId, ChunkKind, Memory{byte}, CancellationToken)" path="/exception"/>
-    public ValueTask<ReadOnlyMemory<byte>> ReadSharedAsync(ChunkKind kind, ChunkId id, int maxLength, CancellationToken cancellationToken) =>
-        ReadSharedAsync(kind, id, maxLength, null, cancellationToken);
-
-    /// <summary>The same, from what a batch has read already, when it has it.</summary>
-    /// <inheritdoc cref="ReadAsync(ChunkId, ChunkKind, Memory{byte}, CancellationToken)" path="/exception"/>
-    public async ValueTask<ReadOnlyMemory<byte>> ReadSharedAsync(ChunkKind kind, ChunkId id, int maxLength, ChunkBatch? batch, CancellationToken cancellationToken)
+    public async ValueTask<ReadOnlyMemory<byte>> ReadSharedAsync(ChunkKind kind, ChunkId id, int maxLength, CancellationToken cancellationToken)
     {
         if (_cache.TryGet(kind, id, out var cached)) return cached;
         var location = await LocateAsync(id, cancellationToken);
         if (location.PlainLength > maxLength)
             throw new RepositoryFormatException($"{kind} chunk {id}", 0, $"it has {location.PlainLength} bytes, more than the {maxLength} that are allowed");
         var content = new byte[location.PlainLength];
-        var length = await ReadAsync(id, kind, content, batch, cancellationToken);
+        var length = await ReadAsync(id, kind, content, cancellationToken);
         if (length != content.Length) content = content[..length];
         _cache.Add(kind, id, content);
         return content;
     }
-
-    /// <summary>Whether a chunk needs not be read: the readers of small files share it.</summary>
-    public bool IsCached(ChunkKind kind, ChunkId id) => _cache.TryGet(kind, id, out _);
 
     /// <summary>What reads chunks ahead.</summary>
     /// <param name="budget">Bytes that all of its batches may hold.</param>
@@ -107,51 +97,42 @@ public sealed class ChunkReader : IDisposable
     public ChunkFetcher CreateFetcher(long budget, int readsAtOnce) => new(_repository, budget, readsAtOnce);
 
     /// <inheritdoc/>
-    public void Dispose() => _codecs.Dispose();
+    public void Dispose() => _tools.Dispose();
 
     /// <summary>Opens and verifies one envelope.</summary>
     internal void Open(ChunkId id, ChunkKind kind, in ChunkLocation location, ReadOnlySpan<byte> envelope, Span<byte> plain)
     {
-        Span<byte> associated = stackalloc byte[ChunkEnvelope.AssociatedLength];
-        ChunkEnvelope.Associate(kind, id, associated);
-        var opened = ArrayPool<byte>.Shared.Rent(envelope.Length);
+        var tools = _tools.Rent();
         try
         {
-            OpenedEnvelope result;
-            try
-            {
-                result = _repository.Keyring.Open(envelope, associated, opened);
-            }
-            catch (EnvelopeException exception)
-            {
-                throw Damaged(location, $"{exception.Message}: {kind} chunk {id}");
-            }
-
-            if (result.Type != ChunkEnvelope.TypeOf(kind) || result.PlainLength != plain.Length)
-                throw Damaged(location, $"{kind} chunk {id} is sealed as {result.Type} of {result.PlainLength} bytes, the index says {plain.Length}");
-            var payload = result.Payload(opened);
-            if (result.Compressed)
-            {
-                var codec = _codecs.Rent();
-                try
-                {
-                    if (!codec.TryDecompress(payload, plain)) throw Damaged(location, $"{kind} chunk {id} does not decompress to {plain.Length} bytes");
-                }
-                finally
-                {
-                    _codecs.Return(codec);
-                }
-            }
-            else
-            {
-                payload.CopyTo(plain);
-            }
+            Open(id, kind, location, envelope, plain, tools);
         }
         finally
         {
-            ArrayPool<byte>.Shared.Return(opened);
+            _tools.Return(tools);
+        }
+    }
+
+    private void Open(ChunkId id, ChunkKind kind, in ChunkLocation location, ReadOnlySpan<byte> envelope, Span<byte> plain, OpeningTools tools)
+    {
+        Span<byte> associated = stackalloc byte[ChunkEnvelope.AssociatedLength];
+        ChunkEnvelope.Associate(kind, id, associated);
+        var opened = tools.Opened(envelope.Length);
+        OpenedEnvelope result;
+        try
+        {
+            result = _repository.Keyring.Open(envelope, associated, opened);
+        }
+        catch (EnvelopeException exception)
+        {
+            throw Damaged(location, $"{exception.Message}: {kind} chunk {id}");
         }
 
+        if (result.Type != ChunkEnvelope.TypeOf(kind) || result.PlainLength != plain.Length)
+            throw Damaged(location, $"{kind} chunk {id} is sealed as {result.Type} of {result.PlainLength} bytes, the index says {plain.Length}");
+        var payload = result.Payload(opened);
+        if (!result.Compressed) payload.CopyTo(plain);
+        else if (!tools.Codec.TryDecompress(payload, plain)) throw Damaged(location, $"{kind} chunk {id} does not decompress to {plain.Length} bytes");
         if (_repository.ComputeId(kind, plain) != id) throw Damaged(location, $"the content of {kind} chunk {id} is not what its id names");
     }
 
@@ -161,16 +142,17 @@ public sealed class ChunkReader : IDisposable
 
     private async ValueTask<int> ReadAtAsync(ChunkId id, ChunkKind kind, ChunkLocation location, Memory<byte> destination, CancellationToken cancellationToken)
     {
-        var envelope = ArrayPool<byte>.Shared.Rent(location.StoredLength);
+        var tools = _tools.Rent();
         try
         {
-            await _repository.Store.ReadAsync(location.Pack.Key, location.Offset, envelope.AsMemory(0, location.StoredLength), cancellationToken);
-            Open(id, kind, location, envelope.AsSpan(0, location.StoredLength), destination.Span[..location.PlainLength]);
+            var envelope = tools.Envelope(location.StoredLength);
+            await _repository.Store.ReadAsync(location.Pack.Key, location.Offset, envelope, cancellationToken);
+            Open(id, kind, location, envelope.Span, destination.Span[..location.PlainLength], tools);
             return location.PlainLength;
         }
         finally
         {
-            ArrayPool<byte>.Shared.Return(envelope);
+            _tools.Return(tools);
         }
     }
 

@@ -9,10 +9,21 @@ using NodeAgent.Repository.Trees;
 namespace NodeAgent.Filesystem.Restore;
 
 /// <summary>Writes what a file holds: data at its place, holes by leaving them out.</summary>
-internal sealed class ContentWriter(ChunkRepository repository, ChunkReader reader, ChunkFetcher fetcher, TreeReader tree, Action<long> progress)
+internal sealed class ContentWriter(ChunkRepository repository, ChunkReader reader, ChunkFetcher fetcher, BundleShelf bundles, TreeReader tree, Action<long> progress)
 {
     private readonly ConcurrentBag<byte[]> _buffers = [];
     private readonly int _maxChunk = Math.Min(ChunkRepository.MaxChunkLength, repository.Config.Parameters.Chunker.MaxSize);
+
+    /// <summary>Part of a file, and where in it.</summary>
+    private readonly record struct PlacedItem(ContentItem Content, long At)
+    {
+        public long End => At + Content.Length;
+    }
+
+    private delegate bool ItemTest(in PlacedItem item);
+
+    /// <summary>Whether a file has an item already; the buffer is free to be used for it.</summary>
+    private delegate bool IsThereTest(in PlacedItem item, byte[] buffer);
 
     /// <summary>Counts a file that needs not be written.</summary>
     public void Pass(long size) => progress(size);
@@ -36,9 +47,11 @@ internal sealed class ContentWriter(ChunkRepository repository, ChunkReader read
                 progress(entry.Size);
                 return;
             case BundleSlice slice:
-                var bundle = await reader.ReadSharedAsync(ChunkKind.Data, slice.Chunk, _maxChunk, batch, cancellationToken);
-                if (slice.SliceLength != entry.Size || slice.Offset < 0 || slice.Offset > bundle.Length - slice.SliceLength) throw Mismatch(entry, slice.SliceLength);
-                Files.WriteAt(file, bundle.Span.Slice(slice.Offset, slice.SliceLength), 0);
+                using (var bundle = await bundles.OpenAsync(slice.Chunk, batch, cancellationToken))
+                {
+                    Files.WriteAt(file, Slice(bundle, slice, entry), 0);
+                }
+
                 progress(entry.Size);
                 return;
             case WholeHole hole:
@@ -47,7 +60,8 @@ internal sealed class ContentWriter(ChunkRepository repository, ChunkReader read
                 progress(entry.Size);
                 return;
             default:
-                await WriteItemsAsync(file, entry, batch, cancellationToken);
+                if (batch is not null) await WriteBatchedAsync(file, entry, batch, cancellationToken);
+                else await WritePartsAsync(file, entry, (in item, _) => item.Content.IsHole, cancellationToken);
                 return;
         }
     }
@@ -77,88 +91,56 @@ internal sealed class ContentWriter(ChunkRepository repository, ChunkReader read
             return;
         }
 
-        if (!_buffers.TryTake(out var buffer)) buffer = GC.AllocateUninitializedArray<byte>(_maxChunk);
-        try
-        {
-            var at = 0L;
-            await foreach (var item in tree.ReadContentAsync(entry.Content, cancellationToken))
-            {
-                if (item.Length <= 0 || item.Length > entry.Size - at) throw Mismatch(entry, at);
-                if (item.IsHole)
-                {
-                    if (at < size && Files.NextExtent(file, at, size) is { } data && data.Start < at + item.Length) Files.MakeHole(file, at, Math.Min(item.Length, size - at));
-                }
-                else if (item.Length > buffer.Length)
-                {
-                    throw Mismatch(entry, at);
-                }
-                else if (item.Length > size - at || !IsThere(file, item, at, buffer))
-                {
-                    var length = await reader.ReadAsync(item.Id, ChunkKind.Data, buffer, cancellationToken);
-                    if (length != item.Length) throw Mismatch(entry, at + length);
-                    Files.WriteAt(file, buffer.AsSpan(0, length), at);
-                }
+        var before = size;
+        await WritePartsAsync(file, entry, IsThere, cancellationToken);
 
-                at += item.Length;
-                progress(item.Length);
+        bool IsThere(in PlacedItem item, byte[] buffer)
+        {
+            if (item.Content.IsHole)
+            {
+                if (item.At < before && Files.NextExtent(file, item.At, before) is { } data && data.Start < item.End) Files.MakeHole(file, item.At, Math.Min(item.Content.Length, before - item.At));
+                return true;
             }
 
-            if (at != entry.Size) throw Mismatch(entry, at);
-            Files.Truncate(file, entry.Size);
+            if (item.End > before) return false;
+            var range = buffer.AsSpan(0, (int)item.Content.Length);
+            return Files.ReadAt(file, range, item.At) == range.Length && repository.ComputeId(ChunkKind.Data, range) == item.Content.Id;
         }
-        finally
-        {
-            _buffers.Add(buffer);
-        }
-    }
-
-    private bool IsThere(DirectoryHandle file, in ContentItem item, long at, byte[] buffer)
-    {
-        var range = buffer.AsSpan(0, (int)item.Length);
-        return Files.ReadAt(file, range, at) == range.Length && repository.ComputeId(ChunkKind.Data, range) == item.Id;
     }
 
     private async ValueTask<bool> IsSameAsync(DirectoryHandle file, TreeEntry entry, CancellationToken cancellationToken)
     {
-        ReadOnlyMemory<byte> wanted;
-        if (entry.Content is InlineContent inline)
-        {
-            wanted = inline.Bytes;
-        }
-        else
-        {
-            var slice = (BundleSlice)entry.Content!;
-            var bundle = await reader.ReadSharedAsync(ChunkKind.Data, slice.Chunk, _maxChunk, cancellationToken);
-            if (slice.SliceLength != entry.Size || slice.Offset < 0 || slice.Offset > bundle.Length - slice.SliceLength) throw Mismatch(entry, slice.SliceLength);
-            wanted = bundle.Slice(slice.Offset, slice.SliceLength);
-        }
+        if (entry.Content is InlineContent inline) return IsSame(inline.Bytes.Span);
+        var slice = (BundleSlice)entry.Content!;
+        using var bundle = await bundles.OpenAsync(slice.Chunk, null, cancellationToken);
+        return IsSame(Slice(bundle, slice, entry));
 
-        var there = new byte[wanted.Length];
-        return Files.ReadAt(file, there, 0) == there.Length && wanted.Span.SequenceEqual(there);
+        bool IsSame(ReadOnlySpan<byte> wanted)
+        {
+            var there = new byte[wanted.Length];
+            return Files.ReadAt(file, there, 0) == there.Length && wanted.SequenceEqual(there);
+        }
     }
 
-    private async Task WriteItemsAsync(DirectoryHandle file, TreeEntry entry, ChunkBatch? batch, CancellationToken cancellationToken)
+    private static ReadOnlySpan<byte> Slice(BundleShelf.Loan bundle, BundleSlice slice, TreeEntry entry)
     {
-        if (!_buffers.TryTake(out var buffer)) buffer = GC.AllocateUninitializedArray<byte>(_maxChunk);
+        var content = bundle.Content.Span;
+        if (slice.SliceLength != entry.Size || slice.Offset < 0 || slice.Offset > content.Length - slice.SliceLength) throw Mismatch(entry, slice.SliceLength);
+        return content.Slice(slice.Offset, slice.SliceLength);
+    }
+
+    /// <summary>A file whose chunks are in a batch, which several files share.</summary>
+    private async Task WriteBatchedAsync(DirectoryHandle file, TreeEntry entry, ChunkBatch batch, CancellationToken cancellationToken)
+    {
+        var buffer = RentBuffer();
         try
         {
-            var at = 0L;
-            if (batch is not null)
+            await foreach (var item in PlacedAsync(entry, cancellationToken))
             {
-                await foreach (var item in tree.ReadContentAsync(entry.Content!, cancellationToken)) at = await WriteItemAsync(file, entry, item, at, batch, buffer, cancellationToken);
-            }
-            else
-            {
-                await foreach (var (items, chunks) in WindowsAsync(entry, cancellationToken))
-                {
-                    using (chunks)
-                    {
-                        foreach (var item in items) at = await WriteItemAsync(file, entry, item, at, chunks, buffer, cancellationToken);
-                    }
-                }
+                if (!item.Content.IsHole) await WriteChunkAsync(file, entry, item, batch, buffer, cancellationToken);
+                progress(item.Content.Length);
             }
 
-            if (at != entry.Size) throw Mismatch(entry, at);
             // A hole at the end has not been written.
             Files.Truncate(file, entry.Size);
         }
@@ -168,31 +150,57 @@ internal sealed class ContentWriter(ChunkRepository repository, ChunkReader read
         }
     }
 
-    private async ValueTask<long> WriteItemAsync(DirectoryHandle file, TreeEntry entry, ContentItem item, long at, ChunkBatch? batch, byte[] buffer, CancellationToken cancellationToken)
-    {
-        // What a size says is not believed until the pieces bear it out: nothing is written past it.
-        if (item.Length <= 0 || item.Length > entry.Size - at) throw Mismatch(entry, at);
-        if (!item.IsHole)
-        {
-            var length = await reader.ReadAsync(item.Id, ChunkKind.Data, buffer, batch, cancellationToken);
-            if (length != item.Length) throw Mismatch(entry, at + length);
-            Files.WriteAt(file, buffer.AsSpan(0, length), at);
-        }
-
-        progress(item.Length);
-        return at + item.Length;
-    }
-
     /// <summary>
-    /// A large file part by part, the next being read while one is written. Whoever takes a part gives it up; a part that nobody
-    /// takes any more is given up here.
+    /// A file that brings its own batches, part by part: the next one is being read while one is written. What is there already is no
+    /// part of any, so that little is read for a file in which little differs.
     /// </summary>
-    private async IAsyncEnumerable<(List<ContentItem> Items, ChunkBatch Chunks)> WindowsAsync(TreeEntry entry, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async Task WritePartsAsync(DirectoryHandle file, TreeEntry entry, IsThereTest isThere, CancellationToken cancellationToken)
     {
-        Task<(List<ContentItem> Items, ChunkBatch Chunks)>? next = null;
+        var buffer = RentBuffer();
         try
         {
-            await foreach (var items in PartsAsync(entry, cancellationToken))
+            await foreach (var (items, chunks) in WindowsAsync(entry, Missing, cancellationToken))
+            {
+                using (chunks)
+                {
+                    foreach (var item in items)
+                    {
+                        await WriteChunkAsync(file, entry, item, chunks, buffer, cancellationToken);
+                        progress(item.Content.Length);
+                    }
+                }
+            }
+
+            Files.Truncate(file, entry.Size);
+        }
+        finally
+        {
+            _buffers.Add(buffer);
+        }
+
+        bool Missing(in PlacedItem item)
+        {
+            if (!item.Content.IsHole && item.Content.Length > buffer.Length) throw Mismatch(entry, item.At);
+            if (!isThere(item, buffer)) return true;
+            progress(item.Content.Length);
+            return false;
+        }
+    }
+
+    private async ValueTask WriteChunkAsync(DirectoryHandle file, TreeEntry entry, PlacedItem item, ChunkBatch batch, byte[] buffer, CancellationToken cancellationToken)
+    {
+        var length = await reader.ReadAsync(item.Content.Id, ChunkKind.Data, buffer, batch, cancellationToken);
+        if (length != item.Content.Length) throw Mismatch(entry, item.At + length);
+        Files.WriteAt(file, buffer.AsSpan(0, length), item.At);
+    }
+
+    /// <summary>Whoever takes a part gives it up; a part that nobody takes any more is given up here.</summary>
+    private async IAsyncEnumerable<(List<PlacedItem> Items, ChunkBatch Chunks)> WindowsAsync(TreeEntry entry, ItemTest isWanted, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        Task<(List<PlacedItem> Items, ChunkBatch Chunks)>? next = null;
+        try
+        {
+            await foreach (var items in PartsAsync(entry, isWanted, cancellationToken))
             {
                 var ready = next;
                 next = BeginAsync(items);
@@ -211,11 +219,12 @@ internal sealed class ContentWriter(ChunkRepository repository, ChunkReader read
             if (next is not null) await GiveUpAsync(next);
         }
 
-        async Task<(List<ContentItem> Items, ChunkBatch Chunks)> BeginAsync(List<ContentItem> items) =>
-            (items, await fetcher.BeginAsync(items.Where(item => !item.IsHole).Select(item => item.Id), cancellationToken));
+        // A chunk that is longer than the file says is refused when it is written, and not worth the memory.
+        async Task<(List<PlacedItem> Items, ChunkBatch Chunks)> BeginAsync(List<PlacedItem> items) =>
+            (items, await fetcher.BeginAsync(items.Where(item => reader.TryLocate(item.Content.Id, out var location) && location.PlainLength <= item.Content.Length).Select(item => item.Content.Id), cancellationToken));
     }
 
-    private static async Task GiveUpAsync(Task<(List<ContentItem> Items, ChunkBatch Chunks)> begun)
+    private static async Task GiveUpAsync(Task<(List<PlacedItem> Items, ChunkBatch Chunks)> begun)
     {
         try
         {
@@ -227,14 +236,15 @@ internal sealed class ContentWriter(ChunkRepository repository, ChunkReader read
         }
     }
 
-    private async IAsyncEnumerable<List<ContentItem>> PartsAsync(TreeEntry entry, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<List<PlacedItem>> PartsAsync(TreeEntry entry, ItemTest isWanted, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         // As long as what is read ahead of many small files: two of them are held at a time.
-        var (items, bytes) = (new List<ContentItem>(), 0L);
-        await foreach (var item in tree.ReadContentAsync(entry.Content!, cancellationToken))
+        var (items, bytes) = (new List<PlacedItem>(), 0L);
+        await foreach (var item in PlacedAsync(entry, cancellationToken))
         {
+            if (!isWanted(item)) continue;
             items.Add(item);
-            bytes += item.IsHole ? 0 : item.Length;
+            bytes += item.Content.Length;
             if (bytes < ReadAhead.BatchBytes && items.Count < 1024) continue;
             yield return items;
             (items, bytes) = ([], 0L);
@@ -242,6 +252,22 @@ internal sealed class ContentWriter(ChunkRepository repository, ChunkReader read
 
         if (items.Count > 0) yield return items;
     }
+
+    /// <summary>What the file consists of. What a size says is not believed until the pieces bear it out: nothing is written past it.</summary>
+    private async IAsyncEnumerable<PlacedItem> PlacedAsync(TreeEntry entry, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var at = 0L;
+        await foreach (var item in tree.ReadContentAsync(entry.Content!, cancellationToken))
+        {
+            if (item.Length <= 0 || item.Length > entry.Size - at) throw Mismatch(entry, at);
+            yield return new PlacedItem(item, at);
+            at += item.Length;
+        }
+
+        if (at != entry.Size) throw Mismatch(entry, at);
+    }
+
+    private byte[] RentBuffer() => _buffers.TryTake(out var buffer) ? buffer : GC.AllocateUninitializedArray<byte>(_maxChunk);
 
     private static RepositoryFormatException Mismatch(TreeEntry entry, long found) =>
         new("tree entry " + FileName.ToText(entry.Name.Span), 0, $"its content has {found} bytes or more, its size says {entry.Size}");

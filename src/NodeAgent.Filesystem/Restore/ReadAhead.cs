@@ -9,7 +9,7 @@ namespace NodeAgent.Filesystem.Restore;
 /// Collects files until their content is worth a few large reads of packs, and then lets them be written. Used by the walk alone.
 /// Files lie in packs in about the order in which a walk comes to them, so that each region of a pack is read about once.
 /// </summary>
-internal sealed class ReadAhead(ChunkReader reader, ChunkFetcher fetcher)
+internal sealed class ReadAhead(ChunkReader reader, ChunkFetcher fetcher, BundleShelf bundles)
 {
     /// <summary>Content of a batch: several of them fit the budget, so that one is read while others are written.</summary>
     public const long BatchBytes = 4 << 20;
@@ -33,7 +33,7 @@ internal sealed class ReadAhead(ChunkReader reader, ChunkFetcher fetcher)
         _files.Add(start);
         switch (entry.Content)
         {
-            case BundleSlice slice when !reader.IsCached(ChunkKind.Data, slice.Chunk):
+            case BundleSlice slice when !bundles.Has(slice.Chunk):
                 Add(slice.Chunk, int.MaxValue);
                 break;
             case ChunkList list:

@@ -1,4 +1,3 @@
-using System.Buffers;
 using NodeAgent.Repository.Index;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Stores;
@@ -11,31 +10,36 @@ namespace NodeAgent.Repository.Reading;
 /// </summary>
 public sealed class ChunkBatch : IDisposable
 {
-    private readonly Dictionary<ChunkId, (Task<byte[]?> Range, int Start, ChunkLocation Location)> _envelopes = [];
-    private readonly List<Task<byte[]?>> _ranges = [];
+    private readonly Dictionary<ChunkId, (Task<bool> Read, int Start, ChunkLocation Location)> _envelopes = [];
+    private readonly List<Task<bool>> _reads = [];
     private readonly CancellationTokenSource _ended;
     private readonly Budget _budget;
-    private readonly long _bytes;
+    private readonly BatchBuffers _buffers;
+    private readonly byte[] _content;
+    private readonly int _bytes;
 
-    private ChunkBatch(Budget budget, long bytes, CancellationToken cancellationToken)
+    private ChunkBatch(Budget budget, BatchBuffers buffers, int bytes, CancellationToken cancellationToken)
     {
-        (_budget, _bytes) = (budget, bytes);
+        (_budget, _buffers, _bytes) = (budget, buffers, bytes);
+        _content = buffers.Take(bytes);
         _ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
     }
 
     /// <summary>Begins to read. Waits until the budget has room for all of it, so that a batch which was begun can always be finished.</summary>
     internal static async ValueTask<ChunkBatch> BeginAsync(
-        IObjectStore store, IReadOnlyCollection<(ChunkId Id, ChunkLocation Location)> chunks, Budget budget, Budget readsAtOnce, CancellationToken cancellationToken)
+        IObjectStore store, IReadOnlyCollection<(ChunkId Id, ChunkLocation Location)> chunks, Budget budget, BatchBuffers buffers, Budget readsAtOnce, CancellationToken cancellationToken)
     {
         var ranges = RangePlanner.Plan(chunks);
-        var bytes = ranges.Sum(range => (long)range.Length);
+        var bytes = checked((int)ranges.Sum(range => (long)range.Length));
         await budget.TakeAsync(bytes, cancellationToken);
-        var batch = new ChunkBatch(budget, bytes, cancellationToken);
+        var batch = new ChunkBatch(budget, buffers, bytes, cancellationToken);
+        var start = 0;
         foreach (var range in ranges)
         {
-            var read = ReadAsync(store, range, readsAtOnce, batch._ended.Token);
-            batch._ranges.Add(read);
-            foreach (var (id, location) in range.Chunks) batch._envelopes[id] = (read, (int)(location.Offset - range.Offset), location);
+            var read = ReadAsync(store, range, batch._content.AsMemory(start, range.Length), readsAtOnce, batch._ended.Token);
+            batch._reads.Add(read);
+            foreach (var (id, location) in range.Chunks) batch._envelopes[id] = (read, start + (int)(location.Offset - range.Offset), location);
+            start += range.Length;
         }
 
         return batch;
@@ -44,8 +48,8 @@ public sealed class ChunkBatch : IDisposable
     /// <summary>The envelope of a chunk and where it was; null for one that is not here. Valid until the batch is disposed.</summary>
     internal async ValueTask<(ReadOnlyMemory<byte> Envelope, ChunkLocation Location)?> TryGetAsync(ChunkId id)
     {
-        if (!_envelopes.TryGetValue(id, out var place) || await place.Range is not { } range) return null;
-        return (range.AsMemory(place.Start, place.Location.StoredLength), place.Location);
+        if (!_envelopes.TryGetValue(id, out var place) || !await place.Read) return null;
+        return (_content.AsMemory(place.Start, place.Location.StoredLength), place.Location);
     }
 
     /// <inheritdoc/>
@@ -53,14 +57,10 @@ public sealed class ChunkBatch : IDisposable
     {
         _ended.Cancel();
         // What is still being read into stays taken until the read has ended.
-        _ = Task.WhenAll(_ranges).ContinueWith(
+        _ = Task.WhenAll(_reads).ContinueWith(
             _ =>
             {
-                foreach (var range in _ranges)
-                {
-                    if (range is { IsCompletedSuccessfully: true, Result: { } buffer }) ArrayPool<byte>.Shared.Return(buffer);
-                }
-
+                _buffers.Return(_content);
                 _budget.Return(_bytes);
                 _ended.Dispose();
             },
@@ -69,18 +69,16 @@ public sealed class ChunkBatch : IDisposable
             TaskScheduler.Default);
     }
 
-    private static async Task<byte[]?> ReadAsync(IObjectStore store, PackRange range, Budget readsAtOnce, CancellationToken cancellationToken)
+    private static async Task<bool> ReadAsync(IObjectStore store, PackRange range, Memory<byte> content, Budget readsAtOnce, CancellationToken cancellationToken)
     {
-        byte[]? buffer = null;
         try
         {
             await readsAtOnce.TakeAsync(1, cancellationToken);
             try
             {
-                buffer = ArrayPool<byte>.Shared.Rent(range.Length);
                 // A store of files reads on the thread that asks.
-                await Task.Run(async () => await store.ReadAsync(range.Pack.Key, range.Offset, buffer.AsMemory(0, range.Length), cancellationToken), cancellationToken);
-                return buffer;
+                await Task.Run(async () => await store.ReadAsync(range.Pack.Key, range.Offset, content, cancellationToken), cancellationToken);
+                return true;
             }
             finally
             {
@@ -89,8 +87,7 @@ public sealed class ChunkBatch : IDisposable
         }
         catch (Exception exception) when (exception is RepositoryException or OperationCanceledException)
         {
-            if (buffer is not null) ArrayPool<byte>.Shared.Return(buffer);
-            return null;
+            return false;
         }
     }
 }

@@ -10,6 +10,8 @@ namespace NodeAgent.Repository.Sessions;
 /// </summary>
 internal sealed class ChunkSealer(EnvelopeCipher cipher, int level) : IDisposable
 {
+    private const int GrowthStep = 1 << 20;
+
     private readonly ZstdCodec? _codec = ZstdCodec.IsAvailable ? new ZstdCodec() : null;
     private byte[] _envelope = [];
     private byte[] _opened = [];
@@ -54,6 +56,7 @@ internal sealed class ChunkSealer(EnvelopeCipher cipher, int level) : IDisposabl
 
     private static void Grow(ref byte[] buffer, int length)
     {
-        if (buffer.Length < length) buffer = GC.AllocateUninitializedArray<byte>(Math.Max(length, 64 << 10));
+        // In steps, so that chunks which each are a little longer than the last do not leave a trail of buffers behind.
+        if (buffer.Length < length) buffer = GC.AllocateUninitializedArray<byte>(length <= 64 << 10 ? 64 << 10 : (length + GrowthStep - 1) / GrowthStep * GrowthStep);
     }
 }

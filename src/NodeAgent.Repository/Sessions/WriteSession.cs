@@ -47,7 +47,8 @@ public sealed class WriteSession : IAsyncDisposable
     private readonly Lock _gate = new();
     private readonly HashSet<ChunkId> _pending = [];
     private readonly ConcurrentBag<ChunkSealer> _sealers = [];
-    private readonly ConcurrentBag<byte[]> _buffers = [];
+    private readonly ConcurrentBag<byte[]> _dataBuffers = [];
+    private readonly ConcurrentBag<byte[]> _metadataBuffers = [];
     private readonly PackBuilder?[] _data = new PackBuilder?[2];
     private readonly Channel<SealedPack> _sealed;
     private readonly Task[] _uploads;
@@ -292,10 +293,12 @@ public sealed class WriteSession : IAsyncDisposable
 
     private PackBuilder NewBuilder(ChunkKind kind, int firstEnvelope)
     {
-        byte[]? buffer = null;
-        if (kind == ChunkKind.Data) _buffers.TryTake(out buffer);
+        BuffersOf(kind).TryTake(out var buffer);
         return PackBuilder.Create(_repository.Config.Parameters.PackTarget, kind, firstEnvelope, _cipher.Identity, buffer);
     }
+
+    /// <summary>Packs of data are several times as large as the others: what was made for one kind is of no use to the other.</summary>
+    private ConcurrentBag<byte[]> BuffersOf(ChunkKind kind) => kind == ChunkKind.Data ? _dataBuffers : _metadataBuffers;
 
     private async Task SendAsync(SealedPack pack, CancellationToken cancellationToken)
     {
@@ -322,7 +325,7 @@ public sealed class WriteSession : IAsyncDisposable
                 if (_failure is null)
                 {
                     await _repository.Store.PutAsync(pack.Contents.Pack.Key, pack.Buffer.AsMemory(0, pack.Length), CancellationToken.None);
-                    _buffers.Add(pack.Buffer);
+                    BuffersOf(pack.Contents.Chunks[0].Kind).Add(pack.Buffer);
                     lock (_gate) _unindexed.Add(pack.Contents);
                     await WriteSegmentAsync(everything: false, CancellationToken.None);
                 }

@@ -84,6 +84,36 @@ public sealed class OverwriteTests
     }
 
     [Fact]
+    public async Task What_differs_in_place_is_read_ahead_in_few_large_reads()
+    {
+        await using var test = await TestBackup.CreateAsync();
+        var content = SeededRandom.Create().Bytes(30 << 20);
+        File.WriteAllBytes(test.InSource("large"), content);
+        var backup = await test.RunAsync();
+        Directory.CreateDirectory(test.InTarget("."));
+        File.WriteAllBytes(test.InTarget("large"), new byte[content.Length]);
+        var (now, count) = (0, 0);
+        using var two = new ManualResetEventSlim();
+        test.Store.BeforeReadRange = (key, _, _) =>
+        {
+            if (!key.StartsWith("data/", StringComparison.Ordinal)) return;
+            Interlocked.Increment(ref count);
+            if (Interlocked.Increment(ref now) > 1) two.Set();
+            // Nobody waits once two reads were under way; where each is waited for alone, the first one shows it.
+            two.Wait(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+            Interlocked.Decrement(ref now);
+        };
+
+        var result = await test.RestoreAsync(backup.Manifest, request => request with { Workers = 1, Overwrite = OverwritePolicy.Always, InPlace = true });
+
+        Assert.Empty(result.Issues);
+        Assert.True(two.IsSet);
+        test.ExpectSameTree();
+        // Thirty chunks or so, in parts of 4 MiB that lie in two packs each; and pages of the tree.
+        Assert.InRange(count, 2, 22);
+    }
+
+    [Fact]
     public async Task Random_damage_is_made_good_in_place_holes_and_lengths_included()
     {
         var random = SeededRandom.Create();

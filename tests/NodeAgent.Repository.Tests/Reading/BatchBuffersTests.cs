@@ -1,0 +1,61 @@
+using NodeAgent.Repository.Reading;
+
+namespace NodeAgent.Repository.Tests.Reading;
+
+public sealed class BatchBuffersTests
+{
+    [Fact]
+    public void A_buffer_that_is_given_back_serves_the_next_batch()
+    {
+        var buffers = new BatchBuffers(16 << 20);
+        var first = buffers.Take(4_500_000);
+        buffers.Return(first);
+
+        Assert.Same(first, buffers.Take(4_600_000));
+        Assert.InRange(buffers.Held, 4_600_000, 5 << 20);
+    }
+
+    [Fact]
+    public void The_shortest_that_is_long_enough_is_taken()
+    {
+        var buffers = new BatchBuffers(16 << 20);
+        byte[][] made = [buffers.Take(1_000_000), buffers.Take(6_000_000), buffers.Take(3_000_000)];
+        foreach (var buffer in made) buffers.Return(buffer);
+
+        Assert.Same(made[2], buffers.Take(2_000_000));
+        Assert.Same(made[1], buffers.Take(2_000_000));
+    }
+
+    [Fact]
+    public void What_waits_is_given_up_when_a_longer_one_would_pass_the_limit()
+    {
+        var buffers = new BatchBuffers(8 << 20);
+        for (var i = 0; i < 4; i++) buffers.Return(buffers.Take((i + 1) * 1_000_000));
+
+        Assert.InRange(buffers.Take(8_000_000).Length, 8_000_000, 8 << 20);
+        Assert.InRange(buffers.Held, 8_000_000, 8 << 20);
+    }
+
+    [Fact]
+    public void More_than_the_limit_is_lent_but_not_kept()
+    {
+        var buffers = new BatchBuffers(4 << 20);
+        var longer = buffers.Take(20_000_000);
+        Assert.InRange(longer.Length, 20_000_000, 20 << 20);
+
+        buffers.Return(longer);
+
+        Assert.Equal(0, buffers.Held);
+    }
+
+    [Fact]
+    public void Nothing_costs_nothing()
+    {
+        var buffers = new BatchBuffers(4 << 20);
+        var none = buffers.Take(0);
+        buffers.Return(none);
+
+        Assert.Empty(none);
+        Assert.Equal(0, buffers.Held);
+    }
+}
