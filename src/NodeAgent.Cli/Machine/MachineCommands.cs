@@ -14,6 +14,7 @@ internal static class MachineCommands
         RepoRepairIndexCommand.Create("rebuild-index"),
         CreateRepoRepair(),
         RepoRecoverCommand.Create(),
+        RepoCopyCommand.Create(),
         CreateRepoKey(),
         RepoMigrateCommand.Create(),
         RepoPruneCommand.Create(),

@@ -33,8 +33,14 @@ internal static class RepositoryOptions
         var location = FlagOrVariable(parse, Repository, RepositoryVariable);
         if (location.Length == 0)
             throw new UsageException($"no repository is named (give --repo DIR or --repo s3://BUCKET/PREFIX, or set {RepositoryVariable})");
+        return StoreAt(location, address => S3Options.Read(parse, address));
+    }
+
+    /// <summary>Opens the store at a location. The caller disposes it.</summary>
+    public static IObjectStore StoreAt(string location, Func<string, S3StoreOptions> readS3)
+    {
         if (location.StartsWith(S3Options.Scheme, StringComparison.Ordinal))
-            return new S3Store(S3Options.Read(parse, location));
+            return new S3Store(readS3(location));
         if (location.StartsWith("file://", StringComparison.Ordinal))
             location = new Uri(location).LocalPath;
         else if (location.Contains("://", StringComparison.Ordinal))

@@ -40,6 +40,26 @@ internal static class RepositorySecrets
         throw new UsageException($"no key is given (give --key-file or --password-file, or set {RepositoryOptions.KeyFileVariable}, {RepositoryOptions.PasswordFileVariable} or {RepositoryOptions.PasswordVariable})");
     }
 
+    /// <summary>The secret of the repository that is copied from: its own flags and variables, else that of the other one.</summary>
+    /// <inheritdoc cref="Read" path="/exception"/>
+    public static RepositorySecret ReadFrom(ParseResult parse)
+    {
+        var (keyFile, passwordFile) = (parse.GetValue(CopySourceOptions.KeyFile)!, parse.GetValue(CopySourceOptions.PasswordFile)!);
+        if (keyFile.Length > 0 && passwordFile.Length > 0)
+            throw new UsageException("--from-key-file and --from-password-file exclude each other (give one of the two)");
+        if (keyFile.Length + passwordFile.Length == 0)
+        {
+            keyFile = Environment.GetEnvironmentVariable(CopySourceOptions.KeyFileVariable) ?? "";
+            passwordFile = keyFile.Length > 0 ? "" : Environment.GetEnvironmentVariable(CopySourceOptions.PasswordFileVariable) ?? "";
+        }
+
+        if (keyFile.Length > 0)
+            return FromKeyFile(keyFile);
+        if (passwordFile.Length > 0)
+            return FromPasswordFile(passwordFile);
+        return Environment.GetEnvironmentVariable(CopySourceOptions.PasswordVariable) is { Length: > 0 } password ? RepositorySecret.FromPassphrase(password) : Read(parse, isNew: false);
+    }
+
     public static RepositorySecret FromKeyFile(string path) => FromFile("key file", path, RepositorySecret.FromKeyFile);
 
     public static RepositorySecret FromPasswordFile(string path) => FromFile("password file", path, RepositorySecret.FromPassphrase);

@@ -18,6 +18,7 @@ public sealed partial class DocumentationTests
         "repo repair packs",
         "repo repair snapshots",
         "repo recover",
+        "repo copy",
         "repo key list",
         "repo key add",
         "repo key remove",
@@ -75,6 +76,7 @@ public sealed partial class DocumentationTests
                 "repo key add" => await machine.JsonAsync("repo", "key", "add", "--generate-key", machine.Files["added key"]),
                 "repo key remove" => await machine.JsonAsync("repo", "key", "remove", (string)(await machine.JsonAsync("repo", "key", "list")).AsArray().Single(key => !(bool)key!["inUse"]!)!["id"]!),
                 "repo key passwd" => await ChangeKeyAsync(machine),
+                "repo copy" => await CopyAsync(machine),
                 "snapshot create" => await machine.JsonAsync("snapshot", "create", machine.Source),
                 "snapshot ls" => await machine.JsonAsync("snapshot", "ls", "latest"),
                 "snapshot restore" => await machine.JsonAsync("snapshot", "restore", "latest", "--target", machine.Target),
@@ -107,6 +109,13 @@ public sealed partial class DocumentationTests
         machine.Put("more", "y"u8.ToArray());
         var after = await machine.BackUpAsync();
         return JsonNode.Parse((await machine.RunAsync("snapshot", "diff", before, after, "-o", "json")).Expect(0).Output.Split('\n')[0])!;
+    }
+
+    private static async Task<JsonNode> CopyAsync(MachineRepository machine)
+    {
+        (await NodeAgentProcess.RunAsync("repo", "init", "--repo", machine.Files["copies"], "--generate-key", machine.Files["copies key"])).Expect(0);
+        return MachineRepository.Parse((await NodeAgentProcess.RunAsync(
+            "repo", "copy", "--repo", machine.Files["copies"], "--key-file", machine.Files["copies key"], "--from-repo", machine.Path, "--from-key-file", machine.KeyFile, "-o", "json")).Expect(0));
     }
 
     /// <summary>The words that come before arguments and flags.</summary>
