@@ -4,6 +4,7 @@ using NodeAgent.Controller.Backups;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Deletion;
 using NodeAgent.Controller.Locations;
+using NodeAgent.Controller.Maintenance;
 using NodeAgent.Controller.Requests;
 using NodeAgent.Controller.Restores;
 using NodeAgent.Controller.Schedules;
@@ -74,6 +75,7 @@ public sealed class ControllerHost
         var locations = new StorageLocations(cluster, _options);
         var agents = new AgentDirectory(cluster, _options, _time);
         var backups = new BackupReconciler(cluster, locations, agents, _options, services);
+        var repositories = new RepositoryReconciler(cluster, locations, new LocationRepositories(cluster, locations, _options, _log), _options, services);
         var restores = new RestoreReconciler(cluster, locations, agents, _options, services);
         Task Loop(ResourceKind kind, Func<JsonObject, CancellationToken, Task<TimeSpan?>> reconcile, Action<int>? listed = null) =>
             new KindLoop(api, kind, _options, reconcile, _log) { Listed = listed }.RunAsync(stop.Token);
@@ -87,6 +89,8 @@ public sealed class ControllerHost
             Loop(VeleroResources.Schedules, new ScheduleReconciler(cluster, _options, services).ReconcileAsync),
             Loop(VeleroResources.DeleteBackupRequests, new DeleteRequestReconciler(cluster, locations, _options, services).ReconcileAsync),
             Loop(VeleroResources.DownloadRequests, new DownloadRequestReconciler(cluster, locations, _options, services).ReconcileAsync),
+            Loop(VeleroResources.BackupStorageLocations, new RepositoryObjects(cluster, _options).EnsureAsync),
+            Loop(VeleroResources.BackupRepositories, repositories.ReconcileAsync),
             Loop(VeleroResources.ServerStatusRequests, new ServerStatusReconciler(cluster, _options, services).ReconcileAsync),
         ];
         try
@@ -100,6 +104,7 @@ public sealed class ControllerHost
             await Task.WhenAll(loops).ContinueWith(static _ => { }, TaskScheduler.Default);
             await backups.DrainAsync();
             await restores.DrainAsync();
+            await repositories.DrainAsync();
         }
     }
 }

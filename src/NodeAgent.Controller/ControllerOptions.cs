@@ -1,3 +1,4 @@
+using System.Globalization;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller;
@@ -53,11 +54,29 @@ public sealed record ControllerOptions
     /// <summary>Age from which a node's heartbeat, unchanged as seen from here, counts as absent.</summary>
     public TimeSpan HeartbeatTimeout { get; init; } = TimeSpan.FromSeconds(40);
 
+    /// <summary>How often a repository is maintained that does not say (--default-repo-maintain-frequency).</summary>
+    public TimeSpan DefaultRepoMaintainFrequency { get; init; } = TimeSpan.FromHours(24);
+
+    /// <summary>Share of a repository's data that each maintenance reads, those packs that were read longest ago; 0 reads none.</summary>
+    public double MaintenanceReadShare { get; init; } = 0.01;
+
+    /// <summary>After this a maintenance reads no further pack.</summary>
+    public TimeSpan MaintenanceReadTime { get; init; } = TimeSpan.FromHours(1);
+
     /// <summary>Whether replicas elect the one that works (a Lease named controller.nodeagent.io).</summary>
     public bool LeaderElection { get; init; } = true;
 
     /// <summary>Directory for archives while they are made or read; null for the system's.</summary>
     public string? WorkDirectory { get; init; }
+
+    /// <summary>A share as <c>5%</c>.</summary>
+    public static bool TryParseShare(string text, out double share)
+    {
+        share = 0;
+        if (!text.EndsWith('%') || !double.TryParse(text[..^1], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var percent) || percent is not (>= 0 and <= 100)) return false;
+        share = percent / 100;
+        return true;
+    }
 
     /// <summary>All that is wrong with the settings, each with the name of the setting.</summary>
     public IReadOnlyList<string> Validate()
@@ -71,6 +90,8 @@ public sealed record ControllerOptions
         if (PollInterval <= TimeSpan.Zero) errors.Add("poll-interval: must be positive");
         if (ConcurrentBackups < 1) errors.Add("concurrent-backups: must be at least 1");
         if (MaxBackupExtractionSize < 1) errors.Add("max-backup-extraction-size: must be positive");
+        if (DefaultRepoMaintainFrequency <= TimeSpan.Zero) errors.Add("default-repo-maintain-frequency: must be positive");
+        if (MaintenanceReadShare is not (>= 0 and <= 1)) errors.Add("maintenance-read-data-subset: must be a share from 0% to 100%");
         if (RestoreImage.Length == 0) errors.Add("restore-image: must not be empty");
         if (RestoreCommand.Count == 0) errors.Add("restore-command: must not be empty");
         return errors;

@@ -16,7 +16,12 @@ internal sealed class Telemetry : IDisposable
     private readonly ConcurrentDictionary<string, long> _items = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, long> _itemErrors = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Counter<long>> _counters;
+    private readonly ConcurrentDictionary<string, int> _damaged = new(StringComparer.Ordinal);
     private readonly Histogram<double> _backupSeconds;
+    private readonly Histogram<double> _maintenanceSeconds;
+    private readonly Counter<long> _maintenanceSuccesses;
+    private readonly Counter<long> _maintenanceFailures;
+    private readonly Counter<long> _freedBytes;
     private long _backups;
     private long _restores;
 
@@ -29,6 +34,14 @@ internal sealed class Telemetry : IDisposable
         {
             HistogramBucketBoundaries = [60, 300, 600, 900, 1800, 3600, 7200, 10800, 14400],
         });
+        _maintenanceSeconds = _meter.CreateHistogram("velero_repo_maintenance_duration_seconds", unit: "s", advice: new InstrumentAdvice<double>
+        {
+            HistogramBucketBoundaries = [60, 300, 600, 900, 1800, 3600, 7200, 10800, 14400],
+        });
+        _maintenanceSuccesses = _meter.CreateCounter<long>("velero_repo_maintenance_success_total");
+        _maintenanceFailures = _meter.CreateCounter<long>("velero_repo_maintenance_failure_total");
+        _freedBytes = _meter.CreateCounter<long>("nodeagent_repo_maintenance_freed_bytes_total", unit: "By");
+        Observe("nodeagent_repo_damaged_objects", _damaged, "repository_name");
         _meter.CreateObservableGauge("velero_backup_total", () => Interlocked.Read(ref _backups));
         _meter.CreateObservableGauge("velero_restore_total", () => Interlocked.Read(ref _restores));
         Observe("velero_backup_last_status", _lastStatus, "schedule");
@@ -66,6 +79,19 @@ internal sealed class Telemetry : IDisposable
         _items[schedule] = items;
         _itemErrors[schedule] = errors;
         _backupSeconds.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("schedule", schedule));
+    }
+
+    /// <summary>Records a run of maintenance.</summary>
+    /// <param name="damaged">Objects that are damaged or missing; null when that was not found out.</param>
+    public void MaintenanceEnded(string repository, bool succeeded, TimeSpan duration, long freedBytes, int? damaged)
+    {
+        var label = new KeyValuePair<string, object?>("repository_name", repository);
+        // Both series exist from the first run on.
+        _maintenanceSuccesses.Add(succeeded ? 1 : 0, label);
+        _maintenanceFailures.Add(succeeded ? 0 : 1, label);
+        _maintenanceSeconds.Record(duration.TotalSeconds, label);
+        _freedBytes.Add(freedBytes, label);
+        if (damaged is { } count) _damaged[repository] = count;
     }
 
     public void Dispose() => _meter.Dispose();

@@ -61,6 +61,7 @@ internal static class ClusterCommands
         GetCommand.Create(VeleroKinds.Schedule, "schedules", "schedule"),
         GetCommand.Create(VeleroKinds.BackupLocation, "backup-locations", "backup-location"),
         GetCommand.Create(VeleroKinds.SnapshotLocation, "snapshot-locations", "snapshot-location"),
+        GetCommand.Create(VeleroKinds.Repository, "repos", "repo"),
     }.WithClusterOptions();
 
     public static Command CreateCreate() => new Command("create", "Create a resource")
@@ -77,6 +78,7 @@ internal static class ClusterCommands
         DescribeCommand.Create(VeleroKinds.Backup, "backups", "backup"),
         DescribeCommand.Create(VeleroKinds.Restore, "restores", "restore"),
         DescribeCommand.Create(VeleroKinds.Schedule, "schedules", "schedule"),
+        DescribeCommand.Create(VeleroKinds.Repository, "repos", "repo"),
     }.WithClusterOptions();
 
     public static Command CreateDelete() => new Command("delete", "Delete resources of a kind")

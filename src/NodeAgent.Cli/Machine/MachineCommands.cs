@@ -1,11 +1,14 @@
 using System.CommandLine;
+using NodeAgent.Cli.Cluster;
+using NodeAgent.Cli.Cluster.Describe;
+using NodeAgent.Cli.Cluster.Repositories;
 
 namespace NodeAgent.Cli.Machine;
 
 /// <summary>The verbs that work on a repository without any cluster.</summary>
 internal static class MachineCommands
 {
-    public static Command CreateRepo() => new Command("repo", "A repository in a directory or in S3")
+    public static Command CreateRepo() => new Command("repo", "A repository in a directory or in S3, and those of a cluster")
     {
         RepoInitCommand.Create(),
         RepoInfoCommand.Create(),
@@ -18,6 +21,11 @@ internal static class MachineCommands
         CreateRepoKey(),
         RepoMigrateCommand.Create(),
         RepoPruneCommand.Create(),
+        GetCommand.Create(VeleroKinds.Repository).WithClusterOptions(),
+        DescribeCommand.Create(VeleroKinds.Repository).WithClusterOptions(),
+        RepoMaintainCommand.Create().WithClusterOptions(),
+        RepoPauseCommand.CreatePause().WithClusterOptions(),
+        RepoPauseCommand.CreateUnpause().WithClusterOptions(),
     }.WithRepositoryOptions().WithMachineOutput();
 
     public static Command CreateSnapshot() => new Command("snapshot", "Back up and restore directories of this machine")

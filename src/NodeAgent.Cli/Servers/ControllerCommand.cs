@@ -21,6 +21,10 @@ internal static class ControllerCommand
     private static readonly Option<int> ConcurrentBackups = Flags.Count("--concurrent-backups", "Backups that run at once", Defaults.ConcurrentBackups);
     private static readonly Option<int> MaxExtractionSize = Flags.Count("--max-backup-extraction-size", "Most MiB that a backup's archive may unpack to (0: 16 GiB)");
     private static readonly Option<string[]> RestorePriorities = Flags.List("--restore-resource-priorities", "Order of restores: first ones,-,last ones", "resources");
+    private static readonly Option<TimeSpan?> RepoMaintainFrequency = Flags.Duration("--default-repo-maintain-frequency", "How often repositories are checked and pruned that do not say (default: 24h)");
+    private static readonly Option<string> ReadDataSubset = Flags.Text("--maintenance-read-data-subset", "Share of a repository's data that each maintenance reads; 0%: none (default: 1%)", "p%");
+    private static readonly Option<string> MaintenanceJobs = Flags.Text("--repo-maintenance-job-configmap", "Accepted for compatibility: there are no jobs, maintenance runs in the controller", "name");
+    private static readonly Option<string> KeepMaintenanceJobs = Flags.Text("--keep-latest-maintenance-jobs", "Accepted for compatibility: the latest 25 runs are kept in each repository's status", "n");
     private static readonly Option<string> MetricsAddress = Flags.Text("--metrics-address", "Address that serves /metrics, as :8085", "address");
     private static readonly Option<string> HealthAddress = Flags.Text("--health-address", "Address that serves /livez and /readyz, as :8086", "address");
     private static readonly Option<bool?> LeaderElection = Flags.OptionalBool("--leader-election", "Whether replicas elect the one that works (default: true)");
@@ -32,7 +36,7 @@ internal static class ControllerCommand
         var command = new Command(name, "Run the controller of a cluster")
         {
             DefaultLocation, StoreValidationFrequency, DefaultBackupTtl, FsBackupTimeout, ResourceTimeout, DefaultVolumesToFsBackup, ConcurrentBackups,
-            MaxExtractionSize, RestorePriorities, MetricsAddress, HealthAddress, LeaderElection, RestoreImage, WorkDirectory, ServerLogging.Level, ServerLogging.Format,
+            MaxExtractionSize, RestorePriorities, RepoMaintainFrequency, ReadDataSubset, MaintenanceJobs, KeepMaintenanceJobs, MetricsAddress, HealthAddress, LeaderElection, RestoreImage, WorkDirectory, ServerLogging.Level, ServerLogging.Format,
         };
         command.Hidden = hidden;
         command.WithClusterOptions().Runs(ExecuteAsync);
@@ -51,6 +55,10 @@ internal static class ControllerCommand
         return ExitCode.Done;
     }
 
+    private static double ParseShare(string text) => ControllerOptions.TryParseShare(text, out var share)
+        ? share
+        : throw new UsageException($"--maintenance-read-data-subset {text}: not a share (write it as p%, 0 to 100)");
+
     private static ControllerOptions BuildOptions(ParseResult parse) => Defaults with
     {
         Namespace = ClusterOptions.NamespaceOf(parse),
@@ -63,6 +71,8 @@ internal static class ControllerCommand
         ConcurrentBackups = parse.GetValue(ConcurrentBackups),
         MaxBackupExtractionSize = parse.GetValue(MaxExtractionSize) is > 0 and var size ? (long)size << 20 : Defaults.MaxBackupExtractionSize,
         RestoreResourcePriorities = parse.GetValue(RestorePriorities) ?? [],
+        DefaultRepoMaintainFrequency = parse.GetValue(RepoMaintainFrequency) is { } frequency && frequency != TimeSpan.Zero ? frequency : Defaults.DefaultRepoMaintainFrequency,
+        MaintenanceReadShare = parse.GetValue(ReadDataSubset) is { Length: > 0 } share ? ParseShare(share) : Defaults.MaintenanceReadShare,
         LeaderElection = parse.GetValue(LeaderElection) ?? Defaults.LeaderElection,
         RestoreImage = parse.GetValue(RestoreImage) is { Length: > 0 } image ? image : Defaults.RestoreImage,
         WorkDirectory = parse.GetValue(WorkDirectory) is { Length: > 0 } directory ? directory : null,

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Maintenance;
 using NodeAgent.Controller.Selection;
 using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Work;
@@ -17,7 +18,7 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
     // As long as Velero keeps them, so that "describe" can show what went wrong.
     private static readonly TimeSpan KeepProcessed = TimeSpan.FromHours(24);
 
-    private readonly SnapshotForgetting _snapshots = new(cluster, locations, options);
+    private readonly SnapshotForgetting _snapshots = new(cluster, new LocationRepositories(cluster, locations, options, services.Log), options);
 
     public async Task<TimeSpan?> ReconcileAsync(JsonObject cached, CancellationToken cancellation)
     {

@@ -1,11 +1,8 @@
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Maintenance;
 using NodeAgent.Controller.Storage;
-using NodeAgent.Controller.Work;
-using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Velero;
-using NodeAgent.Repository;
-using NodeAgent.Repository.Crypto;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Snapshots;
 using NodeAgent.Stores.Buckets;
@@ -17,7 +14,7 @@ namespace NodeAgent.Controller.Deletion;
 /// Marks the volume snapshots of a backup as forgotten in its location's repository, so that maintenance can free their room.
 /// Marking one twice does no harm.
 /// </summary>
-internal sealed class SnapshotForgetting(ClusterClient cluster, StorageLocations locations, ControllerOptions options)
+internal sealed class SnapshotForgetting(ClusterClient cluster, LocationRepositories repositories, ControllerOptions options)
 {
     /// <summary>Why the snapshots could not be forgotten, in a sentence; null when none is left.</summary>
     public async Task<string?> ForgetAsync(JsonObject backup, BackupStorageLocation location, IBucket bucket, CancellationToken cancellation)
@@ -26,8 +23,7 @@ internal sealed class SnapshotForgetting(ClusterClient cluster, StorageLocations
         {
             var ids = await SnapshotsOfAsync(backup, bucket, cancellation);
             if (ids.Count == 0) return null;
-            using var secret = await ReadSecretAsync(cancellation);
-            await using var repository = await OpenAsync(location, secret, cancellation);
+            await using var repository = await repositories.OpenAsync(location, cancellation);
             var catalog = new SnapshotCatalog(repository);
             foreach (var id in ids) await catalog.ForgetAsync(id, $"backup {backup.Name()} was deleted", cancellation);
             return null;
@@ -35,20 +31,6 @@ internal sealed class SnapshotForgetting(ClusterClient cluster, StorageLocations
         catch (Exception e) when (e is RepositoryException or LocationException or InvalidDataException or IOException or UnauthorizedAccessException)
         {
             return $"volume snapshots of backup {backup.Name()}: {e.Message}";
-        }
-    }
-
-    private async Task<ChunkRepository> OpenAsync(BackupStorageLocation location, RepositorySecret secret, CancellationToken cancellation)
-    {
-        var store = LocationProviders.OpenRepositoryStore(await locations.DescribeAsync(location, cancellation));
-        try
-        {
-            return await ChunkRepository.OpenAsync(store, secret, new RepositoryOpenOptions(), cancellation);
-        }
-        catch
-        {
-            await store.DisposeAsync();
-            throw;
         }
     }
 
@@ -67,12 +49,5 @@ internal sealed class SnapshotForgetting(ClusterClient cluster, StorageLocations
         }
 
         return ids;
-    }
-
-    private async Task<RepositorySecret> ReadSecretAsync(CancellationToken cancellation)
-    {
-        var secret = await cluster.GetAsync(KubernetesResources.Secrets, options.Namespace, RepositoryCredentials.SecretName, cancellation)
-            ?? throw new LocationException($"Secret {RepositoryCredentials.SecretName} does not exist in namespace {options.Namespace}: copy it from the cluster that made the backup");
-        return RepositoryCredentials.Read(name => secret.Text("data", name));
     }
 }

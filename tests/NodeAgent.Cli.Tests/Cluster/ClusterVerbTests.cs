@@ -172,6 +172,37 @@ public sealed class ClusterVerbTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Repositories_of_a_cluster_are_listed_described_maintained_and_paused()
+    {
+        _server.Put("backuprepositories", """
+            {"metadata":{"name":"default-nodeagent"},"spec":{"volumeNamespace":"*","backupStorageLocation":"default","maintenanceFrequency":"24h0m0s","repositoryConfig":{"readDataSubset":"5%"}},
+             "status":{"phase":"NotReady","message":"DAMAGED: data/1","lastMaintenanceTime":"2026-11-19T10:00:00Z","recentMaintenance":[
+               {"result":"Succeeded","startTimestamp":"2026-11-19T09:59:00Z","message":"2 packs deleted"},{"result":"Failed","startTimestamp":"2026-11-20T10:00:00Z","message":"DAMAGED: data/1"}]}}
+            """);
+        var lines = (await RunAsync("repo", "get")).Expect(0).Output.Split('\n');
+        Assert.Matches("^NAME +STATUS +LAST MAINTENANCE$", lines[0]);
+        Assert.Matches(@"^default-nodeagent +NotReady +2026-11-19 10:00:00 \+0000 UTC$", lines[1]);
+        Assert.Equal(lines, (await RunAsync("get", "repos")).Expect(0).Output.Split('\n'));
+        Assert.Equal("BackupRepository", JsonNode.Parse((await RunAsync("repo", "get", "-o", "json")).Expect(0).Output)!["kind"]!.GetValue<string>());
+
+        var described = (await RunAsync("repo", "describe", "default-nodeagent")).Expect(0).Output;
+        foreach (var line in new[] { "Message: +DAMAGED: data/1\n", "Maintenance Frequency: +24h0m0s\n", "Paused: +false\n", "readDataSubset=5%" }) Assert.Matches(line, described);
+        // The newest first.
+        Assert.True(described.IndexOf("Failed: DAMAGED: data/1", StringComparison.Ordinal) < described.IndexOf("Succeeded: 2 packs deleted", StringComparison.Ordinal), described);
+
+        (await RunAsync("repo", "pause", "default-nodeagent")).Expect(0);
+        Assert.Matches("Paused: +true\n", (await RunAsync("repo", "describe")).Expect(0).Output);
+        (await RunAsync("repo", "unpause", "--all")).Expect(0);
+        Assert.Null(Annotation("nodeagent.io/maintenance-suspended"));
+        Assert.Contains("is requested", (await RunAsync("repo", "maintain", "default-nodeagent")).Expect(0).Output, StringComparison.Ordinal);
+        Assert.NotNull(Annotation("nodeagent.io/maintenance-requested"));
+        (await RunAsync("repo", "maintain", "nosuch")).ExpectError(13, "nosuch");
+        (await RunAsync("repo", "maintain")).ExpectError(2, "which repos: give exactly one of names, --all and --selector");
+
+        JsonNode? Annotation(string key) => _server.Find("backuprepositories", "default-nodeagent")!["metadata"]?["annotations"]?[key];
+    }
+
+    [Fact]
     public async Task A_new_default_location_takes_the_mark_off_the_old_one()
     {
         (await RunAsync("backup-location", "create", "one", "--provider", "filesystem", "--config", "path=/x", "--default")).Expect(0);

@@ -1,15 +1,6 @@
-using System.Security.Cryptography;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Tests.Harness;
 using NodeAgent.Kubernetes.Velero;
-using NodeAgent.Repository;
-using NodeAgent.Repository.Crypto;
-using NodeAgent.Repository.Objects;
-using NodeAgent.Repository.Sessions;
-using NodeAgent.Repository.Snapshots;
-using NodeAgent.Repository.Stores;
-using NodeAgent.Repository.Trees;
-using NodeAgent.Stores.Locations;
 
 namespace NodeAgent.Controller.Tests.Deletion;
 
@@ -61,7 +52,7 @@ public sealed class DeletionTests
     public async Task The_volume_snapshots_of_a_deleted_backup_are_forgotten_and_those_of_others_are_not()
     {
         await using var cluster = await ControllerFixture.StartAsync();
-        var (ids, key) = await MakeRepositoryAsync(cluster);
+        var (ids, key) = await SampleRepository.MakeAsync(cluster.LocationPath);
         cluster.AddShop();
         cluster.SnapshotIdOf = _ => $"{ids[0]}";
         await cluster.BackUpAsync("keep", """{"includedNamespaces":["shop"]}""");
@@ -74,48 +65,11 @@ public sealed class DeletionTests
         Assert.Contains("Secret velero-repo-credentials does not exist", request["status"]!["errors"]![0]!.GetValue<string>(), StringComparison.Ordinal);
         Assert.NotNull(cluster.Api.Find(VeleroResources.Backups, "velero", "b"));
         Assert.True(File.Exists(Path.Combine(cluster.LocationPath, "backups/b/velero-backup.json")));
-        Assert.Equal(ids.Order(), await ListAsync(cluster, key));
+        Assert.Equal(ids.Order(), await SampleRepository.ListAsync(cluster.LocationPath, key));
 
         cluster.Api.Add(WellKnownTestKinds.Secrets, $$$"""{"metadata":{"name":"velero-repo-credentials","namespace":"velero"},"data":{"repository-key":"{{{Convert.ToBase64String(key)}}}"} }""");
         cluster.Api.Add(VeleroResources.DeleteBackupRequests, """{"metadata":{"name":"d2","namespace":"velero"},"spec":{"backupName":"b"}}""");
         await ControllerFixture.WaitUntilAsync(() => cluster.Api.Find(VeleroResources.Backups, "velero", "b") is null);
-        Assert.Equal([$"{ids[0]}"], await ListAsync(cluster, key));
-    }
-
-    private static async Task<(string[] Ids, byte[] Key)> MakeRepositoryAsync(ControllerFixture cluster)
-    {
-        var cancellation = TestContext.Current.CancellationToken;
-        var key = RandomNumberGenerator.GetBytes(RepositorySecret.KeyLength);
-        using var secret = RepositorySecret.FromKey(key);
-        await using var repository = await ChunkRepository.InitializeAsync(
-            new DirectoryStore(Path.Combine(cluster.LocationPath, LocationProviders.RepositoryFolder)), secret, new RepositoryParameters(), TimeProvider.System, cancellation);
-        var ids = new List<string>();
-        foreach (var path in new[] { "/first", "/second" })
-        {
-            await using var session = await repository.BeginSessionAsync(new WriteSessionOptions(), cancellation);
-            using var writer = new DirectoryWriter(
-                async (kind, plain, token) => (await session.StoreAsync(kind, plain, token)).Id, repository.Config.Parameters.Trees, repository.Gear);
-            var carrier = new TreeEntry { Type = TreeEntryType.Directory, Name = default, Mode = 0x1ED };
-            var root = new TreeEntry { Type = TreeEntryType.Directory, Name = default, Mode = 0x1ED, Directory = await writer.CompleteAsync(carrier, cancellation) };
-            var manifest = new SnapshotManifest
-            {
-                Time = DateTimeOffset.UnixEpoch,
-                Hostname = "host",
-                Source = new SnapshotSource { Kind = SnapshotSource.Directory, Path = path },
-                Root = RootEntry.Encode(root),
-            };
-            ids.Add($"{await session.PublishAsync(manifest.ToJson(), cancellation)}");
-        }
-
-        return ([.. ids], key);
-    }
-
-    private static async Task<IEnumerable<string>> ListAsync(ControllerFixture cluster, byte[] key)
-    {
-        var cancellation = TestContext.Current.CancellationToken;
-        using var secret = RepositorySecret.FromKey(key);
-        await using var repository = await ChunkRepository.OpenAsync(
-            new DirectoryStore(Path.Combine(cluster.LocationPath, LocationProviders.RepositoryFolder)), secret, new RepositoryOpenOptions(), cancellation);
-        return (await new SnapshotCatalog(repository).ListAsync(null, cancellation)).Select(s => $"{s.Id}").Order().ToList();
+        Assert.Equal([$"{ids[0]}"], await SampleRepository.ListAsync(cluster.LocationPath, key));
     }
 }

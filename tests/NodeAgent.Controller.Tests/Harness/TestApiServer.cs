@@ -39,7 +39,7 @@ internal sealed class TestApiServer : IAsyncDisposable
         _kinds =
         [
             .. VeleroResources.All, KubernetesResources.Pods, KubernetesResources.PersistentVolumeClaims, KubernetesResources.PersistentVolumes, KubernetesResources.Namespaces,
-            KubernetesResources.ServiceAccounts, KubernetesResources.Leases, KubernetesResources.CustomResourceDefinitions, WellKnownTestKinds.ConfigMaps, WellKnownTestKinds.Secrets,
+            KubernetesResources.ServiceAccounts, KubernetesResources.Leases, KubernetesResources.Events, KubernetesResources.CustomResourceDefinitions, WellKnownTestKinds.ConfigMaps, WellKnownTestKinds.Secrets,
             WellKnownTestKinds.Services, WellKnownTestKinds.Deployments, WellKnownTestKinds.Jobs, WellKnownTestKinds.Nodes, WellKnownTestKinds.ClusterRoles,
             WellKnownTestKinds.ClusterRoleBindings, .. extra,
         ];

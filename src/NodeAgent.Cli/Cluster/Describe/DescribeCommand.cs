@@ -7,7 +7,7 @@ using NodeAgent.Cli.Text;
 
 namespace NodeAgent.Cli.Cluster.Describe;
 
-/// <summary>`backup describe`, `restore describe` and `schedule describe`, and the verb-noun forms of them.</summary>
+/// <summary>`backup describe`, `restore describe`, `schedule describe` and `repo describe`, and the verb-noun forms of them.</summary>
 internal static class DescribeCommand
 {
     private static readonly Argument<string[]> Names = new("NAME") { Description = "Names (default: all)", Arity = ArgumentArity.ZeroOrMore };
@@ -20,7 +20,7 @@ internal static class DescribeCommand
         var command = new Command(name, $"Describe {kind.Nouns}") { Names, Selector };
         foreach (var alias in aliases)
             command.Aliases.Add(alias);
-        if (kind != VeleroKinds.Schedule)
+        if (HasFiles(kind))
         {
             command.Add(Details);
             command.Add(CertificateOptions.SkipVerification);
@@ -31,6 +31,9 @@ internal static class DescribeCommand
         command.Runs((parse, cancellationToken) => ExecuteAsync(kind, parse, cancellationToken));
         return command;
     }
+
+    /// <summary>Whether more is known of it than the object says.</summary>
+    private static bool HasFiles(VeleroKind kind) => kind == VeleroKinds.Backup || kind == VeleroKinds.Restore;
 
     private static async Task<int> ExecuteAsync(VeleroKind kind, ParseResult parse, CancellationToken cancellationToken)
     {
@@ -62,10 +65,11 @@ internal static class DescribeCommand
     private static async Task DescribeAsync(
         VeleroKind kind, DescriptionWriter text, ClusterSession cluster, JsonObject resource, ParseResult parse, bool asJson, CancellationToken cancellationToken)
     {
-        if (kind == VeleroKinds.Schedule)
+        if (!HasFiles(kind))
         {
             if (asJson) await StandardStreams.Out.WriteLineAsync(JsonText.Format(resource));
-            else ScheduleDescription.Write(text, resource);
+            else if (kind == VeleroKinds.Schedule) ScheduleDescription.Write(text, resource);
+            else RepositoryDescription.Write(text, resource);
             return;
         }
 
