@@ -53,6 +53,7 @@ internal static class RepoRepairSnapshotsCommand
                 $"snapshot {SnapshotArguments.ShortId(snapshot.Original.Id)} of {DisplayText.Name(manifest.Source.Display)}, {manifest.Time.ToLocalTime():yyyy-MM-dd HH:mm:ss}: {RepairOptions.Count(snapshot.Losses.Count, "loss", "losses")}"));
             foreach (var loss in snapshot.Losses)
                 await output.WriteLineAsync($"    {(loss.Path.Length == 0 ? "/" : DisplayText.Name(loss.Path.Span))}: {TreeLossText.Of(loss)}");
+            if (snapshot.Regained > 0) await output.WriteLineAsync($"    {RepairOptions.Count(snapshot.Regained, "file", "files")} taken from other snapshots, in which they are untouched and whole");
             if (snapshot.Repaired is { } repaired)
                 await output.WriteLineAsync($"    {(snapshot.IsKnown ? "was repaired before" : "repaired")} as {SnapshotArguments.ShortId(repaired)}{(snapshot.IsForgotten ? "; the damaged one is forgotten" : "")}");
         }
@@ -77,6 +78,7 @@ internal static class RepoRepairSnapshotsCommand
             ["source"] = snapshot.Original.Manifest.Source.Display,
             ["repaired"] = snapshot.Repaired?.ToString(),
             ["forgotten"] = snapshot.IsForgotten,
+            ["regained"] = snapshot.Regained,
             ["losses"] = new JsonArray([.. snapshot.Losses.Select(ToJson)]),
         })]),
         ["unreadable"] = new JsonArray([.. report.Unreadable.Select(d => (JsonNode)new JsonObject { ["object"] = d.Key, ["message"] = d.Message, ["forgotten"] = d.IsForgotten })]),

@@ -10,6 +10,9 @@ namespace NodeAgent.Repository.Repair;
 /// <param name="IsForgotten">Whether the original was forgotten.</param>
 public sealed record RepairedSnapshot(Snapshot Original, SnapshotId? Repaired, IReadOnlyList<TreeLoss> Losses, bool IsForgotten)
 {
+    /// <summary>Files whose content another snapshot of the same source has.</summary>
+    public long Regained { get; init; }
+
     /// <summary>Whether an earlier repair wrote the repaired version.</summary>
     public bool IsKnown { get; init; }
 }

@@ -185,7 +185,7 @@ public sealed class SnapshotRecovery(ChunkRepository repository, SnapshotRecover
         {
             var name = System.Text.Encoding.ASCII.GetBytes(tree.Root.ToString()[..NameDigits]);
             var carrier = Directory(name, tree.Newest).WithDirectory(new PagedDirectory(tree.Root, tree.Level));
-            await writer.AddAsync(await salvage.SaveAsync(carrier, name, losses.Add, cancellationToken), cancellationToken);
+            await writer.AddAsync(await salvage.SaveAsync(carrier, name, [], losses.Add, cancellationToken), cancellationToken);
         }
 
         var root = Directory([], FileTimestamp.From(now));

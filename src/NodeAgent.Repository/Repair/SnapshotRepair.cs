@@ -11,7 +11,8 @@ namespace NodeAgent.Repository.Repair;
 /// Writes new versions of snapshots of which something is lost, so that what is left can be restored without an error and collection can work again:
 /// 1. a session begins, which brings the index up to date;
 /// 2. every snapshot is gone through: what the index does not name is lost, and so is a page or list that cannot be read;
-/// 3. of a damaged one a new version is published, without what is lost, that says what is missing and whose version it is;
+/// 3. of a damaged one a new version is published, without what is lost, that says what is missing and whose version it is. A file that another snapshot
+///    of the same source has, untouched, is taken from there;
 /// 4. on request the original is forgotten: it can be taken back for a day.
 /// The original stays as it is. What its data is damaged in is found by the repair of packs, which comes first.
 /// </summary>
@@ -21,6 +22,9 @@ public sealed class SnapshotRepair(ChunkRepository repository, SnapshotRepairOpt
     public const string Tag = "repaired";
 
     private const int MaxIssueText = 1 << 20;
+
+    /// <summary>A file that was not touched is in the snapshots around. Each lost file is looked for in all of them.</summary>
+    private const int MaxOthers = 16;
 
     private readonly SnapshotCatalog _catalog = new(repository);
 
@@ -61,13 +65,37 @@ public sealed class SnapshotRepair(ChunkRepository repository, SnapshotRepairOpt
         var root = snapshot.Manifest.ReadRoot();
         if (await salvage.IsSoundAsync(root, cancellationToken)) return null;
         var losses = new List<TreeLoss>();
-        var saved = await salvage.SaveAsync(root, [], losses.Add, cancellationToken);
-        var earlier = all.Find(s => s.Manifest.RepairOf == snapshot.Id.ToString());
+        var before = salvage.Regained;
+        var saved = await salvage.SaveAsync(root, [], OthersOf(snapshot, all), losses.Add, cancellationToken);
+        // With less than this one it stays, but another version has what has come back since.
+        var encoded = RootEntry.Encode(saved);
+        var earlier = all.Find(s => s.Manifest.RepairOf == snapshot.Id.ToString() && s.Manifest.Root.AsSpan().SequenceEqual(encoded));
         SnapshotId? id = earlier?.Id;
         if (session is not null && earlier is null) id = await session.PublishAsync(ManifestOf(snapshot, saved, losses).ToJson(), cancellationToken);
         var isForgotten = options.Forget && !options.DryRun && id is not null;
         if (isForgotten) await _catalog.ForgetAsync(snapshot.Id, $"repaired as {id}", cancellationToken);
-        return new RepairedSnapshot(snapshot, id, losses, isForgotten) { IsKnown = earlier is not null };
+        return new RepairedSnapshot(snapshot, id, losses, isForgotten) { IsKnown = earlier is not null, Regained = salvage.Regained - before };
+    }
+
+    /// <summary>Snapshots of the same source, beginning with those whose time is nearest.</summary>
+    private static List<TreeEntry> OthersOf(Snapshot snapshot, List<Snapshot> all)
+    {
+        var manifest = snapshot.Manifest;
+        var others = new List<TreeEntry>();
+        foreach (var other in all.Where(s => s.Id != snapshot.Id && SnapshotSource.IsSame(s.Manifest.Source, s.Manifest.Hostname, manifest.Source, manifest.Hostname))
+            .OrderBy(s => (s.Manifest.Time - manifest.Time).Duration()).Take(MaxOthers))
+        {
+            try
+            {
+                others.Add(other.Manifest.ReadRoot());
+            }
+            catch (RepositoryException)
+            {
+                // It is damaged itself, and is named when it is its turn.
+            }
+        }
+
+        return others;
     }
 
     private static SnapshotManifest ManifestOf(Snapshot original, TreeEntry root, List<TreeLoss> losses)
@@ -86,7 +114,7 @@ public sealed class SnapshotRepair(ChunkRepository repository, SnapshotRepairOpt
             Root = RootEntry.Encode(root),
             RepairOf = original.Id.ToString(),
             Tags = new Dictionary<string, string>(original.Manifest.Tags) { [Tag] = "true" },
-            Outcome = SnapshotOutcome.PartiallyFailed,
+            Outcome = losses.Count > 0 ? SnapshotOutcome.PartiallyFailed : original.Manifest.Outcome,
             Issues = issues,
             IssueCount = original.Manifest.IssueCount + losses.Count,
         };

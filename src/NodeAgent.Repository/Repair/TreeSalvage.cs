@@ -23,6 +23,10 @@ internal sealed class TreeSalvage(ChunkRepository repository, Func<ChunkId, bool
     private readonly HashSet<ChunkId> _soundLists = [];
     private readonly HashSet<ChunkId> _lost = [];
     private TreeReader? _trees;
+    private IReadOnlyList<TreeEntry> _others = [];
+
+    /// <summary>Files whose content was taken from another tree.</summary>
+    public long Regained { get; private set; }
 
     private TreeReader Trees => _trees ??= new TreeReader(_reader.Source, repository.Config.Parameters.Trees);
 
@@ -32,9 +36,14 @@ internal sealed class TreeSalvage(ChunkRepository repository, Func<ChunkId, bool
     /// <summary>The directory with what is left of it.</summary>
     /// <param name="directory">The directory.</param>
     /// <param name="path">Its path, for <paramref name="lost"/>; empty for a root.</param>
+    /// <param name="others">Roots of other trees of the same source. A file that is in one of them, untouched by its inode, times and size, is taken from there.</param>
     /// <param name="lost">Is told of each loss.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    public Task<TreeEntry> SaveAsync(TreeEntry directory, byte[] path, Action<TreeLoss> lost, CancellationToken cancellationToken) => SaveAsync(directory, path, 0, lost, cancellationToken);
+    public Task<TreeEntry> SaveAsync(TreeEntry directory, byte[] path, IReadOnlyList<TreeEntry> others, Action<TreeLoss> lost, CancellationToken cancellationToken)
+    {
+        _others = others;
+        return SaveAsync(directory, path, 0, lost, cancellationToken);
+    }
 
     public void Dispose() => _reader.Dispose();
 
@@ -106,6 +115,12 @@ internal sealed class TreeSalvage(ChunkRepository repository, Func<ChunkId, bool
     private async Task<TreeEntry> SaveFileAsync(TreeEntry entry, byte[] path, Action<TreeLoss> lost, CancellationToken cancellationToken)
     {
         if (await IsWholeAsync(entry, cancellationToken)) return entry;
+        if (await FindUntouchedAsync(entry, path, cancellationToken) is { } other)
+        {
+            Regained++;
+            return entry.With(other.Content, null, other.ExtendedAttributes, unreadableContent: false);
+        }
+
         var attributes = await SaveAttributesAsync(entry, path, lost, cancellationToken);
         var (content, lostBytes) = await SaveContentAsync(entry, cancellationToken);
         if (lostBytes > 0)
@@ -115,6 +130,31 @@ internal sealed class TreeSalvage(ChunkRepository repository, Func<ChunkId, bool
         }
 
         return entry.With(content, null, attributes, entry.UnreadableContent || lostBytes > 0);
+    }
+
+    /// <summary>
+    /// The same file in another tree, whole. A backup after the damage has read it again, and stored it together with other small files than before, so
+    /// that the lost chunk itself did not come back. That it was not touched is judged as a backup does that takes it from its parent.
+    /// </summary>
+    private async ValueTask<TreeEntry?> FindUntouchedAsync(TreeEntry entry, byte[] path, CancellationToken cancellationToken)
+    {
+        if (entry.Type != TreeEntryType.RegularFile || entry.Inode == 0 || entry.UnreadableContent || entry.ChangedWhileRead) return null;
+        foreach (var root in _others)
+        {
+            try
+            {
+                if (await Trees.FindPathAsync(root, path, cancellationToken) is { Type: TreeEntryType.RegularFile, UnreadableContent: false, ChangedWhileRead: false } other
+                    && (other.Inode, other.Size, other.Modified, other.Changed) == (entry.Inode, entry.Size, entry.Modified, entry.Changed)
+                    && await IsWholeAsync(other, cancellationToken))
+                    return other;
+            }
+            catch (RepositoryException exception) when (IsLoss(exception))
+            {
+                // That tree is damaged on the way to it.
+            }
+        }
+
+        return null;
     }
 
     private async Task<(FileContent? Content, long LostBytes)> SaveContentAsync(TreeEntry entry, CancellationToken cancellationToken)

@@ -12,6 +12,31 @@ public sealed class RepoRepairTests
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
+    public async Task A_lost_file_is_taken_from_another_snapshot_in_which_it_is_untouched()
+    {
+        using var machine = await MachineRepository.CreateAsync();
+        for (var i = 10; i < 50; i++) machine.Put($"small/{i}", MachineRepository.Noise(3000, i));
+        var first = await machine.BackUpAsync();
+        // Their content, not their directory.
+        File.Delete(machine.Objects("data").MaxBy(file => new FileInfo(file).Length)!);
+        // Half of them are gone, one is another one: what the others share is not what it was.
+        machine.Shell("rm source/small/[123]*");
+        machine.Put("small/40", MachineRepository.Noise(3000, 99));
+        (await machine.RunAsync("repo", "repair", "packs")).Expect(3);
+        await machine.BackUpAsync();
+
+        var repair = (await machine.RunAsync("repo", "repair", "snapshots", "-o", "json")).Expect(3);
+        var repaired = Assert.Single(MachineRepository.Parse(repair)["snapshots"]!.AsArray())!;
+        Assert.Equal((first, 9, 31), ((string)repaired["id"]!, (int)repaired["regained"]!, repaired["losses"]!.AsArray().Count));
+        var again = (await machine.RunAsync("repo", "repair", "snapshots", "--forget")).Expect(3).Output;
+        Assert.Contains("    9 files taken from other snapshots, in which they are untouched and whole\n    was repaired before as ", again, StringComparison.Ordinal);
+        (await machine.RunAsync("repo", "check", "--read-data")).Expect(0);
+        (await machine.RunAsync("snapshot", "restore", (string)repaired["repaired"]!, "--target", machine.Target)).Expect(3);
+        for (var i = 41; i < 50; i++) Assert.Equal(MachineRepository.Noise(3000, i), await File.ReadAllBytesAsync(Path.Combine(machine.Target, "small", $"{i}"), TestContext.Current.CancellationToken));
+        Assert.False(File.Exists(Path.Combine(machine.Target, "small", "40")));
+    }
+
+    [Fact]
     public async Task A_backup_that_reads_everything_makes_lost_directories_and_what_small_files_share_again()
     {
         using var machine = await MachineRepository.CreateAsync();
