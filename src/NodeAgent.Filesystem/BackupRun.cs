@@ -168,7 +168,7 @@ public static class BackupRun
                     var (writer, carrier) = open.Pop();
                     using (writer)
                     {
-                        var complete = carrier.WithDirectory(await writer.CompleteAsync(carrier, cancellationToken));
+                        var complete = carrier.WithDirectory(await writer.CompleteAsync(carrier, cancellationToken), step.IsIncomplete);
                         if (open.Count == 0) return (complete, bytes);
                         await open.Peek().Writer.AddAsync(complete, cancellationToken);
                     }

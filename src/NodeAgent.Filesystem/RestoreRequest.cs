@@ -32,7 +32,8 @@ public sealed record RestoreRequest
 
     /// <summary>
     /// Compare a file that would be replaced with the snapshot, and write anew only the ranges of it that differ. Until it is done it is
-    /// neither the one nor the other. A file that has several names, or is not open to this user, is replaced as a whole.
+    /// neither the one nor the other. A file that has several names, or is not open to this user, is replaced as a whole; so is every one with
+    /// <see cref="OverwritePolicy.IfNewer"/>, since a file that a stopped run has half rewritten would be the newer one.
     /// </summary>
     public bool InPlace { get; init; }
 

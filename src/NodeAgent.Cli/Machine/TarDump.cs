@@ -35,7 +35,11 @@ internal static class TarDump
         CancellationToken cancellationToken)
     {
         if (entry.IsPart) StandardStreams.Warn($"{DisplayText.Name(path)}: parts of it are lost, and zeros stand in their place: the snapshot was repaired");
-        if (entry.Type == TreeEntryType.Socket || (entry.UnreadableContent && !entry.IsPart))
+        if (entry.Type == TreeEntryType.Directory && entry.UnreadableContent)
+        {
+            StandardStreams.Warn($"{DisplayText.Name(path)}: what is in it, or some of it, could not be read when it was backed up");
+        }
+        else if (entry.Type == TreeEntryType.Socket || (entry.UnreadableContent && !entry.IsPart))
         {
             StandardStreams.Warn($"{DisplayText.Name(path)}: left out, {(entry.UnreadableContent ? "its content could not be read when it was backed up" : "tar has no sockets")}");
             return;

@@ -10,6 +10,11 @@ namespace NodeAgent.Filesystem.Capture;
 internal sealed record CapturedEntry(TreeEntry? Entry, Task<CapturedContent>? Content, TreePath Path)
 {
     public static CapturedEntry EndOfDirectory { get; } = new(null, null, TreePath.Root);
+
+    /// <summary>The end of a directory that holds something of which not even an entry could be made.</summary>
+    public static CapturedEntry EndOfIncompleteDirectory { get; } = EndOfDirectory with { IsIncomplete = true };
+
+    public bool IsIncomplete { get; private init; }
 }
 
 /// <summary>What was read of a regular file.</summary>

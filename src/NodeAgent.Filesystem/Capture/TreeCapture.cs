@@ -46,6 +46,9 @@ internal sealed class TreeCapture(
         /// <summary>The names were asked for one by one: no rule leaves them out.</summary>
         public bool IsNamed { get; init; }
 
+        /// <summary>Something in it has no entry although it is there. A restore that removes what the snapshot does not have must know.</summary>
+        public bool IsIncomplete { get; set; }
+
         public void Dispose() => Handle.Dispose();
     }
 
@@ -67,7 +70,7 @@ internal sealed class TreeCapture(
                 {
                     stack.Pop();
                     if (stack.Count > 0) frame.Dispose(); // the root's handle is the caller's
-                    await WriteAsync(output, CapturedEntry.EndOfDirectory, cancellationToken);
+                    await WriteAsync(output, frame.IsIncomplete ? CapturedEntry.EndOfIncompleteDirectory : CapturedEntry.EndOfDirectory, cancellationToken);
                     continue;
                 }
 
@@ -112,11 +115,13 @@ internal sealed class TreeCapture(
         catch (FileSystemException failure)
         {
             issues.Add(path, failure.Operation, failure.Error == Errno.NoEntry ? Vanished : failure.Reason);
+            frame.IsIncomplete |= failure.Error != Errno.NoEntry;
             return;
         }
 
         if (status.Type is not { } type)
         {
+            frame.IsIncomplete = true;
             issues.Add(path, "statx", $"unknown type of file (mode {Convert.ToString(status.Mode, 8)})");
             return;
         }
@@ -172,6 +177,7 @@ internal sealed class TreeCapture(
             var now = Files.Status(handle, []);
             if (now.Type != TreeEntryType.Directory)
             {
+                frame.IsIncomplete = true;
                 issues.Add(path, "open", Replaced);
                 return;
             }
@@ -226,6 +232,7 @@ internal sealed class TreeCapture(
             var now = Files.Status(handle, []);
             if (now.Type != TreeEntryType.RegularFile)
             {
+                frame.IsIncomplete = true;
                 issues.Add(path, "open", Replaced);
                 return;
             }
@@ -364,6 +371,7 @@ internal sealed class TreeCapture(
         catch (FileSystemException failure)
         {
             issues.Add(path, failure.Operation, failure.Error == Errno.NoEntry ? Vanished : failure.Error == Errno.Invalid ? Replaced : failure.Reason);
+            frame.IsIncomplete |= failure.Error != Errno.NoEntry;
             return;
         }
 

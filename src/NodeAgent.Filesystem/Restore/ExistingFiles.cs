@@ -36,7 +36,8 @@ internal sealed class ExistingFiles(RestoreRequest request, ResumeMark? mark)
             return file.Links == 1 || MetadataWriter.HasModeAndOwner(file, entry) ? ExistingChoice.Same : ExistingChoice.Write;
         }
 
-        return request.InPlace && file.Links == 1 && entry.HardLinkDevice is null ? ExistingChoice.Update : ExistingChoice.Write;
+        // A file that a stopped run left half rewritten would be newer than the snapshot, and stay so for ever.
+        return request.InPlace && request.Overwrite != OverwritePolicy.IfNewer && file.Links == 1 && entry.HardLinkDevice is null ? ExistingChoice.Update : ExistingChoice.Write;
     }
 
     /// <summary>Whether the content of an entry will be fetched, as far as a first look can tell.</summary>

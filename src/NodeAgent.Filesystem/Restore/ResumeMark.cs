@@ -84,11 +84,11 @@ internal sealed class ResumeMark
         }
     }
 
-    /// <summary>The snapshot, the part of it that becomes the target, and the machine's time since it was started.</summary>
+    /// <summary>The snapshot, the part of it that becomes the target, the machine's time since it was started, and whether owners can be set.</summary>
     private static byte[] IdentityOf(SnapshotManifest snapshot, RestoreRequest request)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var part in (ReadOnlyMemory<byte>[])[snapshot.Root, request.SubPath, Encoding.ASCII.GetBytes(BootId())])
+        foreach (var part in (ReadOnlyMemory<byte>[])[snapshot.Root, request.SubPath, Encoding.ASCII.GetBytes(BootId()), BitConverter.GetBytes(Files.IsRoot)])
         {
             hash.AppendData(BitConverter.GetBytes(part.Length));
             hash.AppendData(part.Span);

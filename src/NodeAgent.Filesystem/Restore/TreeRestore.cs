@@ -15,6 +15,8 @@ namespace NodeAgent.Filesystem.Restore;
 /// </summary>
 internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, TreeReader tree, ContentWriter contents, ReadAhead ahead, WorkerPool workers, IssueList issues, ResumeMark? mark)
 {
+    private const string IncompleteDirectory = "what is in it, or some of it, could not be read when it was backed up";
+
     private readonly RestoreSelection _selection = new(request);
     private readonly ExistingFiles _existing = new(request, mark);
     private readonly MetadataWriter _metadata = new(reader, issues);
@@ -60,6 +62,7 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
     {
         var top = new RestoredDirectory(null, root, TreePath.Root, directory => OpenTop(target, directory), directory => CompleteAsync(directory, cancellationToken));
         _ = top.Handle;
+        if (_selection.Top.IsWanted && root.UnreadableContent) issues.Add(TreePath.Root, "restore", IncompleteDirectory);
         var open = new Stack<Frame>();
         open.Push(Open(top, _selection.Top, cancellationToken));
         try
@@ -96,7 +99,7 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
                         continue;
                     }
 
-                    if (scope.IsWanted && entry.UnreadableContent) issues.Add(path, "restore", "what is in it could not be read when it was backed up");
+                    if (scope.IsWanted && entry.UnreadableContent) issues.Add(path, "restore", IncompleteDirectory);
                     frame.Directory.Hold();
                     var directory = new RestoredDirectory(frame.Directory, entry, path, Make, made => CompleteAsync(made, cancellationToken));
                     if (scope.IsWanted && !TryMake(directory))

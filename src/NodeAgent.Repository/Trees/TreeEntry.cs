@@ -75,7 +75,7 @@ public sealed class TreeEntry
     public uint DeviceMinor { get; init; }
 
     /// <summary>The same entry with a directory's content, as <see cref="DirectoryWriter.CompleteAsync"/> returned it for this carrier.</summary>
-    public TreeEntry WithDirectory(DirectoryContent directory) => With(Content, directory, ExtendedAttributes, UnreadableContent);
+    public TreeEntry WithDirectory(DirectoryContent directory, bool isIncomplete = false) => With(Content, directory, ExtendedAttributes, UnreadableContent || isIncomplete);
 
     /// <summary>The same entry with other content and attributes, of which it is told whether something is missing.</summary>
     internal TreeEntry With(FileContent? content, DirectoryContent? directory, IReadOnlyList<ExtendedAttribute> attributes, bool unreadableContent) => new()

@@ -33,6 +33,39 @@ public sealed class DeleteTests
         Assert.Equal(removed.Length + 1, result.Deleted);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("below")]
+    public async Task What_a_backup_could_not_look_at_is_not_taken_for_what_the_snapshot_does_not_have(string directory)
+    {
+        await using var test = await TestBackup.CreateAsync();
+        Directory.CreateDirectory(test.InSource("other"));
+        Directory.CreateDirectory(test.InSource(directory));
+        File.WriteAllText(test.InSource(directory, "file"), "x");
+        BackupResult backup;
+        using (DeadMount.AtOrSkip(test.InSource(directory, "shares"))) backup = await test.RunAsync();
+        Assert.Equal(1, backup.Manifest.IssueCount);
+        Directory.CreateDirectory(test.InTarget(directory, "shares"));
+        Directory.CreateDirectory(test.InTarget("other"));
+        File.WriteAllText(test.InTarget(directory, "shares", "precious"), "p");
+        File.WriteAllText(test.InTarget("other", "surplus"), "s");
+
+        var planned = await PlanAsync(test, backup.Manifest, request => request with { Delete = true });
+        var result = await test.RestoreAsync(backup.Manifest, request => request with { Delete = true });
+
+        Assert.True(File.Exists(test.InTarget(directory, "shares", "precious")));
+        Assert.False(File.Exists(test.InTarget("other", "surplus")));
+        Assert.Equal(["other/surplus"], planned.Where(step => step.Kind == RestoreStepKind.Delete).Select(step => Encoding.UTF8.GetString(step.Path.Span)));
+        Assert.Contains("could not be read when it was backed up", Assert.Single(result.Issues).Reason, StringComparison.Ordinal);
+        // What could be read is whole, and the next backup does without the remark.
+        Assert.Equal("x", File.ReadAllText(test.InTarget(directory, "file")));
+        Directory.Delete(test.InSource(directory, "shares"));
+        var next = await test.RunAsync();
+        Assert.Empty(next.Manifest.Issues);
+        Assert.Empty((await test.RestoreAsync(next.Manifest)).Issues);
+        await test.CheckAsync();
+    }
+
     [Fact]
     public async Task Without_it_everything_stays_and_so_does_what_is_excluded_or_in_a_part_that_is_not_restored()
     {

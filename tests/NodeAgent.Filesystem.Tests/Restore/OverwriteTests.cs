@@ -1,4 +1,6 @@
 using NodeAgent.Filesystem.Tests.Support;
+using NodeAgent.Repository.Stores;
+using NodeAgent.Repository.Trees;
 
 namespace NodeAgent.Filesystem.Tests.Restore;
 
@@ -81,6 +83,36 @@ public sealed class OverwriteTests
         test.ExpectSameTree();
         // One chunk of the twenty or so, and pages of the tree.
         Assert.InRange(reads, 1, 6);
+    }
+
+    [Theory]
+    [InlineData(OverwritePolicy.Always)]
+    [InlineData(OverwritePolicy.IfChanged)]
+    [InlineData(OverwritePolicy.IfNewer)]
+    public async Task What_fails_in_the_middle_in_place_is_made_good_by_the_same_restore_again(OverwritePolicy policy)
+    {
+        await using var test = await TestBackup.CreateAsync(TestBackup.SmallPacks);
+        var random = SeededRandom.Create();
+        Directory.CreateDirectory(test.Target);
+        File.WriteAllBytes(test.InTarget("file"), random.Bytes(6 << 20));
+        File.SetLastWriteTimeUtc(test.InTarget("file"), DateTime.UtcNow.AddHours(-2));
+        File.WriteAllBytes(test.InSource("file"), random.Bytes(6 << 20));
+        File.SetLastWriteTimeUtc(test.InSource("file"), DateTime.UtcNow.AddHours(-1));
+        var backup = await test.RunAsync();
+        var content = Assert.IsType<ChunkList>((await test.FindAsync(backup.Manifest, "file")).Content);
+        using var reader = test.Repository.CreateReader();
+        Assert.True(reader.TryLocate(content.Items[^1].Id, out var location));
+        test.Store.BeforeRead = key =>
+        {
+            if (key == location.Pack.Key) throw new StoreException(StoreFailure.Other, "reading", key, "told to");
+        };
+        Assert.Equal(1, (await test.RestoreAsync(backup.Manifest, request => request with { InPlace = true, Overwrite = policy })).IssueCount);
+        test.Store.BeforeRead = static _ => { };
+
+        var result = await test.RestoreAsync(backup.Manifest, request => request with { InPlace = true, Overwrite = policy });
+
+        Assert.Empty(result.Issues);
+        test.ExpectSameTree();
     }
 
     [Fact]
