@@ -39,7 +39,11 @@ internal static class SnapshotArguments
     /// <summary>The snapshot that the command line names, ready to be read. The tree's reader lives as long as the process.</summary>
     public static async Task<SnapshotTree> OpenAsync(ParseResult parse, ChunkRepository repository, CancellationToken cancellationToken)
     {
-        var snapshot = SnapshotSelection.Resolve(await ReadAllAsync(repository, cancellationToken), parse.GetValue(Id)!, null);
+        var reference = parse.GetValue(Id)!;
+        // A forgotten one is in no list; by its full id it can be read as long as it is there.
+        var snapshot = SnapshotId.TryParse(reference, out var id)
+            ? await new SnapshotCatalog(repository).GetAsync(id, cancellationToken)
+            : SnapshotSelection.Resolve(await ReadAllAsync(repository, cancellationToken), reference, null);
         await repository.LoadIndexAsync(cancellationToken);
         return new SnapshotTree(snapshot, repository.CreateReader().Source, repository.Config.Parameters.Trees);
     }

@@ -29,8 +29,7 @@ internal static class SnapshotDumpCommand
         if (parse.GetValue(Tar) || entry.Type == TreeEntryType.Directory)
         {
             if (StandardStreams.OutIsTerminal) throw IsTerminal();
-            await TarDump.WriteAsync(snapshot, entry, path, StandardStreams.RawOut, cancellationToken);
-            return ExitCode.Done;
+            return await TarDump.WriteAsync(snapshot, entry, path, StandardStreams.RawOut, cancellationToken) ? ExitCode.Done : ExitCode.PartiallyFailed;
         }
 
         if (entry.Type != TreeEntryType.RegularFile)

@@ -9,20 +9,26 @@ namespace NodeAgent.Cli.Machine;
 /// </summary>
 internal static class TarDump
 {
-    public static async Task WriteAsync(SnapshotTree snapshot, TreeEntry start, byte[] startPath, Stream destination, CancellationToken cancellationToken)
+    /// <returns>Whether all of it is in the archive that was in the directory when it was backed up; what tar has no form for does not count.</returns>
+    public static async Task<bool> WriteAsync(SnapshotTree snapshot, TreeEntry start, byte[] startPath, Stream destination, CancellationToken cancellationToken)
     {
         var writer = new GnuTarWriter(destination);
         // Named from its last part on, as `tar -C parent name` does; the root has no name of its own.
         var name = startPath.AsSpan(startPath.AsSpan().LastIndexOf((byte)'/') + 1).ToArray();
         var firstNames = new Dictionary<(ulong Device, ulong Inode), byte[]>();
+        var isComplete = !start.UnreadableContent;
         await AddAsync(snapshot, writer, start, name.Length == 0 ? "."u8.ToArray() : name, firstNames, destination, cancellationToken);
         if (start.Type == TreeEntryType.Directory)
         {
             await foreach (var (path, entry) in SnapshotWalk.BelowAsync(snapshot.Entries, start, name, recursive: true, cancellationToken))
+            {
                 await AddAsync(snapshot, writer, entry, path, firstNames, destination, cancellationToken);
+                isComplete &= !entry.UnreadableContent;
+            }
         }
 
         await writer.EndAsync(cancellationToken);
+        return isComplete;
     }
 
     private static async Task AddAsync(

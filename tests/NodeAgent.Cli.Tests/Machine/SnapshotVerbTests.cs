@@ -200,7 +200,7 @@ public sealed class SnapshotVerbTests
         (await machine.RunAsync("snapshot", "dump", "latest", "secret")).ExpectError(3, "secret", "could not be read");
         (await machine.RunAsync("repo", "check", "--read-data")).Expect(0);
         var entries = (await machine.JsonAsync("snapshot", "ls", "latest")).AsArray();
-        Assert.Equal(["closed", "secret"], entries.Where(e => e!["unreadable"] is not null).Select(e => (string)e!["path"]!));
+        Assert.Equal(["closed", "listed", "secret"], entries.Where(e => e!["unreadable"] is not null).Select(e => (string)e!["path"]!));
         (await machine.RunAsync("snapshot", "restore", "latest", "-t", machine.Target)).Expect(3);
         Assert.Equal("readable", File.ReadAllText(Path.Combine(machine.Target, "open")));
 

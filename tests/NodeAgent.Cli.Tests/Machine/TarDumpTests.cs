@@ -13,7 +13,7 @@ public sealed class TarDumpTests
         using var directory = new TemporaryDirectory();
         var snapshot = await new TreeOfFiles().BuildAsync();
         await using (var file = File.Create(directory["a.tar"]))
-            await TarDump.WriteAsync(snapshot, snapshot.Root, [], file, TestContext.Current.CancellationToken);
+            Assert.False(await TarDump.WriteAsync(snapshot, snapshot.Root, [], file, TestContext.Current.CancellationToken)); // one file could not be read when it was backed up
         Directory.CreateDirectory(directory["out"]);
         await TarAsync("--no-same-owner", "-xf", directory["a.tar"], "-C", directory["out"]);
 
@@ -33,7 +33,7 @@ public sealed class TarDumpTests
         var snapshot = await new TreeOfFiles().BuildAsync();
         var sub = await snapshot.FindAsync("sub"u8.ToArray(), TestContext.Current.CancellationToken);
         await using (var file = File.Create(directory["a.tar"]))
-            await TarDump.WriteAsync(snapshot, sub, "sub"u8.ToArray(), file, TestContext.Current.CancellationToken);
+            Assert.True(await TarDump.WriteAsync(snapshot, sub, "sub"u8.ToArray(), file, TestContext.Current.CancellationToken));
         Assert.Equal("sub/\nsub/bundled\nsub/large\nsub/link\n", await TarAsync("-tf", directory["a.tar"]));
     }
 
