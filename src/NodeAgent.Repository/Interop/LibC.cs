@@ -13,8 +13,9 @@ internal static partial class LibC
     /// <summary>O_RDWR | O_CLOEXEC and O_CREAT, likewise.</summary>
     public const int OpenReadWrite = 0x80002, OpenCreate = 0x40;
 
-    /// <summary>LOCK_SH, LOCK_EX, LOCK_NB.</summary>
-    public const int LockShared = 1, LockExclusive = 2, LockNonBlocking = 4;
+    /// <summary>F_OFD_SETLK: a lock that belongs to the open file and not to the process. And F_RDLCK, F_WRLCK.</summary>
+    public const int SetLock = 37;
+    public const short ReadLock = 0, WriteLock = 1;
 
     /// <summary>EWOULDBLOCK, EINTR.</summary>
     public const int WouldBlock = 11, Interrupted = 4;
@@ -28,8 +29,8 @@ internal static partial class LibC
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int OpenWithMode(string path, int flags, uint mode);
 
-    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
-    public static partial int FileLock(int descriptor, int operation);
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    public static partial int Control(int descriptor, int command, ref FileLockRange range);
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     public static partial int Synchronize(int descriptor);

@@ -5,6 +5,10 @@ using NodeAgent.Repository.Interop;
 namespace NodeAgent.Repository.Stores;
 
 /// <summary>A lock on a file, shared or exclusive, between processes and within one. The kernel lets go of it when the process ends.</summary>
+/// <remarks>
+/// A lock by fcntl, not flock: a file server holds the locks of its NFS clients as the former, and then a prune on the server itself and a
+/// backup from a client keep out of each other's way.
+/// </remarks>
 internal sealed class FileLock : IAsyncDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
@@ -19,13 +23,14 @@ internal sealed class FileLock : IAsyncDisposable
     {
         var descriptor = LibC.OpenWithMode(path, LibC.OpenReadWrite | LibC.OpenCreate, 0x180);
         if (descriptor < 0) throw Failed(path);
-        var operation = (mode == FenceMode.Exclusive ? LibC.LockExclusive : LibC.LockShared) | LibC.LockNonBlocking;
+        var range = new FileLockRange { Type = mode == FenceMode.Exclusive ? LibC.WriteLock : LibC.ReadLock };
         var waited = Stopwatch.StartNew();
         try
         {
-            while (LibC.FileLock(descriptor, operation) != 0)
+            while (LibC.Control(descriptor, LibC.SetLock, ref range) != 0)
             {
-                if (Marshal.GetLastPInvokeError() is not (LibC.WouldBlock or LibC.Interrupted)) throw Failed(path);
+                // EACCES: what some file servers say instead of EAGAIN.
+                if (Marshal.GetLastPInvokeError() is not (LibC.WouldBlock or LibC.AccessDenied or LibC.Interrupted)) throw Failed(path);
                 if (waited.Elapsed > patience) return null;
                 await Task.Delay(Pause, cancellationToken);
             }

@@ -30,6 +30,24 @@ public sealed class FenceTests : IDisposable
     }
 
     [Fact]
+    public async Task A_lock_that_a_file_server_holds_for_its_client_keeps_an_exclusive_fence_out()
+    {
+        var store = new DirectoryStore(_root);
+        await (await store.OpenFenceAsync(FenceMode.Shared, Lifetime, Cancellation)).DisposeAsync();
+        Task<IFence> exclusive;
+        // A lock by fcntl that belongs to a process is what the kernel's NFS server takes.
+        using (var client = new FileStream(Path.Combine(_root, ".nodeagent-fence"), FileMode.Open, FileAccess.Read, FileShare.ReadWrite))
+        {
+            client.Lock(0, 0);
+            exclusive = store.OpenFenceAsync(FenceMode.Exclusive, Lifetime, Cancellation).AsTask();
+            await Task.Delay(100, Cancellation);
+            Assert.False(exclusive.IsCompleted);
+        }
+
+        await (await exclusive).DisposeAsync();
+    }
+
+    [Fact]
     public async Task What_is_written_through_a_fence_is_there_and_the_fence_itself_is_no_object()
     {
         var store = new DirectoryStore(_root);
