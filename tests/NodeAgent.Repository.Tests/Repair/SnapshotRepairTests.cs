@@ -182,12 +182,16 @@ public sealed class SnapshotRepairTests : IDisposable
         return await new RepositoryCheck(repository, new CheckOptions { ReadData = true }, null).ExecuteAsync(Cancellation);
     }
 
-    /// <summary>Packs with chunks of a kind.</summary>
+    /// <summary>Packs with chunks of a kind, beginning with those that hold the one large file, which is in two at least: whoever takes every other one takes a part of it.</summary>
     private static async Task<List<PackId>> PacksOfAsync(string root, ChunkKind kind)
     {
         await using var repository = await OpenAsync(root);
         await repository.LoadIndexAsync(Cancellation);
-        return [.. repository.Index.EnumerateChunks().Select(c => c.Locations[0].Location).Where(l => l.Kind == kind).Select(l => l.Pack).Distinct().OrderBy(p => p.Key, StringComparer.Ordinal)];
+        return
+        [
+            .. repository.Index.EnumerateChunks().Select(c => c.Locations[0].Location).Where(l => l.Kind == kind).GroupBy(l => l.Pack)
+                .OrderByDescending(pack => pack.Max(l => l.StoredLength) >= SampleBackup.ChunkLength).ThenBy(pack => pack.Key.Key, StringComparer.Ordinal).Select(pack => pack.Key),
+        ];
     }
 
     /// <summary>The files of a snapshot: those that are whole, those of which a part is left, those that are marked as lost, and what could not be read.</summary>

@@ -12,7 +12,9 @@ namespace NodeAgent.Repository.Tests.Support;
 internal static class SampleBackup
 {
     private const int InlineLimit = 64;
-    private const int ChunkLength = 4 << 10;
+
+    /// <summary>Bytes of the chunks of a large file.</summary>
+    public const int ChunkLength = 4 << 10;
 
     private static readonly FileTimestamp Time = new(1_700_000_000, 1);
 
