@@ -70,18 +70,18 @@ public sealed record RepositoryConfig
         }
         catch (JsonException exception)
         {
-            throw new RepositoryFormatException(Key, ObjectHeader.Length + (exception.BytePositionInLine ?? 0), "the config is not valid JSON");
+            throw new RepositoryFormatException(Key, ObjectHeader.Length + (exception.BytePositionInLine ?? 0), "the config is not valid JSON: restore the object from a copy");
         }
 
         // The version comes first: a newer config may lack what this version needs.
         if (json is not null && (json.Version != ObjectHeader.FormatVersion || json.Requires is { Length: > 0 }))
             throw new RepositoryFormatException(Key, ObjectHeader.Length, $"the repository has version {json.Version} and requires [{string.Join(", ", json.Requires ?? [])}], which needs a newer nodeagent");
         if (json is not { Chunker: not null, TreePages: not null, Bundle: not null, Id: not null })
-            throw new RepositoryFormatException(Key, ObjectHeader.Length, "the config lacks a field");
+            throw new RepositoryFormatException(Key, ObjectHeader.Length, "the config lacks a field: restore the object from a copy");
         if (json.Chunker.Kind != ChunkerKind)
             throw new RepositoryFormatException(Key, ObjectHeader.Length, $"unknown chunker \"{json.Chunker.Kind}\", which needs a newer nodeagent");
         if (json.Id != Convert.ToHexStringLower(ObjectHeader.RepositoryId(content)))
-            throw new RepositoryFormatException(Key, ObjectHeader.Length, "the id in the config is not the header's");
+            throw new RepositoryFormatException(Key, ObjectHeader.Length, "the id in the config is not the header's: restore the object from a copy");
         var parameters = new RepositoryParameters
         {
             Chunker = new ChunkerParameters(json.Chunker.Min, json.Chunker.Average, json.Chunker.Max, json.Chunker.Normalization),

@@ -252,8 +252,8 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
         }
 
         foreach (var (pack, length) in _unreadablePacks) _damagedPacks.TryAdd(pack, length);
-        foreach (var (pack, length) in there.Where(p => !_packs.ContainsKey(p.Key)))
-            _problems.Enqueue(new CheckProblem(pack.Key, null, $"no index segment names this pack of {length} bytes: left by a run that was stopped, or by one that is under way", IsDamage: false));
+        foreach (var pack in there.Keys.Where(p => !_packs.ContainsKey(p)))
+            _problems.Enqueue(new CheckProblem(pack.Key, null, "no index segment names this pack: left by a run that was stopped, or by one that is under way (\"nodeagent repo repair index\" has the next backup use what is in it, \"nodeagent repo prune\" removes it)", IsDamage: false));
     }
 
     private async Task ReadPacksAsync(CancellationToken cancellationToken)
@@ -391,6 +391,7 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
         var walk = new TreeWalk(tree);
         long done = 0;
         var verified = new HashSet<ChunkId>();
+        var unnamed = new HashSet<PackId>();
         var roots = new List<(Snapshot Snapshot, TreeEntry Root)>();
         foreach (var snapshot in snapshots)
         {
@@ -444,13 +445,15 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
         {
             if (!repository.Index.TryFind(reference.Id, out var location))
             {
-                // A segment that is gone leaves no trace but this.
                 await repository.SearchUnnamedPacksAsync(cancellationToken);
-                if (repository.Index.TryFind(reference.Id, out location))
-                {
-                    Remedy(RepairStep.Index);
-                    _problems.Enqueue(new CheckProblem(location.Pack.Key, null, "snapshots use chunks of this pack, and no index segment names it", IsDamage: true));
-                }
+                repository.Index.TryFind(reference.Id, out location);
+            }
+
+            // A segment that is gone leaves no trace but this.
+            if (location.StoredLength > 0 && !_packs.ContainsKey(location.Pack) && repository.Index.StandingOf(location.Pack) == PackStanding.Unnamed && unnamed.Add(location.Pack))
+            {
+                Remedy(RepairStep.Index);
+                _problems.Enqueue(new CheckProblem(location.Pack.Key, null, "snapshots use chunks of this pack, and no index segment names it", IsDamage: true));
             }
 
             if (location.StoredLength == 0)
@@ -515,11 +518,14 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
                 IndexSegment.Prefix, null, $"the index names {unneeded} {(unneeded == 1 ? "pack that is" : "packs that are")} not there and that no snapshot needs: a collection has removed {(unneeded == 1 ? "it" : "them")}, or is about to tidy the index", IsDamage: false));
     }
 
-    private void DamagedSnapshot(RepositoryException exception) => Damage(
-        "snap/", exception,
-        exception is RepositoryFormatException format && format.ObjectKey.StartsWith("forget/", StringComparison.Ordinal)
-            ? "the mark does not count, so its snapshot shows again: forget it again"
-            : "that snapshot cannot be restored unless the object is brought back");
+    private void DamagedSnapshot(RepositoryException exception)
+    {
+        var isMark = exception is RepositoryFormatException format && format.ObjectKey.StartsWith("forget/", StringComparison.Ordinal);
+        if (!isMark) Remedy(RepairStep.Snapshots);
+        Damage(
+            "snap/", exception,
+            isMark ? "the mark does not count, so its snapshot shows again: forget it again, and delete this object" : "that snapshot cannot be restored unless the object is brought back");
+    }
 
     /// <summary>What is known of one place of a chunk.</summary>
     private enum Finding

@@ -30,6 +30,13 @@ public sealed class IndexRebuildTests : IDisposable
     {
         var (first, second) = await BackUpTwiceAsync();
         foreach (var segment in Segments) File.Delete(segment);
+        await using (var repository = await _test.OpenAsync())
+        {
+            var check = await new RepositoryCheck(repository, new CheckOptions(), null).ExecuteAsync(Cancellation);
+            Assert.False(check.IsSound);
+            Assert.Equal([RepairStep.Index], check.Repairs);
+            Assert.Equal(Packs.Length, check.Problems.Count(p => p.IsDamage && p.Message.EndsWith("no index segment names it", StringComparison.Ordinal)));
+        }
 
         var report = await RebuildAsync();
 
