@@ -42,8 +42,8 @@ public sealed class ControllerHost
     }
 
     /// <summary>
-    /// Works until cancelled; runs under way are then ended as failed, with the reason on their objects. Throws when the
-    /// leader lease is lost, so that the process is started anew.
+    /// Works until cancelled; runs under way are then ended as failed, with the reason on their objects. When the leader lease is
+    /// lost, as in a long outage of the API server, that happens too, and the next election is waited for.
     /// </summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
@@ -52,8 +52,7 @@ public sealed class ControllerHost
         {
             if (_options.LeaderElection)
             {
-                var lease = new LeaseElectorOptions { Namespace = _options.Namespace, Name = LeaseName, Identity = $"{Environment.MachineName}_{Guid.NewGuid():N}" };
-                await new LeaseElector(api, lease, _log).RunAsync(token => WorkAsync(api, token), cancellation);
+                await LeadAsync(api, cancellation);
             }
             else
             {
@@ -63,6 +62,32 @@ public sealed class ControllerHost
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
             // The asked-for end.
+        }
+    }
+
+    private async Task LeadAsync(ApiClient api, CancellationToken cancellation)
+    {
+        var lease = new LeaseElectorOptions
+        {
+            Namespace = _options.Namespace,
+            Name = LeaseName,
+            Identity = $"{Environment.MachineName}_{Guid.NewGuid():N}",
+            LeaseDuration = _options.LeaseDuration,
+            RenewDeadline = _options.LeaseDuration * 3 / 4,
+            RetryPeriod = _options.LeaseDuration / 15,
+        };
+        while (true)
+        {
+            try
+            {
+                // Under the same name again: its work has ended, so that it need not wait for its own lease to run out.
+                await new LeaseElector(api, lease, _log).RunAsync(token => WorkAsync(api, token), cancellation);
+                return;
+            }
+            catch (LeadershipLostException e)
+            {
+                _log.LeadershipLost(e.Message);
+            }
         }
     }
 

@@ -23,6 +23,9 @@ internal static partial class ControllerLog
     [LoggerMessage(12, LogLevel.Warning, "{Kind} {Name}: {Reason}")]
     public static partial void Waiting(this ILogger log, string kind, string name, string reason);
 
+    [LoggerMessage(15, LogLevel.Warning, "{Reason}; all work has ended, and the next election is waited for")]
+    public static partial void LeadershipLost(this ILogger log, string reason);
+
     [LoggerMessage(14, LogLevel.Warning, "the repository at {Location} has an index segment that cannot be read: {Reason}")]
     public static partial void DamagedSegment(this ILogger log, string location, string reason);
 

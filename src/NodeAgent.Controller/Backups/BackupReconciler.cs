@@ -96,7 +96,7 @@ internal sealed class BackupReconciler(
         {
             // The top of a run: whatever went wrong, the object must say so.
             services.Log.RunFailed("backup", backup.Name, e);
-            var reason = e is OperationCanceledException && cancellation.IsCancellationRequested ? "the controller was stopped while the backup ran" : e.Message;
+            var reason = e is OperationCanceledException && cancellation.IsCancellationRequested ? "the controller was stopped, or could not reach the API server for too long, while the backup ran" : e.Message;
             await TryFailAsync(backup.Object, reason, cancellation);
         }
         finally

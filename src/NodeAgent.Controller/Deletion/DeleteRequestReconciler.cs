@@ -15,6 +15,9 @@ namespace NodeAgent.Controller.Deletion;
 /// </summary>
 internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLocations locations, ControllerOptions options, ControllerServices services)
 {
+    /// <summary>Annotation of a request with the phase that its backup had.</summary>
+    private const string PhaseBefore = "nodeagent.io/backup-phase-before";
+
     // As long as Velero keeps them, so that "describe" can show what went wrong.
     private static readonly TimeSpan KeepProcessed = TimeSpan.FromHours(24);
 
@@ -65,10 +68,13 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
         var errors = new List<string>();
         var neverRan = backup.Text("status", "phase") is BackupPhase.FailedValidation or BackupPhase.New or BackupPhase.Queued or "" or null;
         await DeleteRequestsAsync(name, request.Name(), cancellation);
+        // Kept with the request, for a controller that dies between here and the end.
+        var phaseBefore = backup.Text("status", "phase") is BackupPhase.Deleting ? request.Annotation(PhaseBefore) : backup.Text("status", "phase");
         await cluster.PatchAsync(VeleroResources.DeleteBackupRequests, options.Namespace, request.Name(), new JsonObject
         {
             ["metadata"] = new JsonObject
             {
+                ["annotations"] = new JsonObject { [PhaseBefore] = phaseBefore },
                 ["labels"] = new JsonObject { [VeleroLabels.BackupName] = VeleroLabels.ToLabelValue(name), [VeleroLabels.BackupUid] = backup.Uid() },
             },
         }, null, cancellation);
@@ -79,7 +85,14 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
         if (neverRan) return await DeleteObjectsAsync(backup, cancellation);
         // Snapshots come first, since nothing else tells which they are. Then the metadata file: without it there is no backup,
         // whatever else a crash leaves behind.
-        if (await _snapshots.ForgetAsync(backup, location, bucket, cancellation) is { } problem) return [problem];
+        var (problem, begun) = await _snapshots.ForgetAsync(backup, location, bucket, cancellation);
+        if (problem is not null)
+        {
+            // Nothing is gone yet: the backup is as good as before, and says so.
+            if (!begun && phaseBefore is not (null or BackupPhase.Deleting)) await cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, name, new JsonObject { ["phase"] = phaseBefore }, cancellation);
+            return [problem];
+        }
+
         var files = new BackupFiles(name);
         await TryAsync(errors, $"files of backup {name}", () => bucket.DeleteAsync(files.Metadata, cancellation));
         await TryAsync(errors, $"files of backup {name}", () => bucket.DeleteFolderAsync(files.Directory, cancellation));

@@ -16,21 +16,27 @@ namespace NodeAgent.Controller.Deletion;
 /// </summary>
 internal sealed class SnapshotForgetting(ClusterClient cluster, LocationRepositories repositories, ControllerOptions options)
 {
-    /// <summary>Why the snapshots could not be forgotten, in a sentence; null when none is left.</summary>
-    public async Task<string?> ForgetAsync(JsonObject backup, BackupStorageLocation location, IBucket bucket, CancellationToken cancellation)
+    /// <summary>Why the snapshots could not be forgotten, in a sentence, null when none is left; and whether some were.</summary>
+    public async Task<(string? Problem, bool Begun)> ForgetAsync(JsonObject backup, BackupStorageLocation location, IBucket bucket, CancellationToken cancellation)
     {
+        var begun = false;
         try
         {
             var ids = await SnapshotsOfAsync(backup, bucket, cancellation);
-            if (ids.Count == 0) return null;
+            if (ids.Count == 0) return (null, false);
             await using var repository = await repositories.OpenAsync(location, cancellation);
             var catalog = new SnapshotCatalog(repository);
-            foreach (var id in ids) await catalog.ForgetAsync(id, $"backup {backup.Name()} was deleted", cancellation);
-            return null;
+            foreach (var id in ids)
+            {
+                begun = true;
+                await catalog.ForgetAsync(id, $"backup {backup.Name()} was deleted", cancellation);
+            }
+
+            return (null, begun);
         }
         catch (Exception e) when (e is RepositoryException or LocationException or InvalidDataException or IOException or UnauthorizedAccessException)
         {
-            return $"volume snapshots of backup {backup.Name()}: {e.Message}";
+            return ($"volume snapshots of backup {backup.Name()}: {e.Message}", begun);
         }
     }
 

@@ -98,7 +98,7 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
         {
             // The top of a run: whatever went wrong, the object must say so.
             services.Log.RunFailed("restore", restore.Name, e);
-            var reason = e is OperationCanceledException && cancellation.IsCancellationRequested ? "the controller was stopped while the restore ran" : e.Message;
+            var reason = e is OperationCanceledException && cancellation.IsCancellationRequested ? "the controller was stopped, or could not reach the API server for too long, while the restore ran" : e.Message;
             await TryFailAsync(restore.Object, reason, cancellation);
         }
         finally

@@ -20,7 +20,7 @@ public sealed class LeaseElector
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly string _lease;
-    private (string Holder, DateTimeOffset? Renewed) _seen;
+    private (string Holder, DateTimeOffset? Renewed) _seen = ("", null);
     private long _seenAt;
     private string _heldVersion = "";
 

@@ -63,7 +63,8 @@ public sealed class DeletionTests
         cluster.Api.Add(VeleroResources.DeleteBackupRequests, """{"metadata":{"name":"d1","namespace":"velero"},"spec":{"backupName":"b"}}""");
         var request = await cluster.WaitForPhaseAsync(VeleroResources.DeleteBackupRequests, "d1", DeleteBackupRequestPhase.Processed);
         Assert.Contains("Secret velero-repo-credentials does not exist", request["status"]!["errors"]![0]!.GetValue<string>(), StringComparison.Ordinal);
-        Assert.NotNull(cluster.Api.Find(VeleroResources.Backups, "velero", "b"));
+        // It is as good as before, and can be restored.
+        Assert.Equal(BackupPhase.Completed, cluster.Api.Find(VeleroResources.Backups, "velero", "b").Text("status", "phase"));
         Assert.True(File.Exists(Path.Combine(cluster.LocationPath, "backups/b/velero-backup.json")));
         Assert.Equal(ids.Order(), await SampleRepository.ListAsync(cluster.LocationPath, key));
 

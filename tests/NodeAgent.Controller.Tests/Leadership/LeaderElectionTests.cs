@@ -38,4 +38,29 @@ public sealed class LeaderElectionTests
         await second;
         Assert.Equal("", Holder());
     }
+
+    [Fact]
+    public async Task A_leader_that_cannot_reach_the_server_for_long_is_elected_again_when_it_can()
+    {
+        var lease = TimeSpan.FromSeconds(3);
+        await using var cluster = await ControllerFixture.StartAsync(o => o with { LeaderElection = true, LeaseDuration = lease }, start: false);
+        await using var connection = new SeverableConnection(cluster.Api.Address);
+        string Acquired() => cluster.Api.Find(KubernetesResources.Leases, ControllerFixture.Ns, Lease).Text("spec", "acquireTime") ?? "";
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        var controller = new ControllerHost(cluster.Options, connection.Config, NullLoggerFactory.Instance, TimeProvider.System).RunAsync(stop.Token);
+        await cluster.BackUpAsync("before");
+        var first = Acquired();
+        Assert.NotEqual("", first);
+
+        await connection.CutAsync();
+        // The deadline of the lease is reckoned by the same clock, so that load can only make this wait longer.
+        await Task.Delay(lease * 2, TestContext.Current.CancellationToken);
+        Assert.False(controller.IsCompleted, $"{controller.Exception}");
+        connection.Mend();
+        cluster.Api.Add(VeleroResources.Backups, """{"metadata":{"name":"after","namespace":"velero"},"spec":{}}""");
+        Assert.Equal(BackupPhase.Completed, (await cluster.WaitForEndAsync(VeleroResources.Backups, "after")).Text("status", "phase"));
+        Assert.NotEqual(first, Acquired());
+        await stop.CancelAsync();
+        await controller;
+    }
 }

@@ -33,6 +33,13 @@ public sealed class S3LocationTests
         await one.RunAsync("backup", "download", "first", "--output", archive);
         Assert.Contains("resources/pods/namespaces/shop/web.json", NamesIn(archive));
 
+        // The repository is maintained where it is.
+        await one.RunAsync("repo", "maintain", "default-nodeagent");
+        var maintained = await one.WaitAsync(VeleroResources.BackupRepositories, "default-nodeagent", "maintenance", r => r?["status"]?["recentMaintenance"] is JsonArray { Count: > 0 });
+        Assert.Equal("Succeeded", (string?)maintained!["status"]!["recentMaintenance"]![0]!["result"]);
+        Assert.Single(await bucket.ListAsync($"{Prefix}/plugins/nodeagent-checks/", Cancellation));
+        Assert.Contains("default-nodeagent", await one.RunAsync("repo", "get"), StringComparison.Ordinal);
+
         // 2. Found by another cluster and restored there.
         await using (var two = await S3Cluster.StartAsync(withAgent: true))
         {
