@@ -10,7 +10,12 @@ internal static class NodeAgentCommand
     private static readonly string Executable = Path.Combine(AppContext.BaseDirectory, "nodeagent.dll");
 
     /// <summary>Returns what it wrote to standard output; fails the test with everything it wrote unless it exits with 0.</summary>
-    public static async Task<string> RunAsync(params string[] arguments)
+    public static Task<string> RunAsync(params string[] arguments) => RunAsync(null, arguments);
+
+    /// <param name="environment">Variables beside those that any process has; of AWS it then has these only. Null leaves those of the test.</param>
+    /// <param name="arguments">The command.</param>
+    /// <inheritdoc cref="RunAsync(string[])"/>
+    public static async Task<string> RunAsync(IReadOnlyDictionary<string, string>? environment, string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet", [Executable, .. arguments])
         {
@@ -22,6 +27,12 @@ internal static class NodeAgentCommand
         };
         foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("NODEAGENT_", StringComparison.Ordinal)).ToArray())
             start.Environment.Remove(name);
+        if (environment is not null)
+        {
+            foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("AWS_", StringComparison.Ordinal)).ToArray()) start.Environment.Remove(name);
+            foreach (var (name, value) in environment) start.Environment[name] = value;
+        }
+
         using var process = Process.Start(start)!;
         process.StandardInput.Close();
         var output = process.StandardOutput.ReadToEndAsync();
