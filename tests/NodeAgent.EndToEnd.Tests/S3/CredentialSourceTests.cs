@@ -73,12 +73,12 @@ public sealed class CredentialSourceTests : IDisposable
         AssertSigned("environment", "eu-north-1");
     }
 
-    private Task InitializeAsync(Dictionary<string, string> environment, params string[] flags)
+    private async Task InitializeAsync(Dictionary<string, string> environment, params string[] flags)
     {
         environment.TryAdd("AWS_REGION", "eu-north-1");
         environment["HOME"] = _directory.FullName;
         environment["AWS_EC2_METADATA_DISABLED"] = "true";
-        return NodeAgentCommand.RunAsync(environment, ["repo", "init", "--repo", "s3://shop/p", "--s3-endpoint", _server.Endpoint, "--generate-key", Path.Combine(_directory.FullName, "key"), .. flags]);
+        await NodeAgentCommand.RunAsync(environment, ["repo", "init", "--repo", "s3://shop/p", "--s3-endpoint", _server.Endpoint, "--generate-key", Path.Combine(_directory.FullName, "key"), .. flags]);
     }
 
     private void AssertSigned(string accessKey, string region)
