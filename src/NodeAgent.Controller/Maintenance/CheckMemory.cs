@@ -20,8 +20,8 @@ internal sealed class CheckMemory(IBucket bucket, byte[] seal, string directory)
     public async Task<PackVerifications> LoadAsync(ChunkRepository repository, CancellationToken cancellation)
     {
         Directory.CreateDirectory(_directory);
-        await using var stored = await bucket.OpenAsync(KeyOf(repository), cancellation);
-        if (stored is { Length: > HMACSHA256.HashSizeInBytes and < int.MaxValue })
+        await using var stored = await bucket.OpenAsync(KeyOf(repository), int.MaxValue, cancellation);
+        if (stored is { Length: > HMACSHA256.HashSizeInBytes })
         {
             var content = new byte[stored.Length];
             await stored.ReadExactlyAsync(content, cancellation);

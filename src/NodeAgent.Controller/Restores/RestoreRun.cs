@@ -35,7 +35,7 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
 
         // 2. The backup's files.
         var files = new BackupFiles(restore.BackupName);
-        await using var content = await restore.Bucket.OpenAsync(files.Contents, cancellation) ?? throw new InvalidDataException($"{files.Contents} is missing in the location");
+        await using var content = await restore.Bucket.OpenAsync(files.Contents, options.MaxBackupExtractionSize, cancellation) ?? throw new InvalidDataException($"{files.Contents} is missing in the location");
         using var archive = await BackupArchive.OpenAsync(content, workDirectory, options.MaxBackupExtractionSize, cancellation);
         var backups = await GzipJson.ReadAsync(restore.Bucket, files.PodVolumeBackups, cancellation) as JsonArray ?? [];
         var sources = new RestoreSources(archive, restore.Spec);

@@ -24,7 +24,7 @@ internal static class GzipJson
     /// <summary>Reads a file; null when it is absent or holds null. Throws <see cref="InvalidDataException"/> when it is damaged.</summary>
     public static async Task<JsonNode?> ReadAsync(IBucket bucket, string key, CancellationToken cancellation)
     {
-        await using var file = await bucket.OpenAsync(key, cancellation);
+        await using var file = await bucket.OpenAsync(key, MaxDecompressed, cancellation);
         if (file is null) return null;
         try
         {

@@ -119,13 +119,13 @@ internal sealed class BackupSync(ClusterClient cluster, ControllerOptions option
 
     private static async Task<JsonObject?> ReadAsync(IBucket bucket, string key, CancellationToken cancellation)
     {
-        await using var file = await bucket.OpenAsync(key, cancellation);
-        if (file is null || file.Length > MaxMetadata) return null;
         try
         {
+            await using var file = await bucket.OpenAsync(key, MaxMetadata, cancellation);
+            if (file is null) return null;
             return await JsonNode.ParseAsync(file, cancellationToken: cancellation) as JsonObject;
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidDataException)
         {
             // A foreign or half-copied file is no backup.
             return null;

@@ -60,15 +60,18 @@ public sealed class DirectoryBucket(string root, string? mount = null, Action<st
     public Task<bool> ExistsAsync(string key, CancellationToken cancellationToken) => Task.FromResult(File.Exists(Resolve(key)));
 
     /// <inheritdoc/>
-    public Task<Stream?> OpenAsync(string key, CancellationToken cancellationToken)
+    public async Task<Stream?> OpenAsync(string key, long maxLength, CancellationToken cancellationToken)
     {
         try
         {
-            return Task.FromResult<Stream?>(new FileStream(Resolve(key), FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete));
+            var file = new FileStream(Resolve(key), FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
+            if (file.Length <= maxLength) return file;
+            await file.DisposeAsync();
+            throw new InvalidDataException($"{key} in {Location} is longer than such a file can be ({maxLength} bytes)");
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            return Task.FromResult<Stream?>(null);
+            return null;
         }
     }
 

@@ -31,7 +31,11 @@ public interface IBucket : IAsyncDisposable
     Task<bool> ExistsAsync(string key, CancellationToken cancellationToken);
 
     /// <summary>Opens a file for reading from its beginning; null when it does not exist. The stream can seek; the caller disposes it.</summary>
-    Task<Stream?> OpenAsync(string key, CancellationToken cancellationToken);
+    /// <param name="key">The file.</param>
+    /// <param name="maxLength">The longest that such a file can sensibly be: what a bucket holds is not trusted, and it may be fetched to a disk first.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <exception cref="InvalidDataException">The file is longer.</exception>
+    Task<Stream?> OpenAsync(string key, long maxLength, CancellationToken cancellationToken);
 
     /// <summary>Writes a file whole, replacing what was there. A crash leaves the old file or the new one, and after this has returned the new one.</summary>
     /// <param name="key">The file.</param>

@@ -70,10 +70,11 @@ internal sealed class S3Bucket : IBucket
         return answer is not null;
     }
 
-    public async Task<Stream?> OpenAsync(string key, CancellationToken cancellationToken)
+    public async Task<Stream?> OpenAsync(string key, long maxLength, CancellationToken cancellationToken)
     {
         var (first, etag, length) = await ReadAsync(key, 0, null, cancellationToken);
         if (first is null) return null;
+        if (length > maxLength) throw new InvalidDataException($"{_endpoint.Describe(key)} is longer than such a file can be ({maxLength} bytes)");
         if (length <= first.Length) return new MemoryStream(first, writable: false);
         Directory.CreateDirectory(_workDirectory);
         var file = new FileStream(Path.Combine(_workDirectory, $"nodeagent-{Guid.NewGuid():N}"), new FileStreamOptions

@@ -47,7 +47,7 @@ public abstract class BucketConformance : IAsyncLifetime
         random.NextBytes(content);
         using var source = new MemoryStream(content, writable: false) { Position = 5 };
         await Bucket.PutAsync("backups/a/a.tar.gz", source, Stop);
-        await using var read = (await Bucket.OpenAsync("backups/a/a.tar.gz", Stop))!;
+        await using var read = (await Bucket.OpenAsync("backups/a/a.tar.gz", long.MaxValue, Stop))!;
         Assert.Equal(content.Length - 5, read.Length);
         var copy = new byte[read.Length];
         await read.ReadExactlyAsync(copy, Stop);
@@ -58,10 +58,19 @@ public abstract class BucketConformance : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_file_that_is_longer_than_it_can_be_is_not_read()
+    {
+        await Bucket.PutAsync("x", new byte[101], Stop);
+        await using (var file = await Bucket.OpenAsync("x", 101, Stop)) Assert.Equal(101, file!.Length);
+        var error = await Assert.ThrowsAsync<InvalidDataException>(() => Bucket.OpenAsync("x", 100, Stop));
+        Assert.Contains("x in ", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task What_is_not_there_is_null_empty_or_already_deleted()
     {
         Assert.True(await Bucket.HoldsNothingAsync(Stop));
-        Assert.Null(await Bucket.OpenAsync("backups/none", Stop));
+        Assert.Null(await Bucket.OpenAsync("backups/none", long.MaxValue, Stop));
         Assert.False(await Bucket.ExistsAsync("backups/none", Stop));
         Assert.Empty(await Bucket.ListFoldersAsync("backups", Stop));
         Assert.Empty(await Bucket.ListFoldersAsync("", Stop));
@@ -89,7 +98,7 @@ public abstract class BucketConformance : IAsyncLifetime
         Assert.False(await Bucket.ExistsAsync("backups/b/name with blank+plus", Stop));
         Assert.True(await Bucket.ExistsAsync("backups/b.json", Stop));
         await Bucket.DeleteAsync("backups/b.json", Stop);
-        Assert.Null(await Bucket.OpenAsync("backups/b.json", Stop));
+        Assert.Null(await Bucket.OpenAsync("backups/b.json", long.MaxValue, Stop));
     }
 
     [Fact]
@@ -123,7 +132,7 @@ public abstract class BucketConformance : IAsyncLifetime
 
     private async Task<string?> ReadTextAsync(string key)
     {
-        await using var file = await Bucket.OpenAsync(key, Stop);
+        await using var file = await Bucket.OpenAsync(key, long.MaxValue, Stop);
         if (file is null) return null;
         using var reader = new StreamReader(file);
         return await reader.ReadToEndAsync(Stop);

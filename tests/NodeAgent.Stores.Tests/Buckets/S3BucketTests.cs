@@ -77,7 +77,7 @@ public sealed class S3BucketTests
         // Ends before the length that it claims.
         using var broken = new ShortStream(TwoParts, TwoParts - 1);
         await Assert.ThrowsAsync<EndOfStreamException>(() => bucket.PutAsync("x", broken, Stop));
-        await using (var file = await bucket.OpenAsync("x", Stop)) Assert.Equal(3, file!.Length);
+        await using (var file = await bucket.OpenAsync("x", long.MaxValue, Stop)) Assert.Equal(3, file!.Length);
         using var client = S3Gateway.CreateClient();
         var uploads = await client.ListMultipartUploadsAsync(new ListMultipartUploadsRequest { BucketName = options.Bucket, Prefix = options.Prefix }, Stop);
         Assert.Empty(uploads.MultipartUploads ?? []);
@@ -113,7 +113,7 @@ public sealed class S3BucketTests
         await using var bucket = new S3Bucket(options, Path.GetTempPath());
         using var large = new MemoryStream(new byte[TwoParts]);
         await bucket.PutAsync("large", large, Stop);
-        await using (var file = await bucket.OpenAsync("large", Stop)) Assert.Equal(TwoParts, file!.Length);
+        await using (var file = await bucket.OpenAsync("large", long.MaxValue, Stop)) Assert.Equal(TwoParts, file!.Length);
         Assert.True(await bucket.ExistsAsync("large", Stop));
         var error = await Assert.ThrowsAsync<LocationException>(() => bucket.AddressForDownloadAsync("large", TimeSpan.FromMinutes(1), Stop));
         Assert.Contains("no address", error.Message, StringComparison.Ordinal);
@@ -128,7 +128,7 @@ public sealed class S3BucketTests
         Func<Task>[] calls =
         [
             () => bucket.RequireAsync(Stop), () => bucket.HoldsNothingAsync(Stop), () => bucket.ListFoldersAsync("backups", Stop), () => bucket.ExistsAsync("x", Stop),
-            () => bucket.OpenAsync("x", Stop), () => bucket.PutAsync("x", new byte[1], Stop), () => bucket.PutAsync("x", large, Stop), () => bucket.DeleteAsync("x", Stop), () => bucket.DeleteFolderAsync("x", Stop),
+            () => bucket.OpenAsync("x", long.MaxValue, Stop), () => bucket.PutAsync("x", new byte[1], Stop), () => bucket.PutAsync("x", large, Stop), () => bucket.DeleteAsync("x", Stop), () => bucket.DeleteFolderAsync("x", Stop),
         ];
         foreach (var call in calls)
         {
