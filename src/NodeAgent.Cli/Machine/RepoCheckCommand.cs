@@ -55,7 +55,7 @@ internal static class RepoCheckCommand
     {
         var options = OptionsOf(parse);
         await using var repository = await RepositoryAccess.OpenAsync(parse, cancellationToken);
-        var path = CheckCache.PathOf(repository.Config.Id);
+        var path = CheckCache.PathOf(repository.Config.Id, repository.Store.Location);
         if (options.ReadData) options = options with { Verifications = Load(path, repository, isNeeded: parse.GetValue(MaxAge) is not null || parse.GetValue(MaxDuration) is not null) };
         CheckReport report;
         await using (var display = MachineOutput.StartProgress(parse, "check"))

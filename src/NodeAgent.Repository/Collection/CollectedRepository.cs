@@ -49,6 +49,8 @@ internal sealed class CollectedRepository : ICollectedRepository, IDisposable
 
     public byte[] Seal(SessionRecord record) => _records.Seal(record);
 
+    public ValueTask LearnKeyAsync(ReadOnlyMemory<byte> content, CancellationToken cancellationToken) => _records.LearnKeyAsync(content, cancellationToken);
+
     public CollectionRecord OpenCollection(string key, byte[] content) => _records.OpenCollection(key, content);
 
     public SessionRecord OpenSession(string key, byte[] content) => _records.OpenSession(key, content);

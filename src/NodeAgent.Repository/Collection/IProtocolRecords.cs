@@ -13,6 +13,9 @@ internal interface IProtocolRecords
 
     byte[] Seal(SessionRecord record);
 
+    /// <summary>Has the key at hand that a record was sealed under: the keys may have been rotated since this process began.</summary>
+    ValueTask LearnKeyAsync(ReadOnlyMemory<byte> content, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
     /// <summary>Opens a record of collection.</summary>
     /// <exception cref="RepositoryFormatException">It is damaged, or was not written by the session of its name.</exception>
     CollectionRecord OpenCollection(string key, byte[] content);

@@ -107,7 +107,13 @@ internal sealed class Ledger
 
         async Task<CollectionRecord> ReadAsync(string key)
         {
-            var record = earlier?._read.GetValueOrDefault(key) ?? records.OpenCollection(key, await store.ReadAllAsync(key, MaxRecordLength, cancellationToken));
+            if (earlier?._read.GetValueOrDefault(key) is not { } record)
+            {
+                var content = await store.ReadAllAsync(key, MaxRecordLength, cancellationToken);
+                await records.LearnKeyAsync(content, cancellationToken);
+                record = records.OpenCollection(key, content);
+            }
+
             _read[key] = record;
             return record;
         }

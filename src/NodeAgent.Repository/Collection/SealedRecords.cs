@@ -27,6 +27,8 @@ internal sealed class SealedRecords(ChunkRepository repository, EnvelopeCipher c
     public byte[] Seal(SessionRecord record) =>
         repository.SealObject(cipher, ObjectKind.Session, EnvelopeType.SessionRecord, JsonSerializer.SerializeToUtf8Bytes(record, RepositoryJson.Default.SessionRecord));
 
+    public ValueTask LearnKeyAsync(ReadOnlyMemory<byte> content, CancellationToken cancellationToken) => repository.LearnGenerationAsync(content, cancellationToken);
+
     public CollectionRecord OpenCollection(string key, byte[] content)
     {
         if (!CollectionRecord.TryParseKey(key, out var session, out var kind, out var number)) throw new RepositoryFormatException(key, 0, "this is not the name of a record of collection");

@@ -21,7 +21,7 @@ internal static partial class LibC
     public const int WouldBlock = 11, Interrupted = 4;
 
     /// <summary>ENOENT and the like, as the kernel numbers them on every architecture that .NET runs on.</summary>
-    public const int NotFound = 2, AccessDenied = 13, Exists = 17, IsDirectory = 21, NoSpace = 28, ReadOnlyFileSystem = 30, NotPermitted = 1, QuotaExceeded = 122;
+    public const int NotFound = 2, AccessDenied = 13, Exists = 17, IsDirectory = 21, NoSpace = 28, ReadOnlyFileSystem = 30, NotPermitted = 1, Invalid = 22, NotSupported = 95, QuotaExceeded = 122;
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Open(string path, int flags);

@@ -57,6 +57,13 @@ public sealed class RepositoryKeys(ChunkRepository repository)
         if (!objects.Exists(o => o.Info is { IsCurrent: true, Problem: null } && !ids.Contains(o.Info.Id)))
             throw new KeyRefusedException("no key would be left that opens everything in the repository, and nobody could read it any more; nothing was done (add another key first)");
         foreach (var id in ids) await fence.DeleteAsync(KeyObject.Prefix + id, cancellationToken);
+        if (repository.Store.HasExclusiveFences) return;
+
+        // Another process may have removed the others at the same moment, each for its part leaving some. Whoever deletes last sees it, and puts its own back.
+        if ((await ReadAsync(CancellationToken.None)).Exists(o => o.Info is { IsCurrent: true, Problem: null })) return;
+        foreach (var removed in objects.Where(o => ids.Contains(o.Info.Id) && o.Info.Problem is null))
+            await fence.PutAsync(KeyObject.Prefix + removed.Info.Id, removed.Content, CancellationToken.None);
+        throw new KeyRefusedException("another process removed the other keys at the same moment, and nobody could have read the repository any more; these were put back (look at \"nodeagent repo key list\")");
     }
 
     /// <summary>Replaces the secret that this process opened the repository with.</summary>

@@ -59,6 +59,7 @@ public sealed class WriteSession : IAsyncDisposable
     private readonly SessionLife _life;
     private readonly SessionRecord _record;
     private readonly CancellationTokenSource _stop = new();
+    private readonly CancellationTokenSource _abandoned = new();
     private Task _heart = Task.CompletedTask;
     private Ledger? _known;
     private bool _isInDoubt;
@@ -209,12 +210,15 @@ public sealed class WriteSession : IAsyncDisposable
         if (_disposed) return;
         _disposed = true;
         _sealed.Writer.TryComplete();
+        // What is still on its way was not flushed and will never be named by anything: nobody is to wait for it, least of all for a store that is away.
+        await _abandoned.CancelAsync();
         await Task.WhenAll(_uploads);
         await _stop.CancelAsync();
         await _heart;
         if (_known is not null && !_isInDoubt) await TryEndAsync();
         while (_sealers.TryTake(out var sealer)) sealer.Dispose();
         _stop.Dispose();
+        _abandoned.Dispose();
         _cipher.Dispose();
     }
 
@@ -324,10 +328,10 @@ public sealed class WriteSession : IAsyncDisposable
             {
                 if (_failure is null)
                 {
-                    await _repository.Store.PutAsync(pack.Contents.Pack.Key, pack.Buffer.AsMemory(0, pack.Length), CancellationToken.None);
+                    await _repository.Store.PutAsync(pack.Contents.Pack.Key, pack.Buffer.AsMemory(0, pack.Length), _abandoned.Token);
                     BuffersOf(pack.Contents.Chunks[0].Kind).Add(pack.Buffer);
                     lock (_gate) _unindexed.Add(pack.Contents);
-                    await WriteSegmentAsync(everything: false, CancellationToken.None);
+                    await WriteSegmentAsync(everything: false, _abandoned.Token);
                 }
             }
             catch (Exception exception)
@@ -352,10 +356,20 @@ public sealed class WriteSession : IAsyncDisposable
             _unindexed.Clear();
         }
 
-        var plain = new IndexSegment(packs, []).Encode();
-        var content = _repository.SealObject(_cipher, ObjectKind.Index, EnvelopeType.IndexSegment, plain);
-        await _repository.Store.PutAsync(ChunkRepository.SegmentKey(Name, content), content, cancellationToken);
-        _repository.AddToIndex(content, packs);
+        try
+        {
+            var plain = new IndexSegment(packs, []).Encode();
+            var content = _repository.SealObject(_cipher, ObjectKind.Index, EnvelopeType.IndexSegment, plain);
+            await _repository.Store.PutAsync(ChunkRepository.SegmentKey(Name, content), content, cancellationToken);
+            _repository.AddToIndex(content, packs);
+        }
+        catch (Exception exception)
+        {
+            // No segment of this session will name these packs: no snapshot of it may be published any more.
+            Fail(exception);
+            throw;
+        }
+
         lock (_gate)
         {
             foreach (var chunk in packs.SelectMany(p => p.Chunks)) _pending.Remove(chunk.Id);

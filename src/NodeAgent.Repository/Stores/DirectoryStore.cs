@@ -319,6 +319,13 @@ public sealed class DirectoryStore : IObjectStore
             FlushDirectory(Path.GetDirectoryName(path)!, path);
         }
 
+        // One that was there may have been made just now, by a process that has not flushed its name yet or has died before it could.
+        for (var path = directory; path.Length > _root.Length && !_directories.ContainsKey(path); path = Path.GetDirectoryName(path)!)
+        {
+            if (!made.Contains(path)) FlushDirectory(Path.GetDirectoryName(path)!, path);
+            _directories.TryAdd(path, true);
+        }
+
         _directories.TryAdd(directory, true);
     }
 

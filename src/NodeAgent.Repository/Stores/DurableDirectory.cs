@@ -13,7 +13,8 @@ public static class DurableDirectory
         if (descriptor < 0) return Marshal.GetLastPInvokeError();
         try
         {
-            return LibC.Synchronize(descriptor) == 0 ? 0 : Marshal.GetLastPInvokeError();
+            // Invalid, not supported: some network file systems cannot flush a directory; what they were told is at the server already.
+            return LibC.Synchronize(descriptor) == 0 || Marshal.GetLastPInvokeError() is LibC.Invalid or LibC.NotSupported ? 0 : Marshal.GetLastPInvokeError();
         }
         finally
         {

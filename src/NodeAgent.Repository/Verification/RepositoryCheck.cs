@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
+using NodeAgent.Repository.Collection;
 using NodeAgent.Repository.Crypto;
 using NodeAgent.Repository.Hashing;
 using NodeAgent.Repository.Index;
@@ -62,6 +63,7 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
             var snapshots = await new SnapshotCatalog(repository).ListAsync(DamagedSnapshot, cancellationToken);
             await CheckKeysAsync(cancellationToken);
             await CheckSessionsAsync(cancellationToken);
+            await CheckCollectionAsync(cancellationToken);
             await CheckIndexAsync(cancellationToken);
             await CheckPacksAsync(cancellationToken);
             if (options.ReadData) await ReadPacksAsync(cancellationToken);
@@ -155,6 +157,18 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
                 var format = exception as RepositoryFormatException;
                 _problems.Enqueue(new CheckProblem(entry.Key, format?.Offset, format?.Why ?? exception.Message, IsDamage: false));
             }
+        }
+    }
+
+    /// <summary>Records that say what is being removed, as every backup judges them before it publishes.</summary>
+    private async Task CheckCollectionAsync(CancellationToken cancellationToken)
+    {
+        using var cipher = repository.CreateCipher(CipherSuiteSelection.Preferred, null);
+        var ledger = await Ledger.ReadAsync(repository.Store, new SealedRecords(repository, cipher), null, cancellationToken);
+        foreach (var (key, damage) in ledger.Entries.Select(e => (e.Key, e.Damage)).Concat(ledger.Drops.Select(d => (d.Key, d.Damage))))
+        {
+            if (damage is not null)
+                Damage(key, damage, "while it is there no backup and no prune can go on: make sure that no \"nodeagent repo prune\" is running, then delete this one object");
         }
     }
 
@@ -497,7 +511,7 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
     private Finding Judge(in ChunkReference reference, in ChunkLocation location)
     {
         if (_damagedPacks.TryGetValue(location.Pack, out var length) && location.Offset + location.StoredLength > length) return length == 0 ? Finding.Missing : Finding.CutOff;
-        if (location.Kind != reference.Kind || (reference.IsExact && location.PlainLength != reference.Length)) return Finding.Other;
+        if (location.Kind != reference.Kind || (reference.IsExact ? location.PlainLength != reference.Length : location.PlainLength < reference.Length)) return Finding.Other;
         if (!_unreadableChunks.IsEmpty && _unreadableChunks.ContainsKey((reference.Id, location.Pack))) return Finding.Altered;
         return options.ReadData && (_damagedPacks.ContainsKey(location.Pack) || !_packs.ContainsKey(location.Pack)) ? Finding.Doubtful : Finding.Sound;
     }

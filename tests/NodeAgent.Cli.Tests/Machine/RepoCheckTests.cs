@@ -19,7 +19,7 @@ public sealed class RepoCheckTests
 
         var first = await JsonAsync("--max-age", "30d");
         Assert.Equal((packs, 0, 0), ((int)first["readPacks"]!, (int)first["recentPacks"]!, (int)first["neverReadPacks"]!));
-        Assert.True(File.Exists(Path.Combine(machine.Files["cache"], "nodeagent", id, "check")));
+        Assert.Single(Directory.GetFiles(Path.Combine(machine.Files["cache"], "nodeagent", id), "check-*"));
         var second = await JsonAsync("--max-age", "30d");
         Assert.Equal((0, packs, 0L), ((int)second["readPacks"]!, (int)second["recentPacks"]!, (long)second["readBytes"]!));
         Assert.InRange(DateTimeOffset.Parse((string)second["oldestVerification"]!, CultureInfo.InvariantCulture), DateTimeOffset.UtcNow.AddMinutes(-10), DateTimeOffset.UtcNow);
@@ -36,6 +36,22 @@ public sealed class RepoCheckTests
 
         async Task<JsonNode> JsonAsync(params string[] flags) =>
             MachineRepository.Parse((await machine.RunAsync(cache, ["repo", "check", "-o", "json", .. flags])).Expect(0));
+    }
+
+    [Fact]
+    public async Task What_was_verified_in_one_place_says_nothing_of_a_mirror_with_the_same_id()
+    {
+        using var machine = await MachineRepository.CreateAsync();
+        machine.Put("file", MachineRepository.Noise(100_000));
+        await machine.BackUpAsync();
+        var packs = machine.Objects("data").Count;
+        var cache = new CommandEnvironment { Variables = { ["XDG_CACHE_HOME"] = machine.Files["cache"] } };
+        (await machine.RunAsync(cache, "repo", "check", "--max-age", "30d")).Expect(0);
+        machine.Shell("cp -a repository mirror");
+
+        string[] there = ["repo", "check", "--max-age", "30d", "-o", "json", "--repo", machine.Files["mirror"], "--key-file", machine.KeyFile];
+        var mirror = MachineRepository.Parse((await NodeAgentProcess.RunAsync(cache, there)).Expect(0));
+        Assert.Equal((packs, 0), ((int)mirror["readPacks"]!, (int)mirror["recentPacks"]!));
     }
 
     [Fact]

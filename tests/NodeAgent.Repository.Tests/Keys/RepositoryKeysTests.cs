@@ -1,3 +1,4 @@
+using NodeAgent.Repository.Collection;
 using NodeAgent.Repository.Crypto;
 using NodeAgent.Repository.Keys;
 using NodeAgent.Repository.Objects;
@@ -6,6 +7,7 @@ using NodeAgent.Repository.Snapshots;
 using NodeAgent.Repository.Stores;
 using NodeAgent.Repository.Tests.Faults;
 using NodeAgent.Repository.Tests.Support;
+using NodeAgent.Repository.Trees;
 using NodeAgent.Repository.Verification;
 
 namespace NodeAgent.Repository.Tests.Keys;
@@ -210,6 +212,43 @@ public sealed class RepositoryKeysTests : IDisposable
         // What the quick one writes, the slow one reads.
         var files = SampleTree.Create(SeededRandom.Create(), Bulk, 0);
         SampleTree.AssertSame(files, await SampleBackup.ReadAsync(slow, await SampleBackup.WriteAsync(quick, files)));
+    }
+
+    [Fact]
+    public async Task Of_two_removals_at_once_that_would_leave_no_key_one_is_taken_back()
+    {
+        var root = await CreateAsync('b');
+        var store = new SharedOnlyStore(root);
+        await using var slow = await OpenAsync(store, 'a');
+        await using var quick = await OpenAsync(root, 'b');
+        var (a, b) = (slow.KeyId, quick.KeyId);
+        store.BeforeDelete = async () => await new RepositoryKeys(quick).RemoveAsync([a], evenInUse: false, Cancellation);
+        var refused = await Assert.ThrowsAsync<KeyRefusedException>(() => new RepositoryKeys(slow).RemoveAsync([b], evenInUse: false, Cancellation));
+        Assert.Contains("at the same moment", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(b, Assert.Single(await new RepositoryKeys(quick).ListAsync(Cancellation)).Id);
+        await (await OpenAsync(root, 'b')).DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_backup_that_runs_while_the_keys_are_rotated_understands_what_a_prune_writes_after_that()
+    {
+        var root = await CreateAsync();
+        await using var running = await OpenAsync(root, 'a');
+        await using var session = await running.BeginSessionAsync(new WriteSessionOptions(), Cancellation);
+        await session.StoreAsync(ChunkKind.Data, new byte[1000], Cancellation);
+        await using (var other = await OpenAsync(root, 'a')) await new RepositoryKeys(other).RotateAsync([], false, Cancellation);
+        await using (var rotated = await OpenAsync(root, 'a'))
+        {
+            using var cipher = rotated.CreateCipher(CipherSuiteSelection.Preferred, null);
+            var records = new SealedRecords(rotated, cipher);
+            var record = new CollectionRecord(CollectionRecordKind.Condemn, 0, [new PackId(1, session.ComputeId(ChunkKind.Data, new byte[1]))], []);
+            await rotated.Store.PutAsync(record.KeyFor(records.Session), records.Seal(record), Cancellation);
+        }
+
+        var root0 = RootEntry.Encode(new TreeEntry { Type = TreeEntryType.Directory, Name = default, Mode = 0x1ed, Directory = EmptyDirectory.Instance });
+        var manifest = new SnapshotManifest { Time = DateTimeOffset.UtcNow, Source = new SnapshotSource { Kind = SnapshotSource.Directory, Path = "/x" }, Root = root0 };
+        var id = await session.PublishAsync(manifest.ToJson(), Cancellation);
+        Assert.Equal("/x", (await new SnapshotCatalog(running).GetAsync(id, Cancellation)).Manifest.Source.Path);
     }
 
     [Theory]

@@ -1,6 +1,7 @@
 using System.Text;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Sessions;
+using NodeAgent.Repository.Stores;
 using NodeAgent.Repository.Tests.Support;
 
 namespace NodeAgent.Repository.Tests.Sessions;
@@ -54,6 +55,50 @@ public sealed class WriteSessionTests : IDisposable
         Assert.True(second.Contains(second.ComputeId(ChunkKind.Data, content)));
         Assert.False((await second.StoreAsync(ChunkKind.Data, content, Cancellation)).IsNew);
         Assert.False(second.Contains(second.ComputeId(ChunkKind.List, content)));
+    }
+
+    [Fact]
+    public async Task A_session_that_is_given_up_does_not_wait_for_a_store_that_is_away()
+    {
+        await (await _test.InitializeAsync()).DisposeAsync();
+        var reached = new TaskCompletionSource();
+        var store = new PutStore(_test.Root);
+        await using var repository = await TestRepository.OpenAsync(store);
+        var session = await repository.BeginSessionAsync(new WriteSessionOptions(), Cancellation);
+        store.BeforePut = async (key, token) =>
+        {
+            if (!key.StartsWith("data/", StringComparison.Ordinal)) return;
+            reached.TrySetResult();
+            await Task.Delay(Timeout.Infinite, token);
+        };
+        var random = SeededRandom.Create();
+        using var stop = new CancellationTokenSource();
+        var storing = Task.Run(async () =>
+        {
+            while (true) await session.StoreAsync(ChunkKind.Data, Bytes(random, 30_000), stop.Token);
+        }, Cancellation);
+        await reached.Task.WaitAsync(Cancellation);
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<Exception>(() => storing);
+
+        await session.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromMinutes(2), Cancellation);
+    }
+
+    [Fact]
+    public async Task After_a_segment_could_not_be_written_nothing_is_published_any_more()
+    {
+        await (await _test.InitializeAsync()).DisposeAsync();
+        var store = new PutStore(_test.Root);
+        await using var repository = await TestRepository.OpenAsync(store);
+        await using var session = await repository.BeginSessionAsync(new WriteSessionOptions(), Cancellation);
+        await session.StoreAsync(ChunkKind.Data, new byte[1000], Cancellation);
+        store.BeforePut = (key, _) => key.StartsWith("index/", StringComparison.Ordinal) ? throw new StoreException(StoreFailure.Transient, "writing", key, "told to") : Task.CompletedTask;
+        await Assert.ThrowsAsync<StoreException>(() => session.FlushAsync(Cancellation));
+        store.BeforePut = static (_, _) => Task.CompletedTask;
+
+        // The packs are there, and no segment names them.
+        await Assert.ThrowsAsync<StoreException>(() => session.PublishAsync(Encoding.UTF8.GetBytes("{}"), Cancellation));
+        Assert.False(Directory.Exists(Path.Combine(_test.Root, "snap")));
     }
 
     [Fact]

@@ -10,6 +10,9 @@ internal sealed class SharedOnlyStore(string root) : IObjectStore
     /// <summary>Is run once, before the next put: what another process does at that moment.</summary>
     public Func<Task>? BeforePut { get; set; }
 
+    /// <summary>The same before the next deletion.</summary>
+    public Func<Task>? BeforeDelete { get; set; }
+
     /// <summary>Is run before each listing, with its prefix.</summary>
     public Action<string>? BeforeList { get; init; }
 
@@ -41,7 +44,13 @@ internal sealed class SharedOnlyStore(string root) : IObjectStore
         return _inner.ListAsync(prefix, cancellationToken);
     }
 
-    public ValueTask<bool> DeleteAsync(string key, CancellationToken cancellationToken) => _inner.DeleteAsync(key, cancellationToken);
+    public async ValueTask<bool> DeleteAsync(string key, CancellationToken cancellationToken)
+    {
+        var before = BeforeDelete;
+        BeforeDelete = null;
+        if (before is not null) await before();
+        return await _inner.DeleteAsync(key, cancellationToken);
+    }
 
     public ValueTask DisposeAsync() => _inner.DisposeAsync();
 }

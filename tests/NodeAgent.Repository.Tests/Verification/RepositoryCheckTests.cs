@@ -42,6 +42,21 @@ public sealed class RepositoryCheckTests : IDisposable
     }
 
     [Fact]
+    public async Task A_record_of_collection_that_no_backup_could_understand_is_damage()
+    {
+        var root = await CreateAsync();
+        var path = Path.Combine(_copies.Take(), "check");
+        Directory.CreateDirectory(Path.Combine(root, "gc", "0123456789abcdef"));
+        var record = Path.Combine(root, "gc", "0123456789abcdef", "condemn-0");
+        File.WriteAllBytes(record, new byte[200]);
+        var report = await CheckAsync(root, path, new SteppingTime(), o => o);
+        Assert.False(report.IsSound);
+        Assert.Equal("gc/0123456789abcdef/condemn-0", Assert.Single(report.Problems, p => p.IsDamage).ObjectKey);
+        File.Delete(record);
+        Assert.True((await CheckAsync(root, path, new SteppingTime(), o => o)).IsSound);
+    }
+
+    [Fact]
     public async Task What_was_verified_not_long_ago_is_not_read_again_and_what_was_damaged_is()
     {
         var root = await CreateAsync();
