@@ -70,6 +70,7 @@ public sealed class ChunkReader : IDisposable
         catch (RepositoryException exception) when (IsDamage(exception))
         {
             if (await TryReadElsewhereAsync(id, kind, location, destination, cancellationToken) is { } length) return length;
+            if (await TryReadByParityAsync(id, kind, location, destination, cancellationToken)) return location.PlainLength;
             throw;
         }
 
@@ -185,6 +186,13 @@ public sealed class ChunkReader : IDisposable
 
             return null;
         }
+    }
+
+    private async ValueTask<bool> TryReadByParityAsync(ChunkId id, ChunkKind kind, ChunkLocation location, Memory<byte> destination, CancellationToken cancellationToken)
+    {
+        if (await _repository.Parity.TryReadAsync(location.Pack, cancellationToken) is not { } pack || location.Offset + location.StoredLength > pack.Length) return false;
+        Open(id, kind, location, pack.AsSpan((int)location.Offset, location.StoredLength), destination.Span[..location.PlainLength]);
+        return true;
     }
 
     private IReadOnlyList<IndexedLocation> FindAll(ChunkId id)

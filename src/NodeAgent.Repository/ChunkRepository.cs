@@ -9,6 +9,7 @@ using NodeAgent.Repository.Index;
 using NodeAgent.Repository.Keys;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Packs;
+using NodeAgent.Repository.Parity;
 using NodeAgent.Repository.Sessions;
 using NodeAgent.Repository.Snapshots;
 using NodeAgent.Repository.Stores;
@@ -57,6 +58,8 @@ public sealed class ChunkRepository : IAsyncDisposable
         Gear = GearTable.Derive(keys.ChunkerKey);
         Keyring = new SessionKeyring(keys, RepositoryId);
         Index = new ChunkIndex(session => Keyring.Add(session));
+        Parity = new ParityReader(this, options.OnReadByParity);
+        _secrets.Add(Parity);
         _loader = new IndexLoader(this, new IndexCache(options.IndexCacheDirectory, keys, RepositoryId, options.Time), options);
         // Indexed by ChunkKind - 1.
         _hashers =
@@ -101,6 +104,9 @@ public sealed class ChunkRepository : IAsyncDisposable
     internal SessionKeyring Keyring { get; }
 
     internal ChunkIndex Index { get; }
+
+    /// <summary>Damaged packs as they were.</summary>
+    internal ParityReader Parity { get; }
 
     /// <summary>Makes a repository and opens it. The config is written last: only then the repository exists.</summary>
     /// <exception cref="RepositoryExistsException">There is one already.</exception>
@@ -160,7 +166,24 @@ public sealed class ChunkRepository : IAsyncDisposable
         }
 
         if (store is DirectoryStore directory) directory.RemoveStaleTemporaryFiles(options.Time);
-        return new ChunkRepository(store, config, keys, secret, keyId, options);
+        try
+        {
+            return new ChunkRepository(await WithParityAsync(store, config, keys, cancellationToken), config, keys, secret, keyId, options);
+        }
+        catch
+        {
+            keys.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>What is written to a repository with parity gets parity, whoever writes it. Only directories have it: an object store keeps copies itself.</summary>
+    private static async ValueTask<IObjectStore> WithParityAsync(IObjectStore store, RepositoryConfig config, RootKeys keys, CancellationToken cancellationToken)
+    {
+        if (!store.HasExclusiveFences) return store;
+        return await ParityPolicy.ReadAsync(store, keys, config.RepositoryId, cancellationToken) is { Percent: > 0 } policy
+            ? new ParityStore(store, policy.Percent, config.RepositoryId)
+            : store;
     }
 
     /// <summary>The id of a chunk: BLAKE3 of its plaintext under the kind's key.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using NodeAgent.Repository.Collection;
+using NodeAgent.Repository.Parity;
 using NodeAgent.Repository.Sessions;
 
 namespace NodeAgent.Repository;
@@ -9,4 +10,5 @@ namespace NodeAgent.Repository;
 [JsonSerializable(typeof(ConfigJson))]
 [JsonSerializable(typeof(SessionRecord))]
 [JsonSerializable(typeof(CollectionRecordJson))]
+[JsonSerializable(typeof(ParityPolicyJson))]
 internal sealed partial class RepositoryJson : JsonSerializerContext;

@@ -15,6 +15,9 @@ public sealed record RepositoryOpenOptions
     /// </summary>
     public Action<RepositoryFormatException>? OnDamagedSegment { get; init; }
 
+    /// <summary>Told of each pack that is damaged and could be read all the same, by its parity.</summary>
+    public Action<PackId>? OnReadByParity { get; init; }
+
     /// <summary>
     /// Where the indexes of large repositories are kept between runs, each in a directory named for the repository; may be deleted at any time.
     /// By default <c>nodeagent</c> in XDG_CACHE_HOME or ~/.cache. Null, or a place that cannot be written: a temporary file for this run.

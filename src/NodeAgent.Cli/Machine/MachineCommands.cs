@@ -21,6 +21,7 @@ internal static class MachineCommands
         CreateRepoKey(),
         RepoMigrateCommand.Create(),
         RepoPruneCommand.Create(),
+        RepoParityCommand.Create(),
         GetCommand.Create(VeleroKinds.Repository).WithClusterOptions(),
         DescribeCommand.Create(VeleroKinds.Repository).WithClusterOptions(),
         RepoMaintainCommand.Create().WithClusterOptions(),

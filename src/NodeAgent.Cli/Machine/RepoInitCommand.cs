@@ -4,6 +4,7 @@ using NodeAgent.Cli.CommandLine;
 using NodeAgent.Cli.Invocation;
 using NodeAgent.Cli.Terminal;
 using NodeAgent.Repository;
+using NodeAgent.Repository.Parity;
 using NodeAgent.Stores.S3;
 
 namespace NodeAgent.Cli.Machine;
@@ -13,9 +14,15 @@ internal static class RepoInitCommand
 {
     private static readonly Option<string> GenerateKey = Flags.Text("--generate-key", "Make a key file as well, readable by its owner only", "file");
 
+    private static readonly Option<int> Parity = new("--parity")
+    {
+        Description = $"Turn parity on, so many blocks for each hundred ({ParityMaintenance.Range}); see \"repo parity\"",
+        HelpName = "percent",
+    };
+
     public static Command Create()
     {
-        var command = new Command("init", "Make a repository") { GenerateKey };
+        var command = new Command("init", "Make a repository") { GenerateKey, Parity };
         command.Runs(ExecuteAsync);
         return command;
     }
@@ -26,7 +33,11 @@ internal static class RepoInitCommand
         if (keyFile.Length > 0 && (parse.GetValue(RepositoryOptions.KeyFile)!.Length > 0 || parse.GetValue(RepositoryOptions.PasswordFile)!.Length > 0))
             throw new UsageException("--generate-key makes a key, so --key-file and --password-file name a second one (give one of the three)");
 
+        var parity = parse.GetValue(Parity);
+        if (parse.GetResult(Parity) is not null) RepoParityCommand.Require(parity, Parity.Name);
         await using var store = RepositoryOptions.StoreOf(parse);
+        if (parity > 0 && !store.HasExclusiveFences)
+            throw new UsageException($"--parity is for repositories in directories; an object store keeps copies itself (leave it out for {DisplayText.Name(store.Location)})");
         var path = store.Location;
         // Asked first, so that no key file is left behind for a repository that cannot be made.
         if (await store.StatAsync("config", cancellationToken) is not null)
@@ -38,6 +49,7 @@ internal static class RepoInitCommand
 
         using var secret = keyFile.Length > 0 ? RepositorySecrets.Generate(keyFile) : RepositorySecrets.Read(parse, isNew: true);
         await using var repository = await ChunkRepository.InitializeAsync(store, secret, RepositoryParameters.Default, TimeProvider.System, cancellationToken);
+        if (parity > 0) await new ParityMaintenance(repository).SetAsync(parity, cancellationToken);
 
         if (MachineOutput.IsJson(parse))
         {

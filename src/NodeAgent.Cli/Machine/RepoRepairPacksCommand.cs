@@ -89,6 +89,7 @@ internal static class RepoRepairPacksCommand
     private static async Task PrintTextAsync(PackRepairReport report, PackRepairOptions options)
     {
         var output = StandardStreams.Out;
+        foreach (var pack in report.Mended) await output.WriteLineAsync($"{pack}: damaged, and {(options.DryRun ? "can be mended" : "mended")} by its parity, byte for byte");
         foreach (var pack in report.Packs)
         {
             await output.WriteLineAsync($"{pack.Pack}: {pack.Damage}");
@@ -101,7 +102,7 @@ internal static class RepoRepairPacksCommand
 
         await output.WriteLineAsync(string.Create(
             CultureInfo.InvariantCulture,
-            $"{RepairOptions.Count(report.Looked, "pack", "packs")} looked at{(options.ReadData || options.Packs is not null ? " and read" : " (not read: --read-data does)")}, {report.Packs.Count:N0} damaged, {ByteSize.Format(report.WrittenBytes)} written anew, {RepairOptions.Count(report.Lost, "chunk", "chunks")} lost"));
+            $"{RepairOptions.Count(report.Looked, "pack", "packs")} looked at{(options.ReadData || options.Packs is not null ? " and read" : " (not read: --read-data does)")}, {report.Packs.Count + report.Mended.Count:N0} damaged{(report.Mended.Count > 0 ? $", {report.Mended.Count:N0} of them mended" : "")}, {ByteSize.Format(report.WrittenBytes)} written anew, {RepairOptions.Count(report.Lost, "chunk", "chunks")} lost"));
         if (options.DryRun) await output.WriteLineAsync(RepairOptions.NothingWasChanged);
         else if (report.Lost > 0) await output.WriteLineAsync("what is lost is stored again by the next backup that has it, if it reads every file (snapshot create --force); after that, \"nodeagent repo repair snapshots\" says which files of which snapshots stay lost");
     }
@@ -112,6 +113,7 @@ internal static class RepoRepairPacksCommand
         ["looked"] = report.Looked,
         ["writtenBytes"] = report.WrittenBytes,
         ["lost"] = report.Lost,
+        ["mended"] = new JsonArray([.. report.Mended.Select(pack => (JsonNode)pack.Key)]),
         ["packs"] = new JsonArray([.. report.Packs.Select(pack => (JsonNode)new JsonObject
         {
             ["pack"] = pack.Pack.Key,

@@ -15,7 +15,7 @@ internal static class RepositoryAccess
         try
         {
             using var secret = RepositorySecrets.Read(parse, isNew: false);
-            return await ChunkRepository.OpenAsync(store, secret, new RepositoryOpenOptions { OnDamagedSegment = WarnOfDamage }, cancellationToken);
+            return await ChunkRepository.OpenAsync(store, secret, new RepositoryOpenOptions { OnDamagedSegment = WarnOfDamage, OnReadByParity = WarnOfMendable }, cancellationToken);
         }
         catch
         {
@@ -23,6 +23,9 @@ internal static class RepositoryAccess
             throw;
         }
     }
+
+    private static void WarnOfMendable(PackId pack) =>
+        StandardStreams.Warn($"{pack}: it is damaged, and was read by its parity: nothing is lost so far (run \"nodeagent repo repair packs --read-data\" to mend it)");
 
     private static void WarnOfDamage(RepositoryFormatException damage) =>
         StandardStreams.Warn($"{damage.Message}; what only this segment names is found in the packs themselves (run \"nodeagent repo repair index\")");

@@ -75,7 +75,7 @@ public sealed record ObjectHeader(ObjectKind Kind, SessionIdentity Session, uint
         if (!repositoryId.IsEmpty && !RepositoryId(content).SequenceEqual(repositoryId))
             throw new RepositoryFormatException(objectKey, RepositoryIdOffset, $"the object belongs to repository {Convert.ToHexStringLower(RepositoryId(content))}, not to {Convert.ToHexStringLower(repositoryId)}");
         var suite = (CipherSuite)content[26];
-        var expectsSession = kind is not (ObjectKind.Config or ObjectKind.Key);
+        var expectsSession = kind is not (ObjectKind.Config or ObjectKind.Key or ObjectKind.Parity);
         if (expectsSession ? !Enum.IsDefined(suite) : suite != 0)
             throw new RepositoryFormatException(objectKey, 26, $"unknown cipher suite {content[26]}");
         var bodyLength = BinaryPrimitives.ReadUInt32LittleEndian(content[BodyLengthOffset..]);

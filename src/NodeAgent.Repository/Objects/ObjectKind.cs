@@ -26,4 +26,7 @@ public enum ObjectKind : byte
 
     /// <summary>A record of collection.</summary>
     Collection = 8,
+
+    /// <summary>Parity of another object, or the word that there is to be parity.</summary>
+    Parity = 9,
 }

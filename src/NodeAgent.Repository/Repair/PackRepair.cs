@@ -3,6 +3,7 @@ using NodeAgent.Repository.Hashing;
 using NodeAgent.Repository.Index;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Packs;
+using NodeAgent.Repository.Parity;
 using NodeAgent.Repository.Snapshots;
 using NodeAgent.Repository.Stores;
 using NodeAgent.Repository.Trees;
@@ -12,7 +13,7 @@ namespace NodeAgent.Repository.Repair;
 
 /// <summary>
 /// Takes damaged packs out of use and saves what is sound in them:
-/// 1. the damaged packs are found;
+/// 1. the damaged packs are found; those that have parity that makes up for the damage are mended, byte by byte;
 /// 2. what the index says of them is read, and where a footer is damaged too, the snapshots are gone through for the whole ids of chunks;
 /// 3. every chunk that is sound goes into a new pack; one that is not is looked for in other packs;
 /// 4. the new packs are named by the index, the damaged ones condemned and left out of it: what is lost no longer counts as there, and the next backup that
@@ -35,7 +36,8 @@ public sealed class PackRepair(ChunkRepository repository, PackRepairOptions opt
         // 1. the damaged packs
         await repository.RefreshIndexAsync(cancellationToken);
         var (looked, damaged) = await FindDamagedAsync(cancellationToken);
-        if (damaged.Count == 0) return new PackRepairReport(looked, [], 0);
+        var mended = await MendAsync(damaged, cancellationToken);
+        if (damaged.Count == 0) return new PackRepairReport(looked, [], 0) { Mended = mended };
         _bad.UnionWith(damaged.Select(d => d.Pack));
 
         // 2. what is known of them
@@ -62,7 +64,7 @@ public sealed class PackRepair(ChunkRepository repository, PackRepairOptions opt
             progress?.Report(new CheckProgress("damaged packs", ++done, damaged.Count, 0, 0));
         }
 
-        if (session is null) return new PackRepairReport(looked, repaired, 0);
+        if (session is null) return new PackRepairReport(looked, repaired, 0) { Mended = mended };
 
         // 4. the index
         await session.FlushAsync(cancellationToken);
@@ -77,7 +79,24 @@ public sealed class PackRepair(ChunkRepository repository, PackRepairOptions opt
 
         await session.DeleteAsync(damaged.Where(d => d.Length is not null).Select(d => d.Pack.Key), cancellationToken);
         await session.SweptAsync(cancellationToken);
-        return new PackRepairReport(looked, repaired, session.WrittenBytes);
+        return new PackRepairReport(looked, repaired, session.WrittenBytes) { Mended = mended };
+    }
+
+    /// <summary>Packs that their parity makes whole again are no longer damaged, and nothing else needs to be done about them.</summary>
+    private async Task<List<PackId>> MendAsync(List<DamagedPack> damaged, CancellationToken cancellationToken)
+    {
+        var parity = new ParityRepair(repository);
+        var mended = new List<PackId>();
+        foreach (var pack in damaged.Select(d => d.Pack))
+        {
+            var verdict = options.DryRun ? await parity.ExamineAsync(pack.Key, cancellationToken) : await parity.TryMendAsync(pack, cancellationToken);
+            if (verdict.State is not (ParityState.Mended or ParityState.Mendable)) continue;
+            mended.Add(pack);
+            if (repository.Index.StandingOf(pack) == PackStanding.Lost) repository.Index.SetStanding(pack, PackStanding.Named);
+        }
+
+        damaged.RemoveAll(d => mended.Contains(d.Pack));
+        return mended;
     }
 
     private async Task<(int Looked, List<DamagedPack> Damaged)> FindDamagedAsync(CancellationToken cancellationToken)

@@ -6,6 +6,7 @@ using NodeAgent.Repository.Hashing;
 using NodeAgent.Repository.Index;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Packs;
+using NodeAgent.Repository.Parity;
 using NodeAgent.Repository.Sessions;
 using NodeAgent.Repository.Snapshots;
 using NodeAgent.Repository.Stores;
@@ -43,6 +44,9 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
     private readonly ConcurrentQueue<CheckProblem> _readProblems = new();
     private readonly HashSet<PackId> _neededPacks = [];
     private readonly ConcurrentDictionary<PackId, bool> _alteredPacks = new();
+
+    /// <summary>Packs of another length than they had, of which nothing is lost: what was read of them would be told twice.</summary>
+    private readonly ConcurrentDictionary<PackId, bool> _mendablePacks = new();
     private readonly ConcurrentDictionary<RepairStep, bool> _remedies = new();
     private readonly ConcurrentDictionary<RepairStep, bool> _readRemedies = new();
     private bool _isReading;
@@ -256,6 +260,11 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
                 _damagedPacks.TryAdd(pack, 0);
                 repository.Index.SetStanding(pack, PackStanding.Lost);
             }
+            else if (length != size && await IsMendableAsync(pack, cancellationToken))
+            {
+                _mendablePacks.TryAdd(pack, true);
+                Remedy(RepairStep.Packs);
+            }
             else if (length != size)
             {
                 _damagedPacks.TryAdd(pack, length);
@@ -304,7 +313,7 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
         var packs = new List<(PackId Pack, long Length, DateTimeOffset Verified)>();
         foreach (var (pack, length) in _packs)
         {
-            if (_damagedPacks.ContainsKey(pack) || _readPacks.ContainsKey(pack) || pack.Hash.Prefix % (ulong)parts != (ulong)(part - 1)) continue;
+            if (_damagedPacks.ContainsKey(pack) || _mendablePacks.ContainsKey(pack) || _readPacks.ContainsKey(pack) || pack.Hash.Prefix % (ulong)parts != (ulong)(part - 1)) continue;
             // A time to come is of a clock that was wrong.
             var verified = options.Verifications?.TimeOf(pack) is { } time && time <= now ? time : DateTimeOffset.MinValue;
             if (verified > options.VerifiedSince) _recentPacks++;
@@ -336,6 +345,7 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
             var content = buffer.AsMemory(0, length);
             if (HashOf(content.Span) != pack.Hash)
             {
+                if (await IsMendableAsync(pack, cancellationToken)) return false;
                 isSound = false;
                 Add(new CheckProblem(pack.Key, null, "the pack's content is not what its name says: it is damaged", IsDamage: true));
             }
@@ -358,6 +368,7 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
         }
         catch (RepositoryException exception)
         {
+            if (exception is StoreException && await IsMendableAsync(pack, cancellationToken)) return false;
             // Without a footer the chunks are still found by the index; they are read one by one when a snapshot uses them.
             Damage(pack.Key, exception, "");
             _damagedPacks.TryAdd(pack, length);
@@ -368,6 +379,20 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
         {
             ArrayPool<byte>.Shared.Return(buffer);
         }
+    }
+
+    /// <summary>Whether a damaged pack has parity that makes up for the damage, which is then told: readers lose nothing by it, until more is damaged.</summary>
+    private async ValueTask<bool> IsMendableAsync(PackId pack, CancellationToken cancellationToken)
+    {
+        var verdict = await new ParityRepair(repository).ExamineAsync(pack.Key, cancellationToken);
+        if (verdict.State == ParityState.Mendable)
+        {
+            Add(new CheckProblem(pack.Key, null, $"the pack is damaged in {verdict.DamagedBlocks} of its {verdict.Blocks} blocks, and its parity has what they were: nothing is lost so far", IsDamage: true));
+            return true;
+        }
+
+        if (verdict.State == ParityState.BeyondMending) Add(new CheckProblem(pack.Key, null, $"its parity cannot mend it: {verdict.Why}", IsDamage: false));
+        return false;
     }
 
     private bool CheckChunk(ChunkReader reader, PackId pack, in PackedChunk chunk, long offset, ReadOnlySpan<byte> content)

@@ -32,7 +32,7 @@ public sealed class DecoderFuzzTests
         var samples = Enum.GetValues<ObjectKind>().Select(kind =>
         {
             var content = new byte[200];
-            var session = kind is ObjectKind.Config or ObjectKind.Key ? ObjectHeader.NoSession : Session(3);
+            var session = kind is ObjectKind.Config or ObjectKind.Key or ObjectKind.Parity ? ObjectHeader.NoSession : Session(3);
             new ObjectHeader(kind, session, 136).Write(RepositoryId, content);
             return content;
         }).ToList();

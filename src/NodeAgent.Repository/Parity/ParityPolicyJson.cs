@@ -1,0 +1,4 @@
+namespace NodeAgent.Repository.Parity;
+
+/// <summary>The JSON of a policy.</summary>
+internal sealed record ParityPolicyJson(int Percent);
