@@ -38,7 +38,7 @@ internal sealed class MaintenanceRun(LocationRepositories repositories, StorageL
             var freed = Math.Max(0, collection.DeletedBytes - collection.CopiedBytes);
             var message = string.Create(
                 CultureInfo.InvariantCulture,
-                $"{collection.DeletedPacks} packs deleted, {freed} bytes freed{Waiting(collection)}; {check.Snapshots} snapshots checked, {check.ReadPacks} of {check.Packs} packs read, no damage");
+                $"packs deleted: {collection.DeletedPacks}; bytes freed: {freed}{Waiting(collection)}; snapshots checked: {check.Snapshots}; packs read: {check.ReadPacks} of {check.Packs}; no damage");
             return collection.DamagedPacks.Count == 0
                 ? new MaintenanceOutcome(MaintenanceOutcome.Succeeded, message) { FreedBytes = freed, Damaged = 0 }
                 : new MaintenanceOutcome(MaintenanceOutcome.Failed, $"data that is used could not be copied from {Names(collection.DamagedPacks)}: run \"nodeagent repo check --read-data\"") { FreedBytes = freed, Damaged = collection.DamagedPacks.Count };
@@ -85,7 +85,7 @@ internal sealed class MaintenanceRun(LocationRepositories repositories, StorageL
     }
 
     private static string Waiting(CollectionReport collection) =>
-        collection.CondemnedPacks == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", {collection.CondemnedPacks} packs left to the next run because backups may still be publishing");
+        collection.CondemnedPacks == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"; packs left to the next run because backups may still be publishing: {collection.CondemnedPacks}");
 
     private static string Names(IReadOnlyList<string> objects) => string.Join(", ", objects.Take(MaxNamed)) + (objects.Count > MaxNamed ? $" and {objects.Count - MaxNamed} more" : "");
 }

@@ -47,6 +47,7 @@ public sealed class MaintenanceTests
         Assert.Equal("Succeeded", first.Text("result"));
         var second = await MaintainAsync(cluster);
         Assert.Equal("Succeeded", second.Text("result"));
+        Assert.StartsWith("packs deleted: 0; bytes freed: 0; snapshots checked: 2; packs read: ", first.Text("message"), StringComparison.Ordinal);
         Assert.True(ReadPacks(first) is > 0 && ReadPacks(first) < packs.Count && ReadPacks(first) + ReadPacks(second) >= packs.Count, $"{first} {second}");
         var memory = Assert.Single(Directory.GetFiles(Path.Combine(cluster.LocationPath, "plugins/nodeagent-checks")));
 
@@ -59,7 +60,7 @@ public sealed class MaintenanceTests
         await SampleRepository.ForgetLongAgoAsync(cluster.LocationPath, key, ids[0]);
         var collecting = await MaintainAsync(cluster);
         Assert.Equal("Succeeded", collecting.Text("result"));
-        Assert.DoesNotContain("0 packs deleted", collecting.Text("message"), StringComparison.Ordinal);
+        Assert.DoesNotContain("packs deleted: 0;", collecting.Text("message"), StringComparison.Ordinal);
         Assert.True(SampleRepository.Packs(cluster.LocationPath).Count < packs.Count);
         Assert.Equal([ids[1]], await SampleRepository.ListAsync(cluster.LocationPath, key));
         var repository = cluster.Api.Find(VeleroResources.BackupRepositories, "velero", Name)!;
@@ -153,7 +154,7 @@ public sealed class MaintenanceTests
     [InlineData("NaN%")]
     public void Anything_else_is_no_share(string text) => Assert.False(ControllerOptions.TryParseShare(text, out _));
 
-    private static int ReadPacks(JsonObject run) => int.Parse(run.Text("message")!.Split("snapshots checked, ")[1].Split(' ')[0], CultureInfo.InvariantCulture);
+    private static int ReadPacks(JsonObject run) => int.Parse(run.Text("message")!.Split("packs read: ")[1].Split(' ')[0], CultureInfo.InvariantCulture);
 
     private static async Task<(string[] Ids, byte[] Key)> AddRepositoryAsync(ControllerFixture cluster)
     {
