@@ -32,6 +32,8 @@ internal static class AwsLocation
     {
         if (location.Config.Keys.Order(StringComparer.Ordinal).FirstOrDefault(key => !VeleroKeys.Contains(key) && !OwnKeys.Contains(key)) is { } unknown)
             throw Refused(location, $"config.{unknown} is not known to provider aws; known are {string.Join(", ", VeleroKeys.Except(["bucket", "prefix"]).Concat(OwnKeys))}");
+        if (location.Credentials.Split('\n').Any(static line => line.TrimStart().StartsWith("credential_process", StringComparison.OrdinalIgnoreCase)))
+            throw Refused(location, "its credentials name a program that prints keys (credential_process); none is run here, since whoever may write Secrets could have any program run in this pod: put keys into the Secret, or a role with a web identity");
         var options = new S3StoreOptions
         {
             Bucket = location.Bucket,

@@ -20,6 +20,15 @@ public sealed class AwsLocationTests
 
     private static S3StoreOptions Read(params (string Key, string Value)[] config) => AwsLocation.OptionsOf(Location(config), LocationProviders.RepositoryFolder);
 
+    [Theory]
+    [InlineData("[default]\ncredential_process = /bin/keys\n")]
+    [InlineData("[default]\r\n  Credential_Process=/bin/keys")]
+    public void A_Secret_that_names_a_program_to_run_is_refused(string credentials)
+    {
+        var refused = Assert.Throws<LocationException>(() => AwsLocation.OptionsOf(Location() with { Credentials = credentials }, ""));
+        Assert.Contains("credential_process", refused.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Veleros_keys_are_understood()
     {
