@@ -32,7 +32,7 @@ internal static partial class AgentLog
     [LoggerMessage(3009, LogLevel.Warning, "{Kind} {Key}: {Issue}")]
     public static partial void FileIssue(this ILogger log, string kind, string key, string issue);
 
-    [LoggerMessage(3011, LogLevel.Warning, "Repository at {Store}: {Damage}; what only this index segment names is found in the packs themselves (run \"nodeagent repo rebuild-index\")")]
+    [LoggerMessage(3011, LogLevel.Warning, "Repository at {Store}: {Damage}; what only this index segment names is found in the packs themselves (run \"nodeagent repo repair index\")")]
     public static partial void DamagedSegment(this ILogger log, string store, string damage);
 
     [LoggerMessage(3012, LogLevel.Error, "{Kind} {Key}: ended as {Phase}, and the server refuses the status that says so: {Reason}")]

@@ -50,7 +50,11 @@ public sealed class PackRepair(ChunkRepository repository, PackRepairOptions opt
             cancellationToken);
         if (survey.Damaged.Concat(survey.Foreign.Select(f => f.ObjectKey)).FirstOrDefault() is { } segment)
             throw new RepositoryException($"index segment {segment} cannot be read, and what is in damaged packs may be known to it alone; run \"nodeagent repo repair index\" first");
-        MassRemoval.Require(damaged.Count(d => d.Length is null), survey.Current.SelectMany(s => s.Packs).Distinct().Count(), options.AllowMassRemoval);
+        // One that is named no more was collected since the index was read.
+        var named = survey.Current.SelectMany(s => s.Packs).ToHashSet();
+        _bad.ExceptWith(damaged.Where(d => d.Length is null && !named.Contains(d.Pack)).Select(d => d.Pack));
+        damaged.RemoveAll(d => !_bad.Contains(d.Pack));
+        MassRemoval.Require(damaged.Count(d => d.Length is null), named.Count, options.AllowMassRemoval);
         await FindWholeIdsAsync(damaged, cancellationToken);
 
         // 3. what is sound in them

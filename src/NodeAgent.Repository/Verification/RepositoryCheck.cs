@@ -7,6 +7,7 @@ using NodeAgent.Repository.Index;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Packs;
 using NodeAgent.Repository.Parity;
+using NodeAgent.Repository.Repair;
 using NodeAgent.Repository.Sessions;
 using NodeAgent.Repository.Snapshots;
 using NodeAgent.Repository.Stores;
@@ -71,6 +72,7 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
             await CheckIndexAsync(cancellationToken);
             await CheckPacksAsync(cancellationToken);
             if (options.ReadData) await ReadPacksAsync(cancellationToken);
+            await NoteKeptAsync(cancellationToken);
             await CheckTreesAsync(snapshots, cancellationToken);
             // What is missing is lost only if nobody has moved or forgotten it since the walk began.
             if (!_isIncomplete || walk == MaxWalks || before.SetEquals(await NamesAsync(cancellationToken))) return Report(snapshots.Count);
@@ -214,6 +216,8 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
 
         // What is in memory may still know packs that a collection has left out meanwhile.
         foreach (var (pack, size) in named.Where(s => !replaced.Contains(s.Key)).SelectMany(s => s.Value)) _packs.TryAdd(pack, size);
+        // Segments that a backup wrote after the index was loaded.
+        if (isLoaded && _packs.Keys.Any(pack => !repository.Index.Knows(pack))) await TryLoadIndexAsync(cancellationToken);
 
         if (damaged) await AddUnnamedPacksAsync(cancellationToken);
     }
@@ -277,6 +281,13 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
         foreach (var (pack, length) in _unreadablePacks) _damagedPacks.TryAdd(pack, length);
         foreach (var pack in there.Keys.Where(p => !_packs.ContainsKey(p)))
             _problems.Enqueue(new CheckProblem(pack.Key, null, "no index segment names this pack: left by a run that was stopped, or by one that is under way (\"nodeagent repo repair index\" has the next backup use what is in it, \"nodeagent repo prune\" removes it)", IsDamage: false));
+    }
+
+    private async Task NoteKeptAsync(CancellationToken cancellationToken)
+    {
+        var kept = await QuarantinedPack.ListAsync(repository, cancellationToken);
+        if (kept.Count > 0)
+            _problems.Enqueue(new CheckProblem(QuarantinedPack.Prefix, null, $"repairs have kept {kept.Count} damaged {(kept.Count == 1 ? "pack" : "packs")} aside, {kept.Sum(e => e.Length)} bytes (\"nodeagent repo repair packs --discard-kept\" deletes them)", IsDamage: false));
     }
 
     private async Task ReadPacksAsync(CancellationToken cancellationToken)
@@ -403,7 +414,7 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
             repository.Keyring.Add(chunk.Session);
             var location = new ChunkLocation(pack, offset, chunk.StoredLength, chunk.PlainLength, chunk.Kind);
             reader.Open(chunk.Id, chunk.Kind, location, content.Slice((int)offset, chunk.StoredLength), plain.AsSpan(0, chunk.PlainLength));
-            if (!repository.Index.TryFind(chunk.Id, out _))
+            if (!repository.Index.NeedsBase && !repository.Index.TryFind(chunk.Id, out _))
             {
                 Remedy(RepairStep.Index);
                 Add(new CheckProblem(pack.Key, offset, $"the index does not name {chunk.Kind} chunk {chunk.Id} of this pack", IsDamage: true));
@@ -481,6 +492,20 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
         }
 
         async ValueTask CheckAsync(ChunkReference reference)
+        {
+            try
+            {
+                await LookForAsync(reference);
+            }
+            catch (IndexCacheDamagedException)
+            {
+                // This machine's copy of the index, not the repository: it is made again.
+                await repository.RefreshIndexAsync(cancellationToken);
+                await LookForAsync(reference);
+            }
+        }
+
+        async ValueTask LookForAsync(ChunkReference reference)
         {
             if (!repository.Index.TryFind(reference.Id, out var location))
             {

@@ -157,6 +157,64 @@ public sealed class PackRepairTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Backups_prunes_and_repairs_at_once_leave_every_snapshot_whole_after_one_more_backup(bool hasExclusiveFences)
+    {
+        var files = SampleTree.Create(_random, 64 << 10, 8);
+        var changed = SampleTree.Changed(files, _random);
+        var (root, first) = await CreateAsync(files);
+        // What the prunes find to do.
+        SnapshotId second;
+        await using (var repository = await OpenAsync(root))
+        {
+            second = await SampleBackup.WriteAsync(repository, changed);
+            await new SnapshotCatalog(repository).ForgetAsync(await SampleBackup.WriteAsync(repository, SampleTree.Create(_random, 64 << 10, 8)), null, Cancellation);
+        }
+
+        Hurt(Path.Combine(root, (await PackOfAsync(root, ChunkKind.Data)).Key), "every chunk");
+        var written = new List<SnapshotId>();
+        var backups = RunAsync(3, async repository =>
+        {
+            var id = await SampleBackup.WriteAsync(repository, written.Count % 2 == 0 ? changed : files);
+            lock (written) written.Add(id);
+        });
+        var repairs = RunAsync(3, repository => new PackRepair(repository, new PackRepairOptions { ReadData = true }, null).ExecuteAsync(Cancellation));
+        var rebuilds = RunAsync(2, repository => IndexRebuild.ExecuteAsync(repository, null, Cancellation));
+        var prunes = RunAsync(2, repository => RepositoryCollection.ExecuteAsync(repository, new CollectionOptions { ForgetGrace = TimeSpan.Zero, MaxUnusedShare = 0, Wait = false }, null, Cancellation));
+        await Task.WhenAll(backups, repairs, rebuilds, prunes);
+
+        await RepairAsync(root, new PackRepairOptions { ReadData = true });
+        await using (var repository = await OpenAsync(root))
+        {
+            await SampleBackup.WriteAsync(repository, files);
+            await SampleBackup.WriteAsync(repository, changed);
+        }
+
+        var check = await CheckAsync(root, readData: true);
+        Assert.True(check.IsSound, string.Join('\n', check.Problems.Select(p => $"{p.ObjectKey}: {p.Message}")));
+        SampleTree.AssertSame(files, await ReadableAsync(root, first));
+        SampleTree.AssertSame(changed, await ReadableAsync(root, second));
+        for (var i = 0; i < written.Count; i++) SampleTree.AssertSame(i % 2 == 0 ? changed : files, await ReadableAsync(root, written[i]));
+
+        Task RunAsync(int times, Func<ChunkRepository, Task> run) => Task.Run(async () =>
+        {
+            for (var i = 0; i < times; i++)
+            {
+                await using var repository = await TestRepository.OpenAsync(hasExclusiveFences ? new DirectoryStore(root) : new SharedOnlyStore(root));
+                try
+                {
+                    await run(repository);
+                }
+                catch (RepositoryException)
+                {
+                    // A backup that relied on what a repair took away, or a prune that cannot tell what is garbage while something is damaged.
+                }
+            }
+        });
+    }
+
     [Fact]
     public async Task A_prune_after_a_repair_and_a_new_backup_removes_what_is_left_over_and_nothing_else()
     {

@@ -230,6 +230,34 @@ public sealed class RepositoryCheckTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task A_backup_that_completes_while_a_check_reads_the_index_is_no_damage(int listing)
+    {
+        var root = await CreateAsync();
+        var files = SampleTree.Create(SeededRandom.Create(), 48 << 10, 6);
+        var listings = 0;
+        var store = new SharedOnlyStore(root)
+        {
+            BeforeList = prefix =>
+            {
+                if (prefix != "index/delta/" || ++listings != listing) return;
+                Task.Run(async () =>
+                {
+                    await using var other = await OpenAsync(new DirectoryStore(root), TimeProvider.System);
+                    await SampleBackup.WriteAsync(other, files);
+                }).GetAwaiter().GetResult();
+            },
+        };
+        await using var repository = await OpenAsync(store, TimeProvider.System);
+
+        var report = await new RepositoryCheck(repository, new CheckOptions { ReadData = true }, null).ExecuteAsync(Cancellation);
+
+        Assert.True(listings >= listing);
+        Assert.Empty(report.Problems.Where(p => p.IsDamage).Select(p => $"{p.ObjectKey}: {p.Message}"));
+    }
+
     [Fact]
     public async Task A_snapshot_that_is_forgotten_and_collected_while_a_check_runs_is_no_damage()
     {
