@@ -82,9 +82,6 @@ public sealed class ChunkRepository : IAsyncDisposable
     /// <summary>Index segments that could not be read, each with the reason. What only they name is found by reading packs' footers.</summary>
     public IReadOnlyCollection<RepositoryFormatException> DamagedSegments => _loader.Damaged;
 
-    /// <summary>Hashes in the names of index segments that another one replaces, each with the hash in that one's name, as far as they were read.</summary>
-    internal IReadOnlyDictionary<ChunkId, ChunkId> ReplacedSegments => _loader.ReplacedBy;
-
     /// <summary>Whether packs that no segment names were looked through already.</summary>
     internal bool HasSearchedUnnamedPacks => Volatile.Read(ref _searched);
 

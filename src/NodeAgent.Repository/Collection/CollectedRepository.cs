@@ -11,7 +11,7 @@ using NodeAgent.Repository.Verification;
 
 namespace NodeAgent.Repository.Collection;
 
-/// <summary>A repository as its collector sees it. Copies go into packs of the collector's session, as they are encrypted, after each was opened and compared with its id.</summary>
+/// <summary>A repository as a collector, or a rebuild of its index, sees it. Copies go into packs of the collector's session, as they are encrypted, after each was opened and compared with its id.</summary>
 internal sealed class CollectedRepository : ICollectedRepository, IDisposable
 {
     // Fewer bytes of a pack than this share are read one by one.
@@ -63,17 +63,7 @@ internal sealed class CollectedRepository : ICollectedRepository, IDisposable
         return (ChunkRepository.SegmentKey(Session, content), content);
     }
 
-    public async Task<PackContents?> ReadPackAsync(PackId pack, long length, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await PackReader.ReadContentsAsync(_repository, pack, length, cancellationToken);
-        }
-        catch (RepositoryFormatException)
-        {
-            return null;
-        }
-    }
+    public Task<PackContents> ReadPackAsync(PackId pack, long length, CancellationToken cancellationToken) => PackReader.ReadContentsAsync(_repository, pack, length, cancellationToken);
 
     public async IAsyncEnumerable<ChunkId> ReferencesAsync(SnapshotId id, string key, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -119,15 +119,20 @@ internal sealed class CollectionMark(ICollectedRepository repository, SegmentCat
                 if (await isSafe(pack.Pack)) Set(safe, pack);
             },
             cancellationToken);
-        // A condemned pack that no segment names any more was left out of the index by another collector; a replaced segment may still say what is in it.
-        await segments.ForEachPackAsync(
-            all: true, static () => { },
-            pack =>
-            {
-                if (own.Contains(pack.Pack) && seen.Add(pack.Pack)) Judge(pack.Pack, pack.Chunks.Select(c => _census.Find(c.Id)));
-                return Task.CompletedTask;
-            },
-            cancellationToken);
+        // First those that count as soon as they are taken back. A condemned pack that no segment names any more was left out of the index by another collector: taken
+        // back in place of one that is named, it would keep the chunk where nobody finds it. A replaced segment may still say what is in it.
+        foreach (var all in (bool[])[false, true])
+        {
+            await segments.ForEachPackAsync(
+                all, static () => { },
+                pack =>
+                {
+                    if (own.Contains(pack.Pack) && seen.Add(pack.Pack)) Judge(pack.Pack, pack.Chunks.Select(c => _census.Find(c.Id)));
+                    return Task.CompletedTask;
+                },
+                cancellationToken);
+        }
+
         foreach (var pack in own.Where(seen.Add).Order(PackOrder.Instance))
         {
             if (_unnamed.TryGetValue(pack, out var chunks)) Judge(pack, chunks);
@@ -187,19 +192,23 @@ internal sealed class CollectionMark(ICollectedRepository repository, SegmentCat
         var unnamed = new List<PackContents>();
         foreach (var pack in Packs.Values.Where(p => !p.IsNamed && !p.IsSpared))
         {
-            PackContents? contents;
+            PackContents contents;
             try
             {
                 contents = await repository.ReadPackAsync(pack.Id, pack.Size, cancellationToken);
+            }
+            catch (RepositoryFormatException)
+            {
+                // Nothing can be read from a pack without a footer that no index tells of.
+                contents = new PackContents(pack.Id, pack.Size, []);
             }
             catch (StoreException exception) when (exception.Failure == StoreFailure.NotFound)
             {
                 continue;
             }
 
-            // Nothing can be read from a pack without a footer that no index tells of.
-            unnamed.Add(contents ?? new PackContents(pack.Id, pack.Size, []));
-            foreach (var chunk in contents?.Chunks ?? []) _census.Add(chunk.Id);
+            unnamed.Add(contents);
+            foreach (var chunk in contents.Chunks) _census.Add(chunk.Id);
         }
 
         return unnamed;

@@ -21,6 +21,9 @@ public sealed record CollectionOptions
     /// <summary>Whether to wait for running sessions before packs are deleted. If not, they stay condemned, and the next run deletes them.</summary>
     public bool Wait { get; init; } = true;
 
+    /// <summary>How the index is written anew.</summary>
+    internal SegmentRewriteOptions Segments { get; init; } = SegmentRewriteOptions.Default;
+
     /// <summary>The program with its version, for the session record.</summary>
     public string? Program { get; init; }
 

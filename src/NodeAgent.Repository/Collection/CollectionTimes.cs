@@ -14,7 +14,10 @@ internal sealed record CollectionTimes
     /// <summary>How long after the end of a fence's lifetime a request that began in time may still take effect: its body is on its way.</summary>
     public TimeSpan BodySlack { get; init; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>How far two times that the store gives may be wrong against each other: its machines' clocks, and stamps of whole seconds.</summary>
+    /// <summary>
+    /// How far two times that the store gives may be wrong against each other: its machines' clocks, and stamps of whole seconds. A wait takes it twice: for the
+    /// fence's time against the clock that refuses what comes late, and for the record's against the clock that the wait goes by.
+    /// </summary>
     public TimeSpan ClockSlack { get; init; } = TimeSpan.FromMinutes(1);
 
     /// <summary>How often a running session says that it lives.</summary>
@@ -36,8 +39,8 @@ internal sealed record CollectionTimes
     public TimeSpan Poll { get; init; } = TimeSpan.FromSeconds(15);
 
     /// <summary>After this time nothing comes of a fence that a session took before it was revoked.</summary>
-    public TimeSpan Reach => LongestFence + BodySlack + ClockSlack;
+    public TimeSpan Reach => ReachOf(LongestFence);
 
     /// <summary>After this time everything that was published by a fence of a lifetime is there, if the look was before.</summary>
-    public TimeSpan ReachOf(TimeSpan lifetime) => (lifetime < LongestFence ? lifetime : LongestFence) + BodySlack + ClockSlack;
+    public TimeSpan ReachOf(TimeSpan lifetime) => (lifetime < LongestFence ? lifetime : LongestFence) + BodySlack + (2 * ClockSlack);
 }

@@ -52,31 +52,32 @@ internal static class ForgetMarks
     /// Takes a forgotten snapshot back, by removing its marks. Not possible any more when a collector has made one of them final.
     /// A session must have been announced, so that collectors wait for it.
     /// </summary>
-    /// <returns>False when the data is being removed, or the snapshot is gone.</returns>
-    public static async Task<bool> RemoveAsync(IObjectStore store, IProtocolRecords records, SnapshotId id, CollectionTimes times, OmittedSteps omitted, CancellationToken cancellationToken)
+    public static async Task<MarkRemoval> RemoveAsync(IObjectStore store, IProtocolRecords records, SnapshotId id, CollectionTimes times, OmittedSteps omitted, CancellationToken cancellationToken)
     {
         const int rounds = 12;
+        var isInDoubt = false;
         for (var round = 1; ; round++)
         {
+            await using var fence = await store.OpenFenceAsync(FenceMode.Shared, times.FenceLifetime, cancellationToken);
             try
             {
-                await using var fence = await store.OpenFenceAsync(FenceMode.Shared, times.FenceLifetime, cancellationToken);
                 var marks = await ListMarksAsync(store, $"{Prefix}{id}/", cancellationToken);
                 if (!omitted.HasFlag(OmittedSteps.LookBeforeUnforget))
                 {
                     var ledger = await Ledger.ReadAsync(store, records, null, cancellationToken);
                     ledger.RequireSound();
                     await SnapshotPublication.RequireOwnSessionAsync(store, records.Session, cancellationToken);
-                    if (marks.Exists(m => ledger.DroppedAt(m.Entry.Key) is not null)) return false;
+                    if (marks.Exists(m => ledger.DroppedAt(m.Entry.Key) is not null)) return new MarkRemoval(false, isInDoubt);
                 }
 
-                if (!(await ListSnapshotsAsync(store, cancellationToken)).ContainsValue(id)) return false;
+                if (!(await ListSnapshotsAsync(store, cancellationToken)).ContainsValue(id)) return new MarkRemoval(false, isInDoubt);
                 foreach (var (entry, _) in marks) await fence.DeleteAsync(entry.Key, cancellationToken);
-                return true;
+                return new MarkRemoval(true, isInDoubt || fence.IsInDoubt);
             }
             catch (FenceExpiredException) when (round < rounds)
             {
                 // It looked too long ago: again.
+                isInDoubt |= fence.IsInDoubt;
             }
         }
     }

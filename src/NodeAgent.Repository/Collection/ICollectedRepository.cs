@@ -1,21 +1,14 @@
 using NodeAgent.Repository.Index;
 using NodeAgent.Repository.Objects;
-using NodeAgent.Repository.Stores;
 
 namespace NodeAgent.Repository.Collection;
 
 /// <summary>What a collector needs of a repository beside its store: what the objects hold, and packs of its own to copy to.</summary>
-internal interface ICollectedRepository : IProtocolRecords
+internal interface ICollectedRepository : IProtocolRecords, ISegmentRepository
 {
-    IObjectStore Store { get; }
-
-    /// <exception cref="RepositoryFormatException">It is damaged or cannot be opened.</exception>
-    Task<IndexSegment> ReadSegmentAsync(string key, CancellationToken cancellationToken);
-
-    (string Key, byte[] Content) SealSegment(IndexSegment segment);
-
-    /// <summary>What a pack's own footer says; null when the pack is damaged.</summary>
-    Task<PackContents?> ReadPackAsync(PackId pack, long length, CancellationToken cancellationToken);
+    /// <summary>What a pack's own footer says.</summary>
+    /// <exception cref="RepositoryFormatException">It is damaged.</exception>
+    Task<PackContents> ReadPackAsync(PackId pack, long length, CancellationToken cancellationToken);
 
     /// <summary>Every use of a chunk in a snapshot, but for parts that were gone through before.</summary>
     /// <exception cref="RepositoryException">The snapshot or a part of its tree cannot be read.</exception>

@@ -5,10 +5,13 @@ using NodeAgent.Repository.Stores;
 namespace NodeAgent.Repository.Collection;
 
 /// <summary>The index segments that are there. One that another one replaces does not count.</summary>
-internal sealed class SegmentCatalog(ICollectedRepository repository)
+/// <param name="repository">Where.</param>
+/// <param name="onDamaged">Told of damaged ones, which are passed over then; null where nothing can go on beside one.</param>
+internal sealed class SegmentCatalog(ISegmentRepository repository, Func<RepositoryFormatException, Task>? onDamaged = null)
 {
     private const int Rounds = 20;
 
+    private readonly HashSet<string> _damaged = [];
     private Dictionary<string, SegmentFacts> _segments = [];
     private HashSet<ChunkId> _superseded = [];
 
@@ -31,16 +34,16 @@ internal sealed class SegmentCatalog(ICollectedRepository repository)
                 await foreach (var entry in repository.Store.ListAsync(IndexSegment.Prefix, cancellationToken)) found.Add(entry);
                 foreach (var entry in found)
                 {
-                    if (!IndexSegment.IsKey(entry.Key)) continue;
+                    if (!IndexSegment.IsKey(entry.Key) || _damaged.Contains(entry.Key)) continue;
                     if (_segments.TryGetValue(entry.Key, out var facts))
                     {
                         segments.Add(entry.Key, facts);
                         continue;
                     }
 
-                    var segment = await ReadAsync(entry.Key, cancellationToken);
+                    if (await ReadOrPassAsync(entry.Key, cancellationToken) is not { } segment) continue;
                     read?.Invoke(segment);
-                    facts = new SegmentFacts(HashOf(entry.Key), entry.LastModified, [.. segment.Packs.Select(p => p.Pack)], segment.Superseded);
+                    facts = FactsOf(entry.Key, segment, entry.Length, entry.LastModified);
                     segments.Add(entry.Key, facts);
                     _segments.TryAdd(entry.Key, facts);
                     progress?.Invoke(segments.Count, found.Count);
@@ -64,46 +67,66 @@ internal sealed class SegmentCatalog(ICollectedRepository repository)
     }
 
     /// <summary>Adds one that was just written.</summary>
-    public void Add(string key, IndexSegment segment, DateTimeOffset written)
+    public void Add(string key, IndexSegment segment, long length, DateTimeOffset written)
     {
-        _segments[key] = new SegmentFacts(HashOf(key), written, [.. segment.Packs.Select(p => p.Pack)], segment.Superseded);
+        _segments[key] = FactsOf(key, segment, length, written);
         _superseded.UnionWith(segment.Superseded);
     }
 
-    public Task<IndexSegment> ReadAsync(string key, CancellationToken cancellationToken) => Sound(repository.ReadSegmentAsync(key, cancellationToken));
+    /// <summary>Reads one again; null when it is gone or damaged by now.</summary>
+    public async Task<IndexSegment?> TryReadAsync(string key, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await repository.ReadSegmentAsync(key, cancellationToken);
+        }
+        catch (RepositoryFormatException)
+        {
+            return null;
+        }
+        catch (StoreException exception) when (exception.Failure == StoreFailure.NotFound)
+        {
+            return null;
+        }
+    }
+
+    private static SegmentFacts FactsOf(string key, IndexSegment segment, long length, DateTimeOffset written) =>
+        new(IndexSegment.HashOf(key), length, written, [.. segment.Packs.Select(p => p.Pack)], segment.Superseded);
 
     private async Task<bool> TryForEachPackAsync(bool all, Action reset, Func<PackContents, Task> visit, bool again, CancellationToken cancellationToken)
     {
         reset();
         foreach (var (key, _) in (all ? All : Current).ToList())
         {
-            IndexSegment segment;
+            IndexSegment? segment;
             try
             {
-                segment = await ReadAsync(key, cancellationToken);
+                segment = await ReadOrPassAsync(key, cancellationToken);
             }
             catch (StoreException exception) when (exception.Failure == StoreFailure.NotFound && again)
             {
                 return false;
             }
 
-            foreach (var pack in segment.Packs) await visit(pack);
+            foreach (var pack in segment?.Packs ?? []) await visit(pack);
         }
 
         return true;
     }
 
-    private static async Task<IndexSegment> Sound(Task<IndexSegment> reading)
+    private async Task<IndexSegment?> ReadOrPassAsync(string key, CancellationToken cancellationToken)
     {
         try
         {
-            return await reading;
+            return await repository.ReadSegmentAsync(key, cancellationToken);
         }
         catch (RepositoryFormatException exception)
         {
-            throw new RepositoryException($"nothing can be collected: {exception.Message}; packs that only this index segment names would be taken for garbage; run \"nodeagent repo rebuild-index\" first", exception);
+            if (onDamaged is null)
+                throw new RepositoryException($"nothing can be collected: {exception.Message}; packs that only this index segment names would be taken for garbage; run \"nodeagent repo rebuild-index\" first", exception);
+            _damaged.Add(key);
+            await onDamaged(exception);
+            return null;
         }
     }
-
-    private static ChunkId HashOf(string key) => ChunkId.TryParse(key[^(2 * ChunkId.Length)..], out var hash) ? hash : default;
 }

@@ -20,7 +20,7 @@ internal sealed class SnapshotPublication(IObjectStore store, IProtocolRecords r
 {
     private const int Rounds = 12;
 
-    /// <summary>Whether a write was sent and its outcome is not known: then the session must not say that it has ended.</summary>
+    /// <summary>Whether a write was sent that may still take effect: then the session must not say that it has ended.</summary>
     public bool IsInDoubt { get; private set; }
 
     /// <summary>What the session has taken into account by now.</summary>
@@ -47,18 +47,19 @@ internal sealed class SnapshotPublication(IObjectStore store, IProtocolRecords r
                 if (!omitted.HasFlag(OmittedSteps.OwnSessionAtPublish)) await RequireOwnSessionAsync(store, records.Session, cancellationToken);
                 if (isSafe && ledger.Entries.All(e => Known.Holds(e) || e.Packs.All(e.Absolved.Contains)))
                 {
-                    // 4. the write
+                    // 4. the write; what is sent again after no answer may come twice, and the second time when the snapshot was removed already
+                    var isInDoubt = IsInDoubt;
                     IsInDoubt = true;
                     try
                     {
                         if (omitted.HasFlag(OmittedSteps.PublishFence)) await write(new HeldFence(store, null));
                         else await write(fence);
-                        IsInDoubt = false;
+                        IsInDoubt = isInDoubt || fence.IsInDoubt;
                         return;
                     }
                     catch (FenceExpiredException)
                     {
-                        IsInDoubt = false;
+                        IsInDoubt = isInDoubt || fence.IsInDoubt;
                         continue;
                     }
                 }

@@ -57,9 +57,6 @@ internal sealed class IndexLoader(ChunkRepository repository, IndexCache cache, 
     /// </summary>
     public IReadOnlySet<PackId> LeftOut => _leftOut;
 
-    /// <summary>Hashes in the names of segments that another one replaces, each with the hash in that one's name, as far as they were read.</summary>
-    public IReadOnlyDictionary<ChunkId, ChunkId> ReplacedBy => _replacedBy;
-
     /// <summary>Refreshes the index.</summary>
     /// <returns>Whether a damaged segment was met that was not known before.</returns>
     public async Task<bool> RefreshAsync(bool isFirst, CancellationToken cancellationToken)

@@ -73,7 +73,7 @@ public sealed class PackRepair(ChunkRepository repository, PackRepairOptions opt
         // 4. the index
         await session.FlushAsync(cancellationToken);
         await session.CondemnAsync(_bad, cancellationToken);
-        await session.LeaveOutAsync(survey.Current, _bad, cancellationToken);
+        await session.LeaveOutAsync(_bad, cancellationToken);
 
         // 5. their objects
         for (var i = 0; i < repaired.Count; i++)

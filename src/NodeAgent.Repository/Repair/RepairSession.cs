@@ -18,7 +18,7 @@ namespace NodeAgent.Repository.Repair;
 /// 4. segments leave them out, and their objects are deleted, each through a fence and while the session stands.
 /// No second mark is needed before the deletes: whatever a snapshot uses and was sound in a retired pack is in the session's own packs by then.
 /// </summary>
-internal sealed class RepairSession : IAsyncDisposable
+internal sealed class RepairSession : ISegmentRepository, IAsyncDisposable
 {
     private const int Rounds = 12;
     private const int DeletesAFence = 100;
@@ -54,6 +54,9 @@ internal sealed class RepairSession : IAsyncDisposable
         _life = new SessionLife(repository.Store, _records);
         _record = new SessionRecord(repository.Time.GetUtcNow(), origin.Program, origin.Hostname, (int)times.FenceLifetime.TotalSeconds);
     }
+
+    /// <inheritdoc/>
+    public IObjectStore Store => _repository.Store;
 
     /// <summary>Bytes of packs that were written.</summary>
     public long WrittenBytes { get; private set; }
@@ -126,12 +129,22 @@ internal sealed class RepairSession : IAsyncDisposable
 
         async Task WriteAsync()
         {
-            var (key, content) = Seal(new IndexSegment([.. segment], []));
+            var (key, content) = SealSegment(new IndexSegment([.. segment], []));
             await _repository.Store.PutAsync(key, content, cancellationToken);
             _repository.AddToIndex(content, segment);
             segment.Clear();
             chunks = 0;
         }
+    }
+
+    /// <inheritdoc/>
+    public Task<IndexSegment> ReadSegmentAsync(string key, CancellationToken cancellationToken) => _repository.ReadSegmentAsync(key, cancellationToken);
+
+    /// <inheritdoc/>
+    public (string Key, byte[] Content) SealSegment(IndexSegment segment)
+    {
+        var content = _repository.SealObject(_cipher, ObjectKind.Index, EnvelopeType.IndexSegment, segment.Encode());
+        return (ChunkRepository.SegmentKey(_name.ToString("x16", CultureInfo.InvariantCulture), content), content);
     }
 
     /// <summary>Says that nothing may rely on these packs any more.</summary>
@@ -149,49 +162,14 @@ internal sealed class RepairSession : IAsyncDisposable
         foreach (var pack in packs) _repository.Index.SetStanding(pack, PackStanding.Lost);
     }
 
-    /// <summary>Writes segments that name what these do, without some packs.</summary>
-    public async Task LeaveOutAsync(IReadOnlyCollection<SegmentOutline> segments, IReadOnlySet<PackId> without, CancellationToken cancellationToken)
+    /// <summary>Writes segments that name what the present ones do, without some packs.</summary>
+    public async Task LeaveOutAsync(IReadOnlySet<PackId> without, CancellationToken cancellationToken)
     {
-        var packs = new List<PackContents>();
-        var seen = new HashSet<PackId>();
-        var replaced = new HashSet<ChunkId>();
-        var there = segments.Select(s => s.Hash).ToHashSet();
-        var chunks = 0;
-        foreach (var outline in segments.Where(s => s.Packs.Any(without.Contains)))
-        {
-            IndexSegment segment;
-            try
-            {
-                segment = await _repository.ReadSegmentAsync(outline.Key, cancellationToken);
-            }
-            catch (StoreException exception) when (exception.Failure == StoreFailure.NotFound)
-            {
-                continue; // replaced meanwhile, by one that may name the packs again: they are gone from the store then, and do not count
-            }
-
-            foreach (var pack in segment.Packs)
-            {
-                if (without.Contains(pack.Pack) || !seen.Add(pack.Pack)) continue;
-                if (packs.Count > 0 && (packs.Count == PacksPerSegment || chunks + pack.Chunks.Count > ChunksPerSegment)) await WriteAsync();
-                packs.Add(pack);
-                chunks += pack.Chunks.Count;
-            }
-
-            // Replaced only by the segment that completes what is in it; and what it has replaced itself stays replaced for as long as it is there.
-            replaced.Add(outline.Hash);
-            replaced.UnionWith(outline.Superseded.Where(there.Contains));
-        }
-
-        if (replaced.Count > 0) await WriteAsync();
-
-        async Task WriteAsync()
-        {
-            var (key, content) = Seal(new IndexSegment([.. packs], [.. replaced]));
-            await FencedAsync(async fence => await fence.PutAsync(key, content, cancellationToken), cancellationToken);
-            packs.Clear();
-            replaced.Clear();
-            chunks = 0;
-        }
+        // What cannot be read stays as it is.
+        var segments = new SegmentCatalog(this, static _ => Task.CompletedTask);
+        await segments.RefreshAsync(null, null, cancellationToken);
+        await new SegmentRewrite(this, segments, new SegmentRewriteOptions { Most = int.MaxValue }).ExecuteAsync(
+            without, (key, content, token) => FencedAsync(async fence => await fence.PutAsync(key, content, token), token), cancellationToken);
     }
 
     /// <summary>Deletes objects while the session stands.</summary>
@@ -235,24 +213,19 @@ internal sealed class RepairSession : IAsyncDisposable
             await using var fence = await _repository.Store.OpenFenceAsync(FenceMode.Shared, _times.FenceLifetime, cancellationToken);
             // One that was held up until it was revoked would hide packs that others rely on by then.
             await SnapshotPublication.RequireOwnSessionAsync(_repository.Store, _records.Session, cancellationToken);
+            var before = _isInDoubt;
             try
             {
                 _isInDoubt = true;
                 await write(fence);
-                _isInDoubt = false;
+                _isInDoubt = before;
                 return;
             }
             catch (FenceExpiredException) when (round < Rounds)
             {
-                _isInDoubt = false;
+                _isInDoubt = before || fence.IsInDoubt;
             }
         }
-    }
-
-    private (string Key, byte[] Content) Seal(IndexSegment segment)
-    {
-        var content = _repository.SealObject(_cipher, ObjectKind.Index, EnvelopeType.IndexSegment, segment.Encode());
-        return (ChunkRepository.SegmentKey(_name.ToString("x16", CultureInfo.InvariantCulture), content), content);
     }
 
     private async Task PutAsync(PackBuilder builder, CancellationToken cancellationToken)

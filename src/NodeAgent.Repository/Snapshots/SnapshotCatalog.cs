@@ -110,11 +110,11 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
         await life.AnnounceAsync(record, cancellationToken);
         try
         {
-            var snapshot = await UnforgetAsync(id, records, cancellationToken);
-            await life.EndAsync(record, cancellationToken);
+            var (snapshot, isInDoubt) = await UnforgetAsync(id, records, cancellationToken);
+            if (!isInDoubt) await life.EndAsync(record, cancellationToken);
             return snapshot;
         }
-        catch (RepositoryException exception) when (exception is not StoreException)
+        catch (RepositoryException exception) when (exception is not StoreException and not FenceExpiredException)
         {
             // Nothing is under way; after a failure of the store that is not certain.
             await life.EndAsync(record, CancellationToken.None);
@@ -122,7 +122,7 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
         }
     }
 
-    private async Task<Snapshot> UnforgetAsync(SnapshotId id, SealedRecords records, CancellationToken cancellationToken)
+    private async Task<(Snapshot Snapshot, bool IsInDoubt)> UnforgetAsync(SnapshotId id, SealedRecords records, CancellationToken cancellationToken)
     {
         var store = repository.Store;
         var now = await store.GetTimeAsync(cancellationToken);
@@ -146,9 +146,10 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
             throw new UnforgetRefusedException($"snapshot {id} cannot be brought back: {exception.Message}");
         }
 
-        if (!await ForgetMarks.RemoveAsync(store, records, id, CollectionTimes.Default, OmittedSteps.None, cancellationToken))
+        var removal = await ForgetMarks.RemoveAsync(store, records, id, CollectionTimes.Default, OmittedSteps.None, cancellationToken);
+        if (!removal.IsDone)
             throw new UnforgetRefusedException($"snapshot {id} cannot be brought back: a prune with a shorter grace is removing its data (restore from it now, if it is still there: its full id works for \"snapshot restore\")");
-        return snapshot;
+        return (snapshot, removal.IsInDoubt);
     }
 
     internal async IAsyncEnumerable<(SnapshotId Id, string Key)> KeysAsync([EnumeratorCancellation] CancellationToken cancellationToken)

@@ -6,6 +6,9 @@ namespace NodeAgent.Repository.Stores;
 public sealed class HeldFence(IObjectStore store, IAsyncDisposable? held) : IFence
 {
     /// <inheritdoc/>
+    public bool IsInDoubt => false;
+
+    /// <inheritdoc/>
     public ValueTask<PutOutcome> PutAsync(string key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken) => store.PutAsync(key, body, cancellationToken);
 
     /// <inheritdoc/>

@@ -12,8 +12,14 @@ namespace NodeAgent.Repository.Stores;
 /// </remarks>
 public interface IFence : IAsyncDisposable
 {
+    /// <summary>
+    /// Whether a request was sent whose answer never came: it may still take effect for as long as the fence reaches, even when a repetition of it was answered,
+    /// or refused as too late, meanwhile.
+    /// </summary>
+    bool IsInDoubt { get; }
+
     /// <inheritdoc cref="IObjectStore.PutAsync"/>
-    /// <exception cref="FenceExpiredException">The store refused it: the fence is too old. The object is not there.</exception>
+    /// <exception cref="FenceExpiredException">The store refused it: the fence is too old. The object is not there; unless <see cref="IsInDoubt"/>, it does not come either.</exception>
     ValueTask<PutOutcome> PutAsync(string key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken);
 
     /// <inheritdoc cref="IObjectStore.DeleteAsync"/>

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using NodeAgent.Repository.Collection;
 using NodeAgent.Repository.Index;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Packs;
@@ -57,8 +58,8 @@ public static class IndexRebuild
 
         // 6. many small ones; not beside one that cannot be understood, which may replace others
         var merged = options.DryRun || unreadable.Any(p => IndexSegment.IsKey(p.ObjectKey))
-            ? new IndexMergeReport(0, 0, 0)
-            : await IndexMerge.ExecuteAsync(repository, new IndexMergeOptions(), cancellationToken);
+            ? new SegmentRewriteReport(0, 0, 0)
+            : await MergeAsync(repository, cancellationToken);
         return new IndexRebuildReport(survey.All.Count, survey.Damaged, found.Count, found.Sum(p => (long)p.Chunks.Count), [.. unreadable.OrderBy(p => p.ObjectKey, StringComparer.Ordinal)])
         {
             GonePacks = [.. gone.Select(p => p.Key).Order(StringComparer.Ordinal)],
@@ -105,7 +106,15 @@ public static class IndexRebuild
         // 5. packs that are gone
         if (gone.Count == 0) return;
         await session.CondemnAsync(gone, cancellationToken);
-        await session.LeaveOutAsync(survey.Current, gone, cancellationToken);
+        await session.LeaveOutAsync(gone, cancellationToken);
         await session.SweptAsync(cancellationToken);
+    }
+    private static async Task<SegmentRewriteReport> MergeAsync(ChunkRepository repository, CancellationToken cancellationToken)
+    {
+        using var collected = new CollectedRepository(repository);
+        var segments = new SegmentCatalog(collected, static _ => Task.CompletedTask);
+        await segments.RefreshAsync(null, null, cancellationToken);
+        return await new SegmentRewrite(collected, segments, SegmentRewriteOptions.Default).ExecuteAsync(
+            new HashSet<PackId>(), async (key, content, token) => await repository.Store.PutAsync(key, content, token), cancellationToken);
     }
 }

@@ -1,4 +1,4 @@
-using NodeAgent.Repository.Index;
+using NodeAgent.Repository.Collection;
 
 namespace NodeAgent.Repository.Verification;
 
@@ -14,5 +14,5 @@ public sealed record IndexRebuildReport(int Segments, IReadOnlyList<string> Remo
     public IReadOnlyList<string> GonePacks { get; init; } = [];
 
     /// <summary>What was done about many small segments.</summary>
-    public IndexMergeReport Merged { get; init; } = new(0, 0, 0);
+    public SegmentRewriteReport Merged { get; init; } = new(0, 0, 0);
 }

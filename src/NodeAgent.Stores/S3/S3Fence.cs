@@ -9,11 +9,13 @@ namespace NodeAgent.Stores.S3;
 /// </remarks>
 internal sealed class S3Fence(S3Store store, DateTimeOffset takenAt, TimeSpan lifetime) : IFence
 {
+    public bool IsInDoubt { get; private set; }
+
     public ValueTask<PutOutcome> PutAsync(string key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken) =>
-        store.PutFencedAsync(key, body, takenAt, lifetime, cancellationToken);
+        store.PutFencedAsync(key, body, takenAt, lifetime, () => IsInDoubt = true, cancellationToken);
 
     public ValueTask<bool> DeleteAsync(string key, CancellationToken cancellationToken) =>
-        store.DeleteFencedAsync(key, takenAt, lifetime, cancellationToken);
+        store.DeleteFencedAsync(key, takenAt, lifetime, () => IsInDoubt = true, cancellationToken);
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

@@ -199,7 +199,7 @@ public sealed class S3Store : IObjectStore
             (await _endpoint.Client.GetBucketVersioningAsync(new GetBucketVersioningRequest { BucketName = _options.Bucket }, token)).VersioningConfig?.Status == VersionStatus.Enabled;
     }
 
-    internal async ValueTask<PutOutcome> PutFencedAsync(string key, ReadOnlyMemory<byte> body, DateTimeOffset takenAt, TimeSpan lifetime, CancellationToken cancellationToken)
+    internal async ValueTask<PutOutcome> PutFencedAsync(string key, ReadOnlyMemory<byte> body, DateTimeOffset takenAt, TimeSpan lifetime, Action onDoubt, CancellationToken cancellationToken)
     {
         var mayBeThere = false;
         try
@@ -225,20 +225,34 @@ public sealed class S3Store : IObjectStore
             catch (Exception e) when (S3Failure.Of(e, _options) is { IsAmbiguous: true })
             {
                 mayBeThere = true;
+                onDoubt();
                 throw;
             }
         }
     }
 
-    internal async ValueTask<bool> DeleteFencedAsync(string key, DateTimeOffset takenAt, TimeSpan lifetime, CancellationToken cancellationToken)
+    internal async ValueTask<bool> DeleteFencedAsync(string key, DateTimeOffset takenAt, TimeSpan lifetime, Action onDoubt, CancellationToken cancellationToken)
     {
         try
         {
-            return await DeleteAsync(key, async token => await _endpoint.SendSignedAsync(HttpMethod.Delete, key, [], null, takenAt, lifetime, token), cancellationToken);
+            return await DeleteAsync(key, Attempt, cancellationToken);
         }
         catch (StoreException e) when (IsExpiry(e, takenAt, lifetime))
         {
             throw new FenceExpiredException(Describe(key), lifetime);
+        }
+
+        async ValueTask Attempt(CancellationToken token)
+        {
+            try
+            {
+                await _endpoint.SendSignedAsync(HttpMethod.Delete, key, [], null, takenAt, lifetime, token);
+            }
+            catch (Exception e) when (S3Failure.Of(e, _options) is { IsAmbiguous: true })
+            {
+                onDoubt();
+                throw;
+            }
         }
     }
 

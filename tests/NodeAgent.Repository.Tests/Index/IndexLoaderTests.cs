@@ -1,3 +1,4 @@
+using NodeAgent.Repository.Collection;
 using NodeAgent.Repository.Index;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Packs;
@@ -71,12 +72,12 @@ public sealed class IndexLoaderTests : IDisposable
         await using (var before = await _repository.OpenAsync())
         {
             await _repository.AssertWholeAsync(before);
-            var report = await IndexMerge.ExecuteAsync(before, new IndexMergeOptions { Most = 4 }, Cancellation);
-            Assert.Equal(new IndexMergeReport(12, 1, 0), report);
+            var report = await Rewriting.ExecuteAsync(before, most: 4);
+            Assert.Equal(new SegmentRewriteReport(12, 1, 0), report);
             // Nothing is left to do, and nothing old enough to remove.
             await before.RefreshIndexAsync(Cancellation);
-            Assert.Equal(new IndexMergeReport(0, 0, 0), await IndexMerge.ExecuteAsync(before, new IndexMergeOptions { Most = 4 }, Cancellation));
-            Assert.Empty(await IndexMerge.RemoveReplacedAsync(before, Cancellation));
+            Assert.Equal(new SegmentRewriteReport(0, 0, 0), await Rewriting.ExecuteAsync(before, most: 4));
+            Assert.Empty(await Rewriting.RemoveReplacedAsync(before));
             await _repository.AssertWholeAsync(before);
         }
 
@@ -91,7 +92,7 @@ public sealed class IndexLoaderTests : IDisposable
         }
 
         foreach (var file in _repository.SegmentFiles()) File.SetLastWriteTimeUtc(file, File.GetLastWriteTimeUtc(file).AddHours(-1).AddSeconds(-1));
-        await using (var maintenance = await _repository.OpenAsync()) Assert.Equal(12, (await IndexMerge.RemoveReplacedAsync(maintenance, Cancellation)).Count);
+        await using (var maintenance = await _repository.OpenAsync()) Assert.Equal(12, (await Rewriting.RemoveReplacedAsync(maintenance)).Count);
         Assert.Single(_repository.SegmentFiles());
         await _repository.WriteAsync(1, 30);
         await using var last = await _repository.OpenAsync();
@@ -197,7 +198,7 @@ public sealed class IndexLoaderTests : IDisposable
             merged = true;
             var others = _repository.SegmentFiles();
             await using var maintenance = await _repository.OpenAsync(cacheDirectory: null);
-            await IndexMerge.ExecuteAsync(maintenance, new IndexMergeOptions { Most = 2 }, Cancellation);
+            await Rewriting.ExecuteAsync(maintenance, most: 2);
             foreach (var file in others) File.Delete(file);
         };
         await using var repository = await _repository.OpenAsync(store);
@@ -319,9 +320,9 @@ public sealed class IndexLoaderTests : IDisposable
         {
             await repository.LoadIndexAsync(Cancellation);
             var dropped = repository.Index.EnumeratePacks().First();
-            var report = await IndexMerge.ExecuteAsync(repository, new IndexMergeOptions { Drops = p => p == dropped.Pack }, Cancellation);
-            Assert.Equal(new IndexMergeReport(1, 1, 1), report);
-            Assert.Equal(new IndexMergeReport(0, 0, 0), await IndexMerge.ExecuteAsync(repository, new IndexMergeOptions { Drops = p => p == dropped.Pack }, Cancellation));
+            var report = await Rewriting.ExecuteAsync(repository, without: dropped.Pack);
+            Assert.Equal(new SegmentRewriteReport(1, 1, 1), report);
+            Assert.Equal(new SegmentRewriteReport(0, 0, 0), await Rewriting.ExecuteAsync(repository, without: dropped.Pack));
             await using var after = await _repository.OpenAsync();
             await after.LoadIndexAsync(Cancellation);
             Assert.False(after.Index.Knows(dropped.Pack));
@@ -346,7 +347,7 @@ public sealed class IndexLoaderTests : IDisposable
         {
             await maintenance.LoadIndexAsync(Cancellation);
             leftOut = maintenance.Index.EnumeratePacks().First().Pack;
-            Assert.Equal(1, (await IndexMerge.ExecuteAsync(maintenance, new IndexMergeOptions { Drops = p => p == leftOut }, Cancellation)).DroppedPacks);
+            Assert.Equal(1, (await Rewriting.ExecuteAsync(maintenance, without: leftOut)).DroppedPacks);
         }
 
         var gone = await ChunksOfAsync(longLived, repository.Root, leftOut);
@@ -378,7 +379,7 @@ public sealed class IndexLoaderTests : IDisposable
         await using var maintenance = await repository.OpenAsync(cacheDirectory: null);
         await maintenance.LoadIndexAsync(Cancellation);
         var leftOut = maintenance.Index.EnumeratePacks().First().Pack;
-        await IndexMerge.ExecuteAsync(maintenance, new IndexMergeOptions { Drops = p => p == leftOut }, Cancellation);
+        await Rewriting.ExecuteAsync(maintenance, without: leftOut);
         await (await longLived.BeginSessionAsync(new WriteSessionOptions(), Cancellation)).DisposeAsync();
         Assert.Equal(PackStanding.Unnamed, longLived.Index.StandingOf(leftOut));
         foreach (var file in repository.SegmentFiles().Where(IsOld)) File.Delete(file);

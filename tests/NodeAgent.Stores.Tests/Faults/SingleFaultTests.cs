@@ -43,6 +43,28 @@ public sealed class SingleFaultTests : IDisposable
     }
 
     [Theory]
+    [InlineData(nameof(FaultKind.LostAnswer))]
+    [InlineData(nameof(FaultKind.LostAnswerBehind500))]
+    public async Task A_fence_remembers_that_something_was_sent_whose_answer_never_came(string kind)
+    {
+        var (options, proxy) = await BehindProxyAsync();
+        await using var _ = proxy;
+        await using var store = new S3Store(options);
+        await using var writes = await store.OpenFenceAsync(FenceMode.Shared, TimeSpan.FromMinutes(5), Cancellation);
+        await writes.PutAsync("a/first", new byte[100], Cancellation);
+        Assert.False(writes.IsInDoubt);
+        Spoil(proxy, "PUT", kind);
+        await writes.PutAsync("a/second", new byte[100], Cancellation);
+        Assert.True(writes.IsInDoubt);
+        await using var deletes = await store.OpenFenceAsync(FenceMode.Shared, TimeSpan.FromMinutes(5), Cancellation);
+        await deletes.DeleteAsync("a/first", Cancellation);
+        Assert.False(deletes.IsInDoubt);
+        Spoil(proxy, "DELETE", kind);
+        await deletes.DeleteAsync("a/second", Cancellation);
+        Assert.True(deletes.IsInDoubt);
+    }
+
+    [Theory]
     [MemberData(nameof(Kinds))]
     public async Task A_read_is_whole_all_the_same(string kind)
     {

@@ -54,13 +54,14 @@ internal sealed class Schedule
             Start(() => WriteAsync(name, _temper, random.Next(1, 3)), TimeSpan.FromMinutes(random.Next(60 * _temper.SpreadHours)));
         }
 
-        var collectors = random.Next(1, 3);
+        var collectors = random.Next(1, _temper.Collectors + 1);
         for (var i = 1; i <= collectors; i++)
         {
             var name = $"g{i}";
-            Start(() => CollectAsync(name, _temper, random.Next(1, 3)), TimeSpan.FromMinutes(random.Next(60 * _temper.SpreadHours)));
+            Start(() => CollectAsync(name, _temper, random.Next(1, 4)), TimeSpan.FromMinutes(random.Next(60 * _temper.SpreadHours)));
         }
 
+        if (_temper.Rebuilds) Start(() => RebuildAsync("m1", random.Next(1, 4)), TimeSpan.FromMinutes(random.Next(60 * _temper.SpreadHours)));
         Start(() => ForgetAsync("f1", random.Next(1, 4)), TimeSpan.FromMinutes(random.Next(30 * _temper.SpreadHours)));
         if (random.Next(3) == 0) Start(() => ForgetAsync("f2", random.Next(1, 3)));
         if (!_world.Run(MaxSteps)) return "it does not come to an end";
@@ -150,6 +151,7 @@ internal sealed class Schedule
                 MaxUnusedShare = random.Next(3) switch { 0 => 0, 1 => 0.3, _ => 1 },
                 ForgetGrace = random.Next(3) switch { 0 => TimeSpan.Zero, 1 => TimeSpan.FromHours(1), _ => TimeSpan.FromHours(24) },
                 Wait = random.Next(4) != 0,
+                Segments = SegmentOptions(),
             };
             try
             {
@@ -163,6 +165,29 @@ internal sealed class Schedule
             if (_world.Chance(0.5)) await _world.DelayAsync(TimeSpan.FromHours(random.Next(2) == 0 ? 2 : 40) * random.NextDouble());
         }
     }
+
+    private async Task RebuildAsync(string name, int runs)
+    {
+        for (var i = 0; i < runs; i++)
+        {
+            try
+            {
+                var store = new SimulatedStore(_state, name, _temper);
+                var rebuild = new SimulatedRebuild(store, new SimulatedRecords(store, _state.NewSession()), SegmentOptions());
+                Statistics.Merged += (await rebuild.ExecuteAsync()).Replaced;
+                Statistics.NamedAgain += rebuild.NamedAgain;
+            }
+            catch (StoreException)
+            {
+                Statistics.FailedCollections++;
+            }
+
+            if (_world.Chance(0.5)) await _world.DelayAsync(TimeSpan.FromHours(_world.Random.Next(2) == 0 ? 2 : 40) * _world.Random.NextDouble());
+        }
+    }
+
+    /// <summary>Some merge whatever there is.</summary>
+    private SegmentRewriteOptions SegmentOptions() => new() { Most = _world.Random.Next(2) == 0 ? 2 : 64 };
 
     private async Task CollectOnceAsync(SimulatedStore store, CollectionOptions options)
     {
@@ -189,8 +214,9 @@ internal sealed class Schedule
                 await _world.DelayAsync(TimeSpan.FromHours(random.Next(2) == 0 ? 1.5 : 26) * random.NextDouble());
                 var life = new SessionLife(store, records, _omitted);
                 await life.AnnounceAsync(SimulatedRecords.Announcement, CancellationToken.None);
-                if (await ForgetMarks.RemoveAsync(store, records, chosen, CollectionTimes.Default, _omitted, CancellationToken.None)) Statistics.TakenBack++;
-                await life.EndAsync(SimulatedRecords.Announcement, CancellationToken.None);
+                var removal = await ForgetMarks.RemoveAsync(store, records, chosen, CollectionTimes.Default, _omitted, CancellationToken.None);
+                if (removal.IsDone) Statistics.TakenBack++;
+                if (!removal.IsInDoubt) await life.EndAsync(SimulatedRecords.Announcement, CancellationToken.None);
             }
             catch (Exception exception) when (exception is StoreException or SessionRevokedException or FenceExpiredException)
             {

@@ -23,6 +23,10 @@ internal sealed class ScheduleStatistics
 
     public long Snapshots { get; set; }
 
+    public long NamedAgain { get; set; }
+
+    public long Merged { get; set; }
+
     public void Add(ScheduleStatistics other)
     {
         Backups += other.Backups;
@@ -35,8 +39,10 @@ internal sealed class ScheduleStatistics
         Absolved += other.Absolved;
         TakenBack += other.TakenBack;
         Snapshots += other.Snapshots;
+        NamedAgain += other.NamedAgain;
+        Merged += other.Merged;
     }
 
     public override string ToString() =>
-        $"{Backups} backups: {Published} published, {Revoked} revoked, {Abandoned} abandoned, {Failed} failed; {Deleted} packs deleted, {Absolved} absolved, {FailedCollections} collections failed; {TakenBack} snapshots taken back; {Snapshots} at the end";
+        $"{Backups} backups: {Published} published, {Revoked} revoked, {Abandoned} abandoned, {Failed} failed; {Deleted} packs deleted, {Absolved} absolved, {FailedCollections} collections failed; {TakenBack} snapshots taken back; {NamedAgain} packs named again, {Merged} segments merged; {Snapshots} at the end";
 }

@@ -5,11 +5,14 @@ using NodeAgent.Repository.Stores;
 
 namespace NodeAgent.Repository.Tests.Collection.Simulation;
 
-/// <summary>One backup: begin, store what is not there, index it, publish.</summary>
-internal sealed class SimulatedBackup(SimulatedStore store, SimulatedIndex index, IReadOnlyList<ChunkId> wanted, OmittedSteps omitted) : ISnapshotRescue
+/// <summary>One backup: begin, store what is not there, index it, publish. A steady one does nothing else, and stores all in one pack.</summary>
+internal sealed class SimulatedBackup(SimulatedStore store, SimulatedIndex index, IReadOnlyList<ChunkId> wanted, OmittedSteps omitted, bool isSteady = false) : ISnapshotRescue
 {
     private readonly SimulatedRecords _records = new(store, store.State.NewSession());
     private readonly List<PackContents> _unindexed = [];
+
+    /// <summary>The snapshot, once it is published.</summary>
+    public SnapshotId Snapshot { get; private set; }
 
     public async Task ExecuteAsync()
     {
@@ -21,12 +24,13 @@ internal sealed class SimulatedBackup(SimulatedStore store, SimulatedIndex index
         {
             await StoreAsync(wanted.Where(c => !index.Contains(c)));
             // One that is cancelled leaves chunks that are indexed and that nothing uses, for others to build on.
-            if (world.Chance(0.2)) return;
-            if (world.Chance(0.2)) await life.BeatAsync(SimulatedRecords.Announcement, CancellationToken.None);
-            var key = $"snap/{store.State.NewHash()}";
+            if (!isSteady && world.Chance(0.2)) return;
+            if (!isSteady && world.Chance(0.2)) await life.BeatAsync(SimulatedRecords.Announcement, CancellationToken.None);
+            var id = store.State.NewHash();
             var body = store.State.Seal(new SimulatedSnapshot(wanted));
             publication = new SnapshotPublication(store, _records, known, this, CollectionTimes.Default, omitted);
-            await publication.ExecuteAsync(async fence => await fence.PutAsync($"snap/t-{key[5..]}", body, CancellationToken.None), isTrusted: true, CancellationToken.None);
+            await publication.ExecuteAsync(async fence => await fence.PutAsync($"snap/t-{id}", body, CancellationToken.None), isTrusted: true, CancellationToken.None);
+            Snapshot = new SnapshotId(id);
         }
         finally
         {
@@ -58,10 +62,10 @@ internal sealed class SimulatedBackup(SimulatedStore store, SimulatedIndex index
 
     private async Task StoreAsync(IEnumerable<ChunkId> chunks)
     {
-        foreach (var part in chunks.ToList().Chunk(store.State.World.Random.Next(1, 4)))
+        foreach (var part in chunks.ToList().Chunk(isSteady ? 100 : store.State.World.Random.Next(1, 4)))
         {
             _unindexed.Add(await _records.PutPackAsync(part));
-            if (store.State.World.Chance(0.3)) await IndexAsync();
+            if (!isSteady && store.State.World.Chance(0.3)) await IndexAsync();
         }
 
         await IndexAsync();

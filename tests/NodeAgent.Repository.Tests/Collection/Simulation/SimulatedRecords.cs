@@ -14,7 +14,7 @@ internal sealed class SimulatedRecords(SimulatedStore store, string session) : I
 
     public IObjectStore Store => store;
 
-    public string Session => session;
+    public string Session { get; } = store.Session = session;
 
     public static SessionRecord Announcement { get; } = new(default, null, null);
 
@@ -30,7 +30,7 @@ internal sealed class SimulatedRecords(SimulatedStore store, string session) : I
 
     public (string Key, byte[] Content) SealSegment(IndexSegment segment) => ($"{IndexSegment.Prefix}{session}-{store.State.NewHash()}", store.State.Seal(segment));
 
-    public async Task<PackContents?> ReadPackAsync(PackId pack, long length, CancellationToken cancellationToken) => (PackContents)store.State.Open(await store.ReadAllAsync(pack.Key, 0, cancellationToken));
+    public async Task<PackContents> ReadPackAsync(PackId pack, long length, CancellationToken cancellationToken) => (PackContents)store.State.Open(await store.ReadAllAsync(pack.Key, 0, cancellationToken));
 
     public async IAsyncEnumerable<ChunkId> ReferencesAsync(SnapshotId id, string key, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -16,6 +16,9 @@ internal sealed class SimulatedStore(SimulatedState state, string actor, Temper 
 
     public string Actor => actor;
 
+    /// <summary>The session that the actor is in.</summary>
+    public string? Session { get; set; }
+
     public string Location => "simulated";
 
     public bool HasExclusiveFences => temper.Exclusive;
@@ -25,8 +28,8 @@ internal sealed class SimulatedStore(SimulatedState state, string actor, Temper 
 
     public async ValueTask<DateTimeOffset> GetTimeAsync(CancellationToken cancellationToken)
     {
-        await StepAsync();
-        var now = state.World.Now;
+        await StepAsync("time", "");
+        var now = state.Clock();
         await AnswerAsync();
         return now;
     }
@@ -35,35 +38,36 @@ internal sealed class SimulatedStore(SimulatedState state, string actor, Temper 
     {
         if (!HasExclusiveFences)
         {
-            await StepAsync();
-            var taken = state.World.Now;
+            await StepAsync("fence", "");
+            var taken = state.Clock();
             await AnswerAsync();
             return new SimulatedFence(this, mode, taken + lifetime, lifetime);
         }
 
         for (var waited = 0; ; waited++)
         {
-            await StepAsync();
+            await StepAsync(waited == 0 ? "fence" : "lock", "");
             if (!state.Fences.Exists(f => mode == FenceMode.Exclusive || f.Mode == FenceMode.Exclusive)) break;
             if (waited > 20) throw new StoreException(StoreFailure.Transient, "locking", "fence", "held for long");
         }
 
         var fence = new SimulatedFence(this, mode, null, lifetime);
         state.Fences.Add(fence);
-        state.World.Say(actor, $"holds the {mode} fence");
+        if (state.World.Traces) state.World.Say(actor, $"holds the {mode} fence");
         return fence;
     }
 
     public async ValueTask<PutOutcome> PutAsync(string key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken) =>
-        await ChangeAsync(key, () => state.Put(actor, key, body.Span), null, default) ? PutOutcome.Created : PutOutcome.AlreadyExists;
+        await ChangeAsync("put", key, () => state.Put(actor, key, body.Span, null), null, default) ? PutOutcome.Created : PutOutcome.AlreadyExists;
 
-    public async ValueTask<bool> DeleteAsync(string key, CancellationToken cancellationToken) => await ChangeAsync(key, () => state.Delete(actor, key), null, default);
+    public async ValueTask<bool> DeleteAsync(string key, CancellationToken cancellationToken) =>
+        await ChangeAsync("delete", key, () => state.Delete(actor, key, null), null, default);
 
     public async ValueTask ReadAsync(string key, long offset, Memory<byte> destination, CancellationToken cancellationToken) => await ReadAllAsync(key, 0, cancellationToken);
 
     public async ValueTask<byte[]> ReadAllAsync(string key, long maxLength, CancellationToken cancellationToken)
     {
-        await StepAsync();
+        await StepAsync("get", key);
         var found = state.Objects.GetValueOrDefault(key);
         await AnswerAsync();
         return found?.Body ?? throw new StoreException(StoreFailure.NotFound, "reading", key, "it is not there");
@@ -71,7 +75,7 @@ internal sealed class SimulatedStore(SimulatedState state, string actor, Temper 
 
     public async ValueTask<StoreEntry?> StatAsync(string key, CancellationToken cancellationToken)
     {
-        await StepAsync();
+        await StepAsync("stat", key);
         StoreEntry? found = state.Objects.TryGetValue(key, out var stored) ? new StoreEntry(key, stored.Body.Length, stored.Written) : null;
         await AnswerAsync();
         return found;
@@ -83,7 +87,7 @@ internal sealed class SimulatedStore(SimulatedState state, string actor, Temper 
         var from = prefix;
         while (true)
         {
-            await StepAsync();
+            await StepAsync("list", prefix);
             var page = new List<StoreEntry>();
             for (var i = state.First(from); i < state.Objects.Count; i++)
             {
@@ -103,22 +107,23 @@ internal sealed class SimulatedStore(SimulatedState state, string actor, Temper 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     /// <summary>A write or a delete.</summary>
-    public async Task<bool> ChangeAsync(string key, Func<bool> effect, DateTimeOffset? deadline, TimeSpan lifetime)
+    public async Task<bool> ChangeAsync(string request, string key, Func<bool> effect, DateTimeOffset? deadline, TimeSpan lifetime, Action? onDoubt = null)
     {
         var world = state.World;
-        await StepAsync();
-        if (temper.Freeze.Length > 0 && key.StartsWith(temper.Freeze, StringComparison.Ordinal) && world.Chance(0.3))
-        {
-            world.Say(actor, $"is frozen before {key}");
-            await world.DelayAsync(TimeSpan.FromHours(temper.FreezeHours * (0.1 + (0.9 * world.Random.NextDouble()))));
-        }
-
+        await StepAsync(request, key);
         // The store judges a request when its head arrives; its body may take a while longer.
-        if (deadline < world.Now)
+        if (deadline < state.Clock())
         {
             world.Say(actor, $"is refused {key}: too late");
             await AnswerAsync();
             throw new FenceExpiredException(key, lifetime);
+        }
+
+        if (state.MeetGate(actor, "lose", key) is { Lost: { } later })
+        {
+            world.Say(actor, $"gets no answer for {key}");
+            world.At(later, () => effect());
+            throw new StoreException(StoreFailure.Transient, "writing", key, "no answer");
         }
 
         if (world.Chance(temper.Lost))
@@ -126,38 +131,83 @@ internal sealed class SimulatedStore(SimulatedState state, string actor, Temper 
             if (world.Chance(0.7)) Later(effect, deadline);
             world.Say(actor, $"gets no answer for {key}");
             if (world.Chance(0.5)) Die();
-            await StepAsync();
+            await StepAsync("", "");
             throw new StoreException(StoreFailure.Transient, "writing", key, "no answer");
         }
 
-        if (world.Chance(temper.Duplicate)) Later(effect, deadline);
-        if (deadline is not null && world.Chance(0.1)) await world.DelayAsync(CollectionTimes.Default.BodySlack * world.Random.NextDouble());
+        if (world.Chance(temper.Duplicate))
+        {
+            // The first sending was not answered; the second one is.
+            onDoubt?.Invoke();
+            Later(effect, deadline);
+        }
+
+        if (state.MeetGate(actor, "repeat", key) is { Lost: { } again })
+        {
+            onDoubt?.Invoke();
+            world.At(again, () => effect());
+        }
+
+        if (deadline is not null && state.MeetGate(actor, "body", key) is { } body) await body.PassAsync();
+        if (deadline is not null && !await HoldAsync("body", key, CollectionTimes.Default.BodySlack) && world.Chance(0.1)) await world.DelayAsync(CollectionTimes.Default.BodySlack * world.Random.NextDouble());
         var result = effect();
+        state.Happened(actor, request, key);
         await AnswerAsync();
         return result;
     }
 
     /// <summary>Time passes for this actor; it may be a long time, or the end.</summary>
-    public Task StepAsync()
+    public async Task StepAsync(string request, string key)
     {
         var world = state.World;
         if (world.Chance(temper.Crash)) Die();
-        if (IsDead) return new TaskCompletionSource().Task;
+        if (IsDead) await new TaskCompletionSource().Task;
         var delay = TimeSpan.FromSeconds(temper.BaseSeconds * world.Random.NextDouble());
         if (world.Chance(temper.LongPause))
         {
             delay += TimeSpan.FromHours(world.Random.Next(3) switch { 0 => 2, 1 => 30, _ => 100 } * world.Random.NextDouble());
-            world.Say(actor, $"is frozen for {delay}");
+            if (world.Traces) world.Say(actor, $"is frozen for {delay}");
         }
         else if (world.Chance(temper.ShortPause))
         {
             delay += TimeSpan.FromMinutes(15 * world.Random.NextDouble());
         }
 
-        return world.DelayAsync(delay);
+        await world.DelayAsync(delay);
+        if (state.MeetGate(actor, request, key) is { } gate)
+        {
+            if (world.Traces) world.Say(actor, $"is held before {request} {key}");
+            await gate.PassAsync();
+            if (gate.Fails) throw new StoreException(StoreFailure.Transient, request, key, "no answer");
+        }
+
+        if (temper.Holds.Length > 0) await HoldAsync(request, key, TimeSpan.MaxValue);
     }
 
-    private Task AnswerAsync() => state.World.Chance(0.3) ? StepAsync() : Task.CompletedTask;
+    private async Task<bool> HoldAsync(string request, string key, TimeSpan most)
+    {
+        var world = state.World;
+        foreach (var hold in temper.Holds)
+        {
+            if (!hold.Meets(actor, request, key) || !world.Chance(hold.Chance)) continue;
+            if (hold.Fails && request != "body")
+            {
+                world.Say(actor, $"fails before {request} {key}");
+                throw new StoreException(StoreFailure.Transient, request, key, "no answer");
+            }
+
+            var time = TimeSpan.FromHours(hold.Hours * (0.1 + (0.9 * world.Random.NextDouble())));
+            if (time > most) time = most * world.Random.NextDouble();
+            if (world.Traces) world.Say(actor, $"is held before {request} {key} for {time}{(hold.Until.Length > 0 ? $" or until {hold.Until}" : "")}");
+            await state.WaitAsync(actor, hold.Until, time);
+            if (IsDead) await new TaskCompletionSource().Task;
+            return true;
+        }
+
+        return false;
+    }
+
+    private Task AnswerAsync() => state.World.Chance(0.3) ? StepAsync("", "") : Task.CompletedTask;
 
     /// <summary>A process that ends lets go of its locks; what it sent may still arrive.</summary>
     private void Die()
@@ -180,7 +230,7 @@ internal sealed class SimulatedStore(SimulatedState state, string actor, Temper 
         var arrival = LongestTransit * state.World.Random.NextDouble();
         state.World.At(arrival, () =>
         {
-            if (deadline < state.World.Now)
+            if (deadline < state.Clock())
             {
                 state.World.Say(actor, "is refused a request that comes late");
                 return;

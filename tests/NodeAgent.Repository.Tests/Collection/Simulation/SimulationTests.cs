@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using NodeAgent.Repository.Collection;
@@ -5,44 +6,72 @@ using NodeAgent.Repository.Collection;
 namespace NodeAgent.Repository.Tests.Collection.Simulation;
 
 /// <summary>
-/// The protocol of collection under random schedules: 20,000 here, as many as NODEAGENT_SCHEDULES says otherwise. A failure prints its seed;
+/// The protocol of collection under random schedules, on all cores: 20,000 here, as many as NODEAGENT_SCHEDULES says otherwise. A failure prints its seed;
 /// NODEAGENT_SEED then runs that schedule alone, with everything that happened in it.
 /// </summary>
 public sealed class SimulationTests
 {
-    private const int Parts = 4;
+    private const int Default = 20_000;
+
+    /// <summary>Failures after which it stops.</summary>
+    private const int Enough = 10;
+
+    private static readonly TimeSpan Tell = TimeSpan.FromSeconds(30);
 
     [Fact]
-    public void Visible_snapshots_stay_restorable_and_garbage_goes_first_part() => Run(0);
-
-    [Fact]
-    public void Visible_snapshots_stay_restorable_and_garbage_goes_second_part() => Run(1);
-
-    [Fact]
-    public void Visible_snapshots_stay_restorable_and_garbage_goes_third_part() => Run(2);
-
-    [Fact]
-    public void Visible_snapshots_stay_restorable_and_garbage_goes_fourth_part() => Run(3);
-
-    private static void Run(int part)
+    public void Visible_snapshots_stay_restorable_and_garbage_goes()
     {
-        var statistics = new ScheduleStatistics();
-        var watch = Stopwatch.StartNew();
-        if (Environment.GetEnvironmentVariable("NODEAGENT_SEED") is { Length: > 0 } && Environment.GetEnvironmentVariable("NODEAGENT_SCHEDULES") is null)
+        if (Setting("NODEAGENT_SEED") is { } only && Setting("NODEAGENT_SCHEDULES") is null)
         {
-            if (part == 0 && Quietly(() => Schedule.Run(FirstSeed(), OmittedSteps.None, null, statistics)) is { } found) Assert.Fail(Explain(FirstSeed(), found));
+            if (Quietly(() => Schedule.Run(only, OmittedSteps.None)) is { } found) Assert.Fail(Explain(only, found));
             return;
         }
 
-        var count = (int.TryParse(Environment.GetEnvironmentVariable("NODEAGENT_SCHEDULES"), CultureInfo.InvariantCulture, out var given) ? given : 20_000) / Parts;
-        var first = FirstSeed() + (part * count);
-        for (var seed = first; seed < first + count; seed++)
+        var count = Setting("NODEAGENT_SCHEDULES") ?? Default;
+        var first = FirstSeed();
+        var failures = new ConcurrentDictionary<int, string>();
+        var statistics = new ScheduleStatistics();
+        var (taken, done) = (-1, 0);
+        var watch = Stopwatch.StartNew();
+        var threads = Enumerable.Range(0, Environment.ProcessorCount).Select(_ => new Thread(Work)).ToList();
+        foreach (var thread in threads) thread.Start();
+        var told = TimeSpan.Zero;
+        foreach (var thread in threads)
         {
-            if (Quietly(() => Schedule.Run(seed, OmittedSteps.None, null, statistics)) is { } why) Assert.Fail(Explain(seed, why));
+            while (!thread.Join(1000))
+            {
+                if (count <= Default || watch.Elapsed - told < Tell) continue;
+                told = watch.Elapsed;
+                Console.Error.WriteLine(Rate());
+            }
         }
 
-        Print($"{count} schedules from seed {first} in {watch.Elapsed.TotalSeconds:0.0} s: {statistics}");
-        Assert.True(statistics.Published > count / 2 && statistics.Deleted > count / 4 && statistics.Absolved > 0, statistics.ToString());
+        Print($"seeds from {first}: {Rate()}: {statistics}");
+        if (count > Default) Console.Error.WriteLine($"seeds from {first}: {Rate()}");
+        if (!failures.IsEmpty)
+        {
+            var (seed, why) = failures.OrderBy(f => f.Key).First();
+            Assert.Fail($"{failures.Count} schedules failed: NODEAGENT_SEED={string.Join(", ", failures.Keys.Order())}\n{Explain(seed, why)}");
+        }
+
+        Assert.True(
+            statistics.Published > count / 2 && statistics.Deleted > count / 4 && statistics.Absolved > 0 && statistics.NamedAgain > 0 && statistics.Merged > 0, statistics.ToString());
+
+        void Work()
+        {
+            var own = new ScheduleStatistics();
+            for (int i; (i = Interlocked.Increment(ref taken)) < count && failures.Count < Enough;)
+            {
+                if (Schedule.Run(first + i, OmittedSteps.None, null, own) is { } why && failures.TryAdd(first + i, why))
+                    Console.Error.WriteLine($"NODEAGENT_SEED={first + i}: {why}");
+                Interlocked.Increment(ref done);
+            }
+
+            lock (statistics) statistics.Add(own);
+        }
+
+        string Rate() => string.Create(
+            CultureInfo.InvariantCulture, $"{done:N0} of {count:N0} schedules in {watch.Elapsed.TotalSeconds:0} s, {done / watch.Elapsed.TotalSeconds:0} a second on {threads.Count} cores, {failures.Count} failed");
     }
 
     /// <summary>Runs on this thread alone.</summary>
@@ -60,15 +89,16 @@ public sealed class SimulationTests
         }
     }
 
+    internal static int FirstSeed(int? otherwise = null) => Setting("NODEAGENT_SEED") ?? otherwise ?? Random.Shared.Next(1_000_000_000);
+
+    internal static void Print(string line) => TestContext.Current.TestOutputHelper?.WriteLine(line);
+
+    private static int? Setting(string name) => int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out var given) ? given : null;
+
     private static string Explain(int seed, string why)
     {
         var trace = new List<string>();
         Quietly(() => Schedule.Run(seed, OmittedSteps.None, null, null, trace));
         return $"NODEAGENT_SEED={seed}: {why}\n{string.Join('\n', trace.TakeLast(300))}";
     }
-
-    internal static int FirstSeed() =>
-        int.TryParse(Environment.GetEnvironmentVariable("NODEAGENT_SEED"), CultureInfo.InvariantCulture, out var given) ? given : Random.Shared.Next(1_000_000_000);
-
-    internal static void Print(string line) => TestContext.Current.TestOutputHelper?.WriteLine(line);
 }

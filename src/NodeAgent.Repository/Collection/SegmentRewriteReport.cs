@@ -1,7 +1,7 @@
-namespace NodeAgent.Repository.Index;
+namespace NodeAgent.Repository.Collection;
 
-/// <summary>What a merge of index segments did.</summary>
+/// <summary>What became of index segments.</summary>
 /// <param name="Replaced">Segments that others replace now.</param>
 /// <param name="Written">Segments that replace them.</param>
 /// <param name="DroppedPacks">Packs that were named and are named no more.</param>
-public sealed record IndexMergeReport(int Replaced, int Written, int DroppedPacks);
+public sealed record SegmentRewriteReport(int Replaced, int Written, int DroppedPacks);

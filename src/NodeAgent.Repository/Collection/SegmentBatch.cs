@@ -1,9 +1,10 @@
+using NodeAgent.Repository.Index;
 using NodeAgent.Repository.Objects;
 
-namespace NodeAgent.Repository.Index;
+namespace NodeAgent.Repository.Collection;
 
-/// <summary>What goes into one merged segment: whole segments only, so that it replaces them by itself.</summary>
-internal sealed class MergeBatch
+/// <summary>What goes into one new segment: whole segments only, so that it replaces them by itself.</summary>
+internal sealed class SegmentBatch
 {
     private readonly List<PackContents> _packs = [];
     private readonly HashSet<PackId> _known = [];
@@ -22,9 +23,9 @@ internal sealed class MergeBatch
     /// <summary>Takes a segment.</summary>
     /// <param name="hash">In its name.</param>
     /// <param name="segment">Its content.</param>
-    /// <param name="listed">Hashes of all segments that are there: those that this one replaces are replaced by the merged one too.</param>
-    /// <param name="drops">Packs to leave out.</param>
-    public void Add(ChunkId hash, IndexSegment segment, HashSet<ChunkId> listed, Predicate<PackId>? drops)
+    /// <param name="listed">Hashes of all segments that are there: those that this one replaces are replaced by the new one too.</param>
+    /// <param name="without">Packs to leave out.</param>
+    public void Add(ChunkId hash, IndexSegment segment, HashSet<ChunkId> listed, IReadOnlySet<PackId> without)
     {
         Replaced.Add(hash);
         _superseded.Add(hash);
@@ -33,7 +34,7 @@ internal sealed class MergeBatch
         foreach (var pack in segment.Packs)
         {
             if (!_known.Add(pack.Pack)) continue;
-            if (drops?.Invoke(pack.Pack) == true) DroppedPacks++;
+            if (without.Contains(pack.Pack)) DroppedPacks++;
             else _packs.Add(pack);
         }
 

@@ -1,0 +1,40 @@
+using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Stores;
+
+namespace NodeAgent.Repository.Collection;
+
+/// <summary>Writes down that snapshots are gone for good, and that packs go.</summary>
+internal sealed class PackCondemning(CollectionScope scope, CollectionMark mark)
+{
+    /// <summary>Writes the records. What stands condemned by others already has a record of its own: it may have waited long enough.</summary>
+    /// <param name="gone">The snapshots that were not counted.</param>
+    /// <param name="ledger">Read before the mark.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public async Task<Condemnation> ExecuteAsync(Dictionary<SnapshotId, MarkedSnapshot> gone, Ledger ledger, CancellationToken cancellationToken)
+    {
+        var doomed = mark.Packs.Values.Where(p => p.Fate is PackFate.Remove or PackFate.Repack).Select(p => p.Id).Order(PackOrder.Instance).ToList();
+        var marks = gone.Values.SelectMany(f => f.Marks).Where(m => ledger.DroppedAt(m) is null).Order(StringComparer.Ordinal).ToList();
+        if (doomed.Count == 0 && gone.Count == 0) return new Condemnation([], Ledger.Empty, gone);
+        var number = 0;
+        // Where there are exclusive fences, everything that was decided on before is there when this one is had.
+        var exclusive = scope.Store.HasExclusiveFences && !scope.Omits(OmittedSteps.ExclusiveCondemn);
+        await using var fence = exclusive ? await scope.Store.OpenFenceAsync(FenceMode.Exclusive, scope.Times.FenceLifetime, cancellationToken) : null;
+        // First that the snapshots are gone for good, then the packs that follow from it.
+        if (!scope.Omits(OmittedSteps.DropRecord))
+        {
+            foreach (var part in marks.Chunk(CollectionRecord.MaxPacks)) await scope.WriteAsync(new CollectionRecord(CollectionRecordKind.Drop, number++, [], part), cancellationToken);
+        }
+
+        var own = new List<int>();
+        foreach (var group in doomed.GroupBy(ledger.IsCondemned))
+        {
+            foreach (var part in group.Chunk(CollectionRecord.MaxPacks))
+            {
+                own.Add(number);
+                await scope.WriteAsync(new CollectionRecord(CollectionRecordKind.Condemn, number++, part, []), cancellationToken);
+            }
+        }
+
+        return new Condemnation(own, exclusive ? await scope.ReadLedgerAsync(ledger, cancellationToken) : ledger, gone);
+    }
+}
