@@ -202,7 +202,7 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
             {
                 // Removed since it was listed, by a collection: it was forgotten long ago.
             }
-            catch (RepositoryException exception) when (damaged is not null)
+            catch (RepositoryException exception) when (damaged is not null && !IsAway(exception))
             {
                 damaged(exception);
             }
@@ -210,6 +210,9 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
 
         return null;
     }
+
+    /// <summary>A store that cannot be reached says nothing of what is in it: without this, a list made in an outage would lack snapshots, and "latest" be an earlier one.</summary>
+    private static bool IsAway(RepositoryException exception) => exception is StoreException { Failure: StoreFailure.Transient };
 
     private static ChunkId HashOf(ReadOnlySpan<byte> content)
     {
@@ -236,7 +239,7 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
             {
                 // Brought back meanwhile.
             }
-            catch (RepositoryException exception) when (damaged is not null)
+            catch (RepositoryException exception) when (damaged is not null && !IsAway(exception))
             {
                 // One damaged mark must not keep backups from their parents; its snapshot shows again, and loses nothing.
                 damaged(exception);

@@ -626,6 +626,8 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
 
     private void Damage(string key, RepositoryException exception, string hint)
     {
+        // A store that cannot be reached is no damage: whoever took it for one would repair what is sound.
+        if (exception is StoreException { Failure: StoreFailure.Transient }) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(exception);
         var format = exception as RepositoryFormatException;
         var why = (format?.Why ?? exception.Message).Replace(ChunkReader.Advice, "", StringComparison.Ordinal);
         Add(new CheckProblem(format?.ObjectKey ?? key, format?.Offset, why + (hint.Length > 0 ? $"; {hint}" : ""), IsDamage: true));

@@ -1,8 +1,10 @@
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Sessions;
 using NodeAgent.Repository.Snapshots;
+using NodeAgent.Repository.Stores;
 using NodeAgent.Repository.Tests.Support;
 using NodeAgent.Repository.Trees;
+using NodeAgent.Repository.Verification;
 
 namespace NodeAgent.Repository.Tests.Snapshots;
 
@@ -21,6 +23,31 @@ public sealed class SnapshotCatalogTests : IDisposable
         await catalog.ForgetAsync(first, "test", Cancellation);
         Assert.Equal([second], (await catalog.ListAsync(null, Cancellation)).Select(s => s.Id));
         Assert.Equal("/first", (await catalog.GetAsync(first, Cancellation)).Manifest.Source.Path);
+    }
+
+    [Theory]
+    [InlineData("snap/")]
+    [InlineData("forget/")]
+    [InlineData("keys/")]
+    public async Task A_store_that_cannot_be_reached_is_no_damage_and_hides_no_snapshot(string prefix)
+    {
+        await using (var made = await _test.InitializeAsync())
+        {
+            await PublishAsync(made, "/first");
+            await new SnapshotCatalog(made).ForgetAsync(await PublishAsync(made, "/second"), "test", Cancellation);
+        }
+
+        var store = new ObservedStore(_test.Root);
+        await using var repository = await TestRepository.OpenAsync(store);
+        store.BeforeReading = key => key.StartsWith(prefix, StringComparison.Ordinal) ? throw new StoreException(StoreFailure.Transient, "reading", key, "the network is away") : Task.CompletedTask;
+        if (prefix != "keys/")
+        {
+            var catalog = new SnapshotCatalog(repository);
+            await Assert.ThrowsAsync<StoreException>(() => catalog.ListAsync(_ => { }, Cancellation));
+            await Assert.ThrowsAsync<StoreException>(() => catalog.ResolveAsync("latest", null, Cancellation));
+        }
+
+        await Assert.ThrowsAsync<StoreException>(() => new RepositoryCheck(repository, new CheckOptions(), null).ExecuteAsync(Cancellation));
     }
 
     [Fact]
