@@ -1,14 +1,18 @@
+using System.Runtime.CompilerServices;
 using NodeAgent.Repository.Stores;
 
 namespace NodeAgent.Repository.Tests.Support;
 
-/// <summary>A directory store of which a test says what becomes of a put before it is done.</summary>
+/// <summary>A directory store of which a test says what happens before a put or a listing is done.</summary>
 internal sealed class PutStore(string root) : IObjectStore
 {
     private readonly DirectoryStore _inner = new(root);
 
     /// <summary>Called with the key and the put's own token; the put goes on when it returns.</summary>
     public Func<string, CancellationToken, Task> BeforePut { get; set; } = static (_, _) => Task.CompletedTask;
+
+    /// <summary>The same with the prefix of a listing.</summary>
+    public Func<string, Task> BeforeList { get; set; } = static _ => Task.CompletedTask;
 
     public string Location => _inner.Location;
 
@@ -31,7 +35,11 @@ internal sealed class PutStore(string root) : IObjectStore
 
     public ValueTask<StoreEntry?> StatAsync(string key, CancellationToken cancellationToken) => _inner.StatAsync(key, cancellationToken);
 
-    public IAsyncEnumerable<StoreEntry> ListAsync(string prefix, CancellationToken cancellationToken) => _inner.ListAsync(prefix, cancellationToken);
+    public async IAsyncEnumerable<StoreEntry> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await BeforeList(prefix);
+        await foreach (var entry in _inner.ListAsync(prefix, cancellationToken)) yield return entry;
+    }
 
     public ValueTask<bool> DeleteAsync(string key, CancellationToken cancellationToken) => _inner.DeleteAsync(key, cancellationToken);
 

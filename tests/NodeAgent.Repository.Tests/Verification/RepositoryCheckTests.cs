@@ -42,6 +42,27 @@ public sealed class RepositoryCheckTests : IDisposable
     }
 
     [Fact]
+    public async Task A_backup_that_ends_at_any_moment_of_a_check_is_no_damage()
+    {
+        var root = await CreateAsync();
+        for (var moment = 0; ; moment++)
+        {
+            var lists = 0;
+            var store = new PutStore(root);
+            await using var repository = await TestRepository.OpenAsync(store);
+            store.BeforeList = async _ =>
+            {
+                if (lists++ != moment) return;
+                await using var other = await TestRepository.OpenAsync(new DirectoryStore(root));
+                await SampleBackup.WriteAsync(other, SampleTree.Create(SeededRandom.Create(), 8 << 10, 2));
+            };
+            var report = await new RepositoryCheck(repository, new CheckOptions { ReadData = true }, null).ExecuteAsync(Cancellation);
+            Assert.Equal([], report.Problems.Where(p => p.IsDamage).Select(p => $"before list {moment}: {p.ObjectKey}: {p.Message}"));
+            if (lists <= moment) break;
+        }
+    }
+
+    [Fact]
     public async Task A_record_of_collection_that_no_backup_could_understand_is_damage()
     {
         var root = await CreateAsync();
