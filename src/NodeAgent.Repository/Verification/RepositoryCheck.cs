@@ -185,7 +185,6 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
         var damaged = false;
         var named = new Dictionary<ChunkId, List<(PackId Pack, long Size)>>();
         var replaced = new HashSet<ChunkId>();
-        var later = new List<(ChunkId Segment, PackContents Pack)>();
         await foreach (var entry in repository.Store.ListAsync(IndexSegment.Prefix, cancellationToken))
         {
             if (!IndexSegment.IsKey(entry.Key))
@@ -199,9 +198,8 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
                 var segment = await repository.ReadSegmentAsync(entry.Key, cancellationToken);
                 named[IndexSegment.HashOf(entry.Key)] = [.. segment.Packs.Select(p => (p.Pack, p.Size))];
                 replaced.UnionWith(segment.Superseded);
-                // Of a segment that came after the index was loaded, by a backup that runs, all is new.
-                if (isLoaded) later.AddRange(segment.Packs.Where(p => !repository.Index.Knows(p.Pack)).Select(p => (IndexSegment.HashOf(entry.Key), p)));
-                else foreach (var pack in segment.Packs) repository.Learn(pack);
+                if (isLoaded) continue;
+                foreach (var pack in segment.Packs) repository.Learn(pack);
             }
             catch (StoreException exception) when (exception.Failure == StoreFailure.NotFound)
             {
@@ -215,8 +213,6 @@ public sealed class RepositoryCheck(ChunkRepository repository, CheckOptions opt
                 Damage(entry.Key, exception, "the packs that only it names are found by their own footers, which takes longer");
             }
         }
-
-        foreach (var (_, pack) in later.Where(l => !replaced.Contains(l.Segment))) repository.Learn(pack);
 
         // What is in memory may still know packs that a collection has left out meanwhile.
         foreach (var (pack, size) in named.Where(s => !replaced.Contains(s.Key)).SelectMany(s => s.Value)) _packs.TryAdd(pack, size);
