@@ -1,5 +1,6 @@
 using System.CommandLine;
 using NodeAgent.Cli.CommandLine;
+using NodeAgent.Cli.Terminal;
 using NodeAgent.Repository.Repair;
 
 namespace NodeAgent.Cli.Machine;
@@ -15,6 +16,12 @@ internal static class RepairOptions
     public static string Program => $"nodeagent {typeof(RepairOptions).Assembly.GetName().Version?.ToString(3)}";
 
     public static RepairOrigin Origin => new(Program, Environment.MachineName);
+
+    /// <summary>Says what was put together again from parity.</summary>
+    public static async Task PrintMendedAsync(IReadOnlyList<string> mended, bool dryRun)
+    {
+        foreach (var key in mended) await StandardStreams.Out.WriteLineAsync($"{(dryRun ? "would mend" : "mended")} {key} by its parity");
+    }
 
     public static string Count(long count, string one, string many) =>
         string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{count:N0} {(count == 1 ? one : many)}");

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using NodeAgent.Cli.Invocation;
 using NodeAgent.Cli.Terminal;
+using NodeAgent.Repository.Parity;
 using NodeAgent.Repository.Verification;
 
 namespace NodeAgent.Cli.Machine;
@@ -22,18 +23,20 @@ internal static class RepoRepairIndexCommand
     {
         var options = new IndexRebuildOptions { DryRun = parse.GetValue(RepairOptions.DryRun), AllowMassRemoval = parse.GetValue(RepairOptions.AllowMassRemoval), Origin = RepairOptions.Origin };
         await using var repository = await RepositoryAccess.OpenAsync(parse, cancellationToken);
+        var mended = await new ParityRepair(repository).MendIndexAsync(options.DryRun, cancellationToken);
         IndexRebuildReport report;
         await using (var display = MachineOutput.StartProgress(parse, "repair index"))
             report = await IndexRebuild.ExecuteAsync(repository, options, new CheckProgressReporter(display), cancellationToken);
 
-        if (MachineOutput.IsJson(parse)) PrintJson(report, options);
-        else await PrintTextAsync(report, options);
+        if (MachineOutput.IsJson(parse)) PrintJson(report, mended, options);
+        else await PrintTextAsync(report, mended, options);
         return report.Unreadable.Count == 0 ? ExitCode.Done : ExitCode.PartiallyFailed;
     }
 
-    private static async Task PrintTextAsync(IndexRebuildReport report, IndexRebuildOptions options)
+    private static async Task PrintTextAsync(IndexRebuildReport report, IReadOnlyList<string> mended, IndexRebuildOptions options)
     {
         var output = StandardStreams.Out;
+        await RepairOptions.PrintMendedAsync(mended, options.DryRun);
         foreach (var removed in report.RemovedSegments) await output.WriteLineAsync($"{(options.DryRun ? "would remove" : "removed")} the damaged segment {removed}");
         foreach (var gone in report.GonePacks) await output.WriteLineAsync($"{(options.DryRun ? "would leave" : "left")} out {gone}, which is missing");
         foreach (var problem in report.Unreadable) StandardStreams.Warn($"{problem.ObjectKey}: {problem.Message}");
@@ -46,9 +49,10 @@ internal static class RepoRepairIndexCommand
         if (options.DryRun) await output.WriteLineAsync(RepairOptions.NothingWasChanged);
     }
 
-    private static void PrintJson(IndexRebuildReport report, IndexRebuildOptions options) => MachineOutput.PrintJson(new JsonObject
+    private static void PrintJson(IndexRebuildReport report, IReadOnlyList<string> mended, IndexRebuildOptions options) => MachineOutput.PrintJson(new JsonObject
     {
         ["dryRun"] = options.DryRun,
+        ["mended"] = new JsonArray([.. mended.Select(key => (JsonNode)key)]),
         ["segments"] = report.Segments,
         ["removedSegments"] = new JsonArray([.. report.RemovedSegments.Select(s => (JsonNode)s)]),
         ["addedPacks"] = report.AddedPacks,

@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using NodeAgent.Cli.CommandLine;
 using NodeAgent.Cli.Invocation;
 using NodeAgent.Cli.Terminal;
+using NodeAgent.Repository.Parity;
 using NodeAgent.Repository.Repair;
 using NodeAgent.Repository.Snapshots;
 
@@ -34,17 +35,19 @@ internal static class RepoRepairSnapshotsCommand
             Forget = parse.GetValue(Forget),
             Origin = RepairOptions.Origin,
         };
+        var mended = await new ParityRepair(repository).MendSnapshotsAsync(options.DryRun, cancellationToken);
         SnapshotRepairReport report;
         await using (var display = MachineOutput.StartProgress(parse, "repair snapshots"))
             report = await new SnapshotRepair(repository, options, new CheckProgressReporter(display)).ExecuteAsync(cancellationToken);
-        if (MachineOutput.IsJson(parse)) PrintJson(report, options);
-        else await PrintTextAsync(report, options);
+        if (MachineOutput.IsJson(parse)) PrintJson(report, mended, options);
+        else await PrintTextAsync(report, mended, options);
         return report.Snapshots.Count + report.Unreadable.Count == 0 ? ExitCode.Done : ExitCode.PartiallyFailed;
     }
 
-    private static async Task PrintTextAsync(SnapshotRepairReport report, SnapshotRepairOptions options)
+    private static async Task PrintTextAsync(SnapshotRepairReport report, IReadOnlyList<string> mended, SnapshotRepairOptions options)
     {
         var output = StandardStreams.Out;
+        await RepairOptions.PrintMendedAsync(mended, options.DryRun);
         foreach (var snapshot in report.Snapshots)
         {
             var manifest = snapshot.Original.Manifest;
@@ -68,9 +71,10 @@ internal static class RepoRepairSnapshotsCommand
         else if (report.Snapshots.Any(s => !s.IsForgotten)) await output.WriteLineAsync("the damaged ones are still there (--forget takes them out of the list); \"nodeagent repo prune\" refuses to work while they are, and for a day after");
     }
 
-    private static void PrintJson(SnapshotRepairReport report, SnapshotRepairOptions options) => MachineOutput.PrintJson(new JsonObject
+    private static void PrintJson(SnapshotRepairReport report, IReadOnlyList<string> mended, SnapshotRepairOptions options) => MachineOutput.PrintJson(new JsonObject
     {
         ["dryRun"] = options.DryRun,
+        ["mended"] = new JsonArray([.. mended.Select(key => (JsonNode)key)]),
         ["looked"] = report.Looked,
         ["snapshots"] = new JsonArray([.. report.Snapshots.Select(snapshot => (JsonNode)new JsonObject
         {

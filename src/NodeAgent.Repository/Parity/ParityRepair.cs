@@ -1,4 +1,6 @@
+using NodeAgent.Repository.Index;
 using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Snapshots;
 using NodeAgent.Repository.Stores;
 
 namespace NodeAgent.Repository.Parity;
@@ -48,6 +50,33 @@ public sealed class ParityRepair
             return verdict with { State = ParityState.BeyondMending, Why = "it was mended, and reads damaged again: the disk is failing" };
         await _store.DeleteAsync(MendedPrefix + key, cancellationToken);
         return verdict with { State = ParityState.Mended };
+    }
+
+    /// <summary>Mends the index segments that are damaged and have parity.</summary>
+    /// <param name="dryRun">Only says what would be mended.</param>
+    /// <param name="cancellationToken">Stops it between two objects.</param>
+    /// <returns>The objects that were mended, or would be.</returns>
+    /// <exception cref="StoreException">The store failed, other than by damage.</exception>
+    public Task<IReadOnlyList<string>> MendIndexAsync(bool dryRun, CancellationToken cancellationToken) => MendAllAsync(IndexSegment.Prefix, dryRun, cancellationToken);
+
+    /// <summary>As <see cref="MendIndexAsync"/>, for the objects of snapshots.</summary>
+    public Task<IReadOnlyList<string>> MendSnapshotsAsync(bool dryRun, CancellationToken cancellationToken) => MendAllAsync(SnapshotCatalog.Prefix, dryRun, cancellationToken);
+
+    private async Task<IReadOnlyList<string>> MendAllAsync(string prefix, bool dryRun, CancellationToken cancellationToken)
+    {
+        var mended = new List<string>();
+        if (!IsPossible) return mended;
+        var keys = new List<string>();
+        await foreach (var entry in _store.ListAsync(ParityStore.KeyOf(prefix), cancellationToken)) keys.Add(entry.Key[ParityStore.Prefix.Length..]);
+        foreach (var key in keys)
+        {
+            // Deleted meanwhile, and its parity about to follow: parity alone brings nothing back that somebody has removed.
+            if (await _store.StatAsync(key, cancellationToken) is null) continue;
+            var verdict = dryRun ? await ExamineAsync(key, cancellationToken) : await TryMendAsync(key, cancellationToken);
+            if (verdict.State is ParityState.Mended or ParityState.Mendable) mended.Add(key);
+        }
+
+        return mended;
     }
 
     /// <summary>What an object was, by its parity; null when that cannot be had.</summary>

@@ -39,6 +39,19 @@ public sealed class RepoParityTests
         for (var i = 0; i < packs.Count; i++) Assert.Equal(originals[i], await File.ReadAllBytesAsync(packs[i], TestContext.Current.CancellationToken));
         (await machine.RunAsync("repo", "check", "--read-data")).Expect(0);
 
+        // So are segments and snapshots, by the repairs of these.
+        foreach (var (kind, verb) in new[] { ("index", "index"), ("snap", "snapshots") })
+        {
+            var file = machine.Objects(kind)[0];
+            var original = await File.ReadAllBytesAsync(file, TestContext.Current.CancellationToken);
+            await File.WriteAllBytesAsync(file, [.. original[..50], (byte)(original[50] ^ 1), .. original[51..]], TestContext.Current.CancellationToken);
+            var key = Path.GetRelativePath(machine.Path, file);
+            Assert.Contains($"would mend {key} by its parity\n", (await machine.RunAsync("repo", "repair", verb, "--dry-run")).Output, StringComparison.Ordinal);
+            Assert.Contains($"mended {key} by its parity\n", (await machine.RunAsync("repo", "repair", verb)).Expect(0).Output, StringComparison.Ordinal);
+            Assert.Equal(original, await File.ReadAllBytesAsync(file, TestContext.Current.CancellationToken));
+        }
+
+        (await machine.RunAsync("repo", "check", "--read-data")).Expect(0);
         Assert.StartsWith("parity is off\nremoved ", (await machine.RunAsync("repo", "parity", "off")).Expect(0).Output, StringComparison.Ordinal);
         Assert.Empty(machine.Objects("parity"));
     }
