@@ -10,7 +10,9 @@ namespace NodeAgent.Cli.Tests.Cluster;
 /// </summary>
 internal sealed class ApiServerStandIn : IAsyncDisposable
 {
-    private readonly HttpListener _listener = new();
+    private const int MaxAttempts = 20;
+
+    private readonly HttpListener _listener;
     private readonly TemporaryDirectory _directory = new();
     private readonly SortedDictionary<string, JsonObject> _objects = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
@@ -18,9 +20,7 @@ internal sealed class ApiServerStandIn : IAsyncDisposable
 
     public ApiServerStandIn()
     {
-        var port = FreePort();
-        _listener.Prefixes.Add($"http://127.0.0.1:{port}/");
-        _listener.Start();
+        (_listener, var port) = Listen();
         FileAddress = new Uri($"http://127.0.0.1:{port}/file");
         Kubeconfig = _directory.Write(
             "kubeconfig",
@@ -80,10 +80,29 @@ internal sealed class ApiServerStandIn : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        _listener.Stop();
-        await _serving;
+        // Once only: what is stopped and then closed binds its port a second time, which another process may have by then.
         _listener.Close();
+        await _serving;
         _directory.Dispose();
+    }
+
+    /// <summary>This listener wants a number; one that was free a moment ago may be another's by now.</summary>
+    private static (HttpListener Listener, int Port) Listen()
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            var port = FreePort();
+            var listener = new HttpListener();
+            listener.Prefixes.Add($"http://127.0.0.1:{port}/");
+            try
+            {
+                listener.Start();
+                return (listener, port);
+            }
+            catch (HttpListenerException) when (attempt < MaxAttempts)
+            {
+            }
+        }
     }
 
     private static int FreePort()
