@@ -82,19 +82,19 @@ internal sealed class Collector
         ledger.RequireSound();
 
         // 3. and 4. mark and plan
-        var (report, gone) = await PlanAsync(ledger, cancellationToken);
+        var (report, gone, began) = await PlanAsync(ledger, cancellationToken);
 
         // 5. copies, 6. the condemnation
         Condemnation condemned;
         if (_scope.Omits(OmittedSteps.CopiesBeforeCondemn))
         {
-            condemned = await _condemning.ExecuteAsync(gone, ledger, cancellationToken);
+            condemned = await _condemning.ExecuteAsync(gone, ledger, began, cancellationToken);
             report = report with { CopiedBytes = await _copying.ExecuteAsync(cancellationToken) };
         }
         else
         {
             report = report with { CopiedBytes = await _copying.ExecuteAsync(cancellationToken), DamagedPacks = _copying.Damaged };
-            condemned = await _condemning.ExecuteAsync(gone, ledger, cancellationToken);
+            condemned = await _condemning.ExecuteAsync(gone, ledger, began, cancellationToken);
         }
 
         // 7. the wait
@@ -125,7 +125,11 @@ internal sealed class Collector
         };
     }
 
-    private async Task<(CollectionReport Report, Dictionary<SnapshotId, MarkedSnapshot> Gone)> PlanAsync(Ledger ledger, CancellationToken cancellationToken)
+    /// <summary>When this session did, by the store's clock; the earliest time when that is not known, as without a session of its own.</summary>
+    private DateTimeOffset BeganOf(Dictionary<string, SessionState> sessions) =>
+        sessions.TryGetValue(_scope.Repository.Session, out var own) && own.Began is { } began ? began : DateTimeOffset.MinValue;
+
+    private async Task<(CollectionReport Report, Dictionary<SnapshotId, MarkedSnapshot> Gone, DateTimeOffset Began)> PlanAsync(Ledger ledger, CancellationToken cancellationToken)
     {
         // Sessions before snapshots: a session that is not among them has its snapshots, if any, listed after it ended.
         var sessions = await SessionRoll.ReadAsync(_scope.Store, cancellationToken);
@@ -134,7 +138,7 @@ internal sealed class Collector
         var kept = (await ForgetMarks.ListSnapshotsAsync(_scope.Store, cancellationToken)).Where(s => !gone.ContainsKey(s.Value)).ToDictionary();
         await _mark.ExecuteAsync(kept, sessions, ledger, (stage, done, total) => _scope.Report(new CollectionProgress(stage, done, total)), cancellationToken);
         CollectionPlanner.Decide(_mark.Packs.Values, _scope.Options);
-        return (new CollectionReport { Snapshots = _mark.Snapshots, DroppedSnapshots = gone.Count, Plan = CollectionPlanner.Sum(_mark.Packs.Values) }, gone);
+        return (new CollectionReport { Snapshots = _mark.Snapshots, DroppedSnapshots = gone.Count, Plan = CollectionPlanner.Sum(_mark.Packs.Values) }, gone, BeganOf(sessions));
     }
 
     /// <summary>

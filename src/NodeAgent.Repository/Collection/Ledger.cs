@@ -47,6 +47,9 @@ internal sealed class Ledger
     /// <summary>Whether a record names the pack and has not taken it back.</summary>
     public bool IsCondemned(PackId pack) => _entries.Values.Any(e => e.Condemns(pack));
 
+    /// <summary>Since when the pack has been condemned without a break; null when it is not.</summary>
+    public DateTimeOffset? CondemnedSince(PackId pack) => _entries.Values.Where(e => e.Condemns(pack)).Select(e => (DateTimeOffset?)e.Condemned).Min();
+
     /// <summary>Every pack that is condemned.</summary>
     public HashSet<PackId> CondemnedPacks() => [.. _entries.Values.SelectMany(e => e.Packs.Where(e.Condemns))];
 

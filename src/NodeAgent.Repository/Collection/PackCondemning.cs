@@ -9,8 +9,9 @@ internal sealed class PackCondemning(CollectionScope scope, CollectionMark mark)
     /// <summary>Writes the records. What stands condemned by others already has a record of its own: it may have waited long enough.</summary>
     /// <param name="gone">The snapshots that were not counted.</param>
     /// <param name="ledger">Read before the mark.</param>
+    /// <param name="began">When this collection's session did.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    public async Task<Condemnation> ExecuteAsync(Dictionary<SnapshotId, MarkedSnapshot> gone, Ledger ledger, CancellationToken cancellationToken)
+    public async Task<Condemnation> ExecuteAsync(Dictionary<SnapshotId, MarkedSnapshot> gone, Ledger ledger, DateTimeOffset began, CancellationToken cancellationToken)
     {
         var doomed = mark.Packs.Values.Where(p => p.Fate is PackFate.Remove or PackFate.Repack).Select(p => p.Id).Order(PackOrder.Instance).ToList();
         var marks = gone.Values.SelectMany(f => f.Marks).Where(m => ledger.DroppedAt(m) is null).Order(StringComparer.Ordinal).ToList();
@@ -26,7 +27,9 @@ internal sealed class PackCondemning(CollectionScope scope, CollectionMark mark)
         }
 
         var own = new List<int>();
-        foreach (var group in doomed.GroupBy(ledger.IsCondemned))
+        // A record is as young as the youngest that it names: what has waited long enough must not stand with what has not, or where
+        // collections come often and there is always something new, none would ever find anything to delete.
+        foreach (var group in doomed.GroupBy(pack => AgeOf(ledger.CondemnedSince(pack), began)))
         {
             foreach (var part in group.Chunk(CollectionRecord.MaxPacks))
             {
@@ -36,5 +39,12 @@ internal sealed class PackCondemning(CollectionScope scope, CollectionMark mark)
         }
 
         return new Condemnation(own, exclusive ? await scope.ReadLedgerAsync(ledger, cancellationToken) : ledger, gone);
+    }
+
+    /// <summary>How far a pack is on its way: not condemned, condemned, longer than fences of the usual lifetime reach, longer than any fence does.</summary>
+    private int AgeOf(DateTimeOffset? since, DateTimeOffset now)
+    {
+        if (since is not { } condemned) return 0;
+        return condemned + scope.Times.ReachOf(scope.Times.FenceLifetime) > now ? 1 : condemned + scope.Times.Reach > now ? 2 : 3;
     }
 }

@@ -306,6 +306,37 @@ public sealed class DirectedTests
         Assert.Empty(scenario.State.Under("data/"));
     }
 
+    /// <summary>
+    /// A backup takes long, so that its word is out. Each few minutes a snapshot is forgotten and a collection comes that waits for nobody: what the first of them condemned goes
+    /// when its time has come, whatever the later ones have condemned since.
+    /// </summary>
+    [Fact]
+    public void Collections_that_come_often_and_do_not_wait_remove_what_has_waited()
+    {
+        const int Rounds = 30;
+        var pause = TimeSpan.FromMinutes(3);
+        var left = new List<int>();
+        IsSound(exclusive: false, async s =>
+        {
+            var publishing = s.Hold("w9", "put snap/");
+            var backup = s.BackUpAsync("w9", 90);
+            await publishing.Reached;
+            for (var i = 0; i < Rounds; i++)
+            {
+                await s.ForgetAsync("f1", await s.BackUpAsync($"w{i % 3}", i));
+                await s.CollectAsync($"g{i % 3}", waits: false);
+                left.Add(s.State.Under(PackId.Prefix).Count());
+                await s.PassAsync(pause);
+            }
+
+            publishing.Open();
+            await backup;
+        });
+        // One of the backup, and those that were condemned within the reach of a fence, of this collection and of the one before.
+        Assert.Equal(Rounds, left.Count);
+        Assert.All(left, count => Assert.InRange(count, 1, 1 + (int)(CollectionTimes.Default.ReachOf(CollectionTimes.Default.FenceLifetime) / pause) + 2));
+    }
+
     /// <summary>A pack of chunks 0 and 1, of which only 1 is used.</summary>
     private static async Task KeepOneOfTwoAsync(Scenario s)
     {
