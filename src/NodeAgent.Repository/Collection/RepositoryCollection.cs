@@ -24,7 +24,15 @@ public static class RepositoryCollection
         var heart = options.DryRun ? Task.CompletedTask : Heart.BeatAsync(() => collector.BeatAsync(record, stop.Token), times.Heartbeat, repository.Time, stop.Token);
         try
         {
-            return await collector.ExecuteAsync(record, cancellationToken);
+            var report = await collector.ExecuteAsync(record, cancellationToken);
+            // One that another collection has deleted while this one copied from it is no damage.
+            var damaged = new List<string>();
+            foreach (var pack in report.DamagedPacks)
+            {
+                if (await repository.Store.StatAsync(pack, cancellationToken) is not null) damaged.Add(pack);
+            }
+
+            return report with { DamagedPacks = damaged };
         }
         finally
         {
