@@ -311,10 +311,15 @@ public sealed class DirectoryStore : IObjectStore
         // A repository that was there and is not is unmounted: a new one beside it would take the data in its place.
         if (_rootSeen && !Directory.Exists(_root)) throw Gone("writing", key);
         var made = new Stack<string>();
-        for (var missing = directory; !Directory.Exists(missing); missing = Path.GetDirectoryName(missing)!) made.Push(missing);
+        for (var missing = directory; !Directory.Exists(missing); missing = Path.GetDirectoryName(missing)!)
+        {
+            if (_rootSeen && missing == _root) throw Gone("writing", key);
+            made.Push(missing);
+        }
+
         foreach (var path in made)
         {
-            Directory.CreateDirectory(path, DirectoryMode700);
+            DurableDirectory.Make(path, DirectoryMode700);
             // The new directory's name must outlive a crash as well as what is put into it.
             FlushDirectory(Path.GetDirectoryName(path)!, path);
         }

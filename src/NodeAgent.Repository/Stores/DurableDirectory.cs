@@ -28,4 +28,27 @@ public static class DurableDirectory
     {
         if (TryFlush(directory) is var error and not 0) throw new IOException($"flushing directory {directory}: {Marshal.GetPInvokeErrorMessage(error)} (errno {error})", error);
     }
+
+    /// <summary>
+    /// Makes one directory, and none above it: a place that was unmounted in between would come back as an empty directory beside what it was.
+    /// One that is there already is left as it is.
+    /// </summary>
+    /// <param name="directory">Its path; the directory above must be there.</param>
+    /// <param name="mode">Permissions, before the process's mask takes its own away.</param>
+    /// <exception cref="DirectoryNotFoundException">The directory above it is not there.</exception>
+    /// <exception cref="UnauthorizedAccessException">It is not permitted.</exception>
+    /// <exception cref="IOException">It could not be made.</exception>
+    public static void Make(string directory, UnixFileMode mode)
+    {
+        if (LibC.MakeDirectory(directory, (uint)mode) == 0) return;
+        var error = Marshal.GetLastPInvokeError();
+        if (error == LibC.Exists && Directory.Exists(directory)) return;
+        var message = $"making directory {directory}: {Marshal.GetPInvokeErrorMessage(error)}";
+        throw error switch
+        {
+            LibC.NotFound => new DirectoryNotFoundException(message),
+            LibC.AccessDenied or LibC.NotPermitted => new UnauthorizedAccessException(message),
+            _ => new IOException($"{message} (errno {error})", error),
+        };
+    }
 }

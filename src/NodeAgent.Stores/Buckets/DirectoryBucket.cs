@@ -8,11 +8,15 @@ namespace NodeAgent.Stores.Buckets;
 /// renamed, and then the directory is flushed. A key that would leave the root is refused.
 /// </summary>
 /// <param name="root">The directory that all keys are below; made when it is missing.</param>
-/// <param name="mount">What must be there already, the root or a directory above it; null for the root's own parent.</param>
+/// <param name="mount">What must be there already and is never made, the root or a directory above it; null for the root's own parent.</param>
 /// <param name="flushDirectory">Flushes the names in a directory to the disk; null for the system's way.</param>
 public sealed class DirectoryBucket(string root, string? mount = null, Action<string>? flushDirectory = null) : IBucket
 {
+    // Before the mask of the process.
+    private const UnixFileMode DirectoryMode777 = (UnixFileMode)0b111_111_111;
+
     private readonly Action<string> _flushDirectory = flushDirectory ?? DurableDirectory.Flush;
+    private readonly string _mount = mount is not null ? Path.TrimEndingDirectorySeparator(Path.GetFullPath(mount)) : Path.GetDirectoryName(Path.GetFullPath(root)) ?? Path.GetFullPath(root);
 
     /// <summary>The directory's absolute path.</summary>
     public string Location { get; } = Path.GetFullPath(root);
@@ -20,8 +24,7 @@ public sealed class DirectoryBucket(string root, string? mount = null, Action<st
     /// <inheritdoc/>
     public Task RequireAsync(CancellationToken cancellationToken)
     {
-        var needed = mount ?? Path.GetDirectoryName(Location) ?? Location;
-        if (!Directory.Exists(needed)) throw new LocationException($"directory {needed} does not exist or is not mounted in the controller's pod");
+        if (!Directory.Exists(_mount)) throw Unmounted();
         if (Directory.Exists(Location))
         {
             using var entries = Directory.EnumerateFileSystemEntries(Location).GetEnumerator();
@@ -36,8 +39,15 @@ public sealed class DirectoryBucket(string root, string? mount = null, Action<st
     {
         EnsureDirectory(Location);
         var probe = Path.Combine(Location, $".write-check-{Guid.NewGuid():N}.tmp");
-        using (new FileStream(probe, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose))
+        try
         {
+            using (new FileStream(probe, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose))
+            {
+            }
+        }
+        catch (DirectoryNotFoundException) when (!Directory.Exists(_mount))
+        {
+            throw Unmounted();
         }
 
         return Task.CompletedTask;
@@ -130,13 +140,21 @@ public sealed class DirectoryBucket(string root, string? mount = null, Action<st
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
+    private LocationException Unmounted() => new($"directory {_mount} does not exist or is not mounted in the controller's pod");
+
     private void EnsureDirectory(string directory)
     {
         var missing = new Stack<string>();
-        for (var path = directory; !Directory.Exists(path); path = Path.GetDirectoryName(path)!) missing.Push(path);
+        for (var path = directory; !Directory.Exists(path); path = Path.GetDirectoryName(path)!)
+        {
+            // Made anew, a place that was unmounted would take what belongs into it, and look like one that holds nothing.
+            if (path.Length <= _mount.Length) throw Unmounted();
+            missing.Push(path);
+        }
+
         foreach (var path in missing)
         {
-            Directory.CreateDirectory(path);
+            DurableDirectory.Make(path, DirectoryMode777);
             // The new directory's name must outlive a crash as well as what is put into it.
             _flushDirectory(Path.GetDirectoryName(path)!);
         }

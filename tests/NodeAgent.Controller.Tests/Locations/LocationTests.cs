@@ -12,8 +12,9 @@ public sealed class LocationTests
         await using var cluster = await ControllerFixture.StartAsync();
         var location = await cluster.WaitForPhaseAsync(VeleroResources.BackupStorageLocations, "default", LocationPhase.Available);
         Assert.NotNull(location.Text("status", "lastValidationTime"));
-        Assert.Empty(Directory.EnumerateFileSystemEntries(cluster.LocationPath));
-        Directory.Delete(cluster.LocationPath);
+        // The proof that it can be written leaves nothing; one may be under way.
+        await ControllerFixture.WaitUntilAsync(() => !Directory.EnumerateFileSystemEntries(cluster.LocationPath).Any());
+        Directory.Delete(cluster.LocationPath, recursive: true);
         location = await cluster.WaitForPhaseAsync(VeleroResources.BackupStorageLocations, "default", LocationPhase.Unavailable);
         Assert.Contains("does not exist", location.Text("status", "message"), StringComparison.Ordinal);
         Directory.CreateDirectory(cluster.LocationPath);

@@ -1,5 +1,6 @@
 using NodeAgent.Stores.Buckets;
 using NodeAgent.Repository.Stores;
+using NodeAgent.Stores.Locations;
 
 namespace NodeAgent.Stores.Tests.Buckets;
 
@@ -62,5 +63,28 @@ public sealed class DirectoryBucketTests : IDisposable
         Assert.Contains("none", error.Message, StringComparison.Ordinal);
         var bucket = new DirectoryBucket(_directory.FullName, flushDirectory: _ => throw error);
         Assert.Same(error, await Assert.ThrowsAsync<IOException>(() => bucket.PutAsync("x", "one"u8.ToArray(), TestContext.Current.CancellationToken)));
+    }
+
+    [Theory]
+    [InlineData("mount", "mount")]
+    [InlineData("mount/bucket/prefix", "mount")]
+    [InlineData("mount", null)]
+    public async Task What_has_to_be_mounted_is_never_made(string root, string? mount)
+    {
+        var above = Path.Combine(_directory.FullName, "above");
+        Directory.CreateDirectory(Path.Combine(above, "mount"));
+        var bucket = new DirectoryBucket(Path.Combine(above, root), mount is null ? null : Path.Combine(above, mount) + "/");
+        await bucket.ProveWritableAsync(TestContext.Current.CancellationToken);
+        await bucket.PutAsync("backups/a/x", "one"u8.ToArray(), TestContext.Current.CancellationToken);
+        Directory.Delete(above, recursive: true);
+        // Between one look at the place and the next it may go: neither the proof nor a write may bring it back.
+        var missing = mount is null ? above : Path.Combine(above, mount);
+        foreach (var attempt in new[] { () => bucket.ProveWritableAsync(TestContext.Current.CancellationToken), () => bucket.PutAsync("backups/a/y", "two"u8.ToArray(), TestContext.Current.CancellationToken) })
+        {
+            var error = await Assert.ThrowsAsync<LocationException>(attempt);
+            Assert.Contains($"directory {missing} does not exist", error.Message, StringComparison.Ordinal);
+        }
+
+        Assert.False(Directory.Exists(above));
     }
 }
