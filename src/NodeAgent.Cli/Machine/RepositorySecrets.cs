@@ -19,22 +19,8 @@ internal static class RepositorySecrets
     /// <exception cref="CommandException">The file cannot be read or holds no secret.</exception>
     public static RepositorySecret Read(ParseResult parse, bool isNew)
     {
-        // A flag beats every variable, so that one command can differ from what a shell has set.
-        var (keyFile, passwordFile) = (parse.GetValue(RepositoryOptions.KeyFile)!, parse.GetValue(RepositoryOptions.PasswordFile)!);
-        if (keyFile.Length > 0 && passwordFile.Length > 0)
-            throw new UsageException("--key-file and --password-file exclude each other (give one of the two)");
-        if (keyFile.Length + passwordFile.Length == 0)
-        {
-            keyFile = Environment.GetEnvironmentVariable(RepositoryOptions.KeyFileVariable) ?? "";
-            passwordFile = keyFile.Length > 0 ? "" : Environment.GetEnvironmentVariable(RepositoryOptions.PasswordFileVariable) ?? "";
-        }
-
-        if (keyFile.Length > 0)
-            return FromKeyFile(keyFile);
-        if (passwordFile.Length > 0)
-            return FromPasswordFile(passwordFile);
-        if (Environment.GetEnvironmentVariable(RepositoryOptions.PasswordVariable) is { Length: > 0 } password)
-            return RepositorySecret.FromPassphrase(password);
+        if (Given(parse, RepositoryOptions.KeyFile, RepositoryOptions.PasswordFile, RepositoryOptions.KeyFileVariable, RepositoryOptions.PasswordFileVariable, RepositoryOptions.PasswordVariable) is { } given)
+            return given;
         if (CanAsk)
             return Ask("Passphrase of the repository: ", isNew);
         throw new UsageException($"no key is given (give --key-file or --password-file, or set {RepositoryOptions.KeyFileVariable}, {RepositoryOptions.PasswordFileVariable} or {RepositoryOptions.PasswordVariable})");
@@ -42,23 +28,9 @@ internal static class RepositorySecrets
 
     /// <summary>The secret of the repository that is copied from: its own flags and variables, else that of the other one.</summary>
     /// <inheritdoc cref="Read" path="/exception"/>
-    public static RepositorySecret ReadFrom(ParseResult parse)
-    {
-        var (keyFile, passwordFile) = (parse.GetValue(CopySourceOptions.KeyFile)!, parse.GetValue(CopySourceOptions.PasswordFile)!);
-        if (keyFile.Length > 0 && passwordFile.Length > 0)
-            throw new UsageException("--from-key-file and --from-password-file exclude each other (give one of the two)");
-        if (keyFile.Length + passwordFile.Length == 0)
-        {
-            keyFile = Environment.GetEnvironmentVariable(CopySourceOptions.KeyFileVariable) ?? "";
-            passwordFile = keyFile.Length > 0 ? "" : Environment.GetEnvironmentVariable(CopySourceOptions.PasswordFileVariable) ?? "";
-        }
-
-        if (keyFile.Length > 0)
-            return FromKeyFile(keyFile);
-        if (passwordFile.Length > 0)
-            return FromPasswordFile(passwordFile);
-        return Environment.GetEnvironmentVariable(CopySourceOptions.PasswordVariable) is { Length: > 0 } password ? RepositorySecret.FromPassphrase(password) : Read(parse, isNew: false);
-    }
+    public static RepositorySecret ReadFrom(ParseResult parse) =>
+        Given(parse, CopySourceOptions.KeyFile, CopySourceOptions.PasswordFile, CopySourceOptions.KeyFileVariable, CopySourceOptions.PasswordFileVariable, CopySourceOptions.PasswordVariable)
+        ?? Read(parse, isNew: false);
 
     public static RepositorySecret FromKeyFile(string path) => FromFile("key file", path, RepositorySecret.FromKeyFile);
 
@@ -96,6 +68,25 @@ internal static class RepositorySecrets
         {
             CryptographicOperations.ZeroMemory(key);
         }
+    }
+
+    /// <summary>What flags or variables name. A flag beats every variable, so that one command can differ from what a shell has set.</summary>
+    private static RepositorySecret? Given(ParseResult parse, Option<string> keyFile, Option<string> passwordFile, string keyFileVariable, string passwordFileVariable, string passwordVariable)
+    {
+        var (key, password) = (parse.GetValue(keyFile)!, parse.GetValue(passwordFile)!);
+        if (key.Length > 0 && password.Length > 0)
+            throw new UsageException($"{keyFile.Name} and {passwordFile.Name} exclude each other (give one of the two)");
+        if (key.Length + password.Length == 0)
+        {
+            key = Environment.GetEnvironmentVariable(keyFileVariable) ?? "";
+            password = key.Length > 0 ? "" : Environment.GetEnvironmentVariable(passwordFileVariable) ?? "";
+        }
+
+        if (key.Length > 0)
+            return FromKeyFile(key);
+        if (password.Length > 0)
+            return FromPasswordFile(password);
+        return Environment.GetEnvironmentVariable(passwordVariable) is { Length: > 0 } passphrase ? RepositorySecret.FromPassphrase(passphrase) : null;
     }
 
     private static RepositorySecret FromFile(string what, string path, ReadSecret read)

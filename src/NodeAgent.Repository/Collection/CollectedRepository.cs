@@ -24,16 +24,13 @@ internal sealed class CollectedRepository : ICollectedRepository, IDisposable
     private readonly ChunkReader _reader;
     private readonly TreeReader _trees;
     private readonly TreeWalk _walk;
-    private readonly List<PackContents> _written = [];
-    private readonly ulong _name;
-    private PackBuilder? _data;
-    private PackBuilder? _metadata;
+    private readonly CopiedPacks _copies;
 
     public CollectedRepository(ChunkRepository repository)
     {
         _repository = repository;
         _cipher = repository.CreateCipher(CipherSuiteSelection.Preferred, null);
-        _name = System.Buffers.Binary.BinaryPrimitives.ReadUInt64BigEndian(_cipher.Salt);
+        _copies = new CopiedPacks(repository, _cipher);
         _records = new SealedRecords(repository, _cipher);
         _catalog = new SnapshotCatalog(repository);
         _reader = repository.CreateReader();
@@ -116,7 +113,7 @@ internal sealed class CollectedRepository : ICollectedRepository, IDisposable
 
             // All are sound before the first is copied: of a pack with a damaged chunk everything stays where it is, for a repair to work on.
             foreach (var i in chunks) Verify(pack.Pack, footer.Chunks[i], offsets[i], buffer);
-            foreach (var i in chunks) await AddAsync(footer.Chunks[i], buffer.AsMemory(offsets[i], footer.Chunks[i].StoredLength), cancellationToken);
+            foreach (var i in chunks) await _copies.AddAsync(footer.Chunks[i], buffer.AsMemory(offsets[i], footer.Chunks[i].StoredLength), cancellationToken);
             return true;
         }
         catch (RepositoryFormatException)
@@ -133,13 +130,7 @@ internal sealed class CollectedRepository : ICollectedRepository, IDisposable
         }
     }
 
-    public async Task<IReadOnlyList<PackContents>> CompleteCopiesAsync(CancellationToken cancellationToken)
-    {
-        if (_data is { IsEmpty: false }) await PutAsync(_data, cancellationToken);
-        if (_metadata is { IsEmpty: false }) await PutAsync(_metadata, cancellationToken);
-        (_data, _metadata) = (null, null);
-        return _written;
-    }
+    public Task<IReadOnlyList<PackContents>> CompleteCopiesAsync(CancellationToken cancellationToken) => _copies.CompleteAsync(cancellationToken);
 
     public Task DelayAsync(TimeSpan time, CancellationToken cancellationToken) => Task.Delay(time, _repository.Time, cancellationToken);
 
@@ -162,28 +153,5 @@ internal sealed class CollectedRepository : ICollectedRepository, IDisposable
         {
             ArrayPool<byte>.Shared.Return(plain);
         }
-    }
-
-    private async ValueTask AddAsync(PackedChunk chunk, ReadOnlyMemory<byte> envelope, CancellationToken cancellationToken)
-    {
-        var isData = chunk.Kind == ChunkKind.Data;
-        var builder = isData ? _data : _metadata;
-        if (builder is not null && !builder.Takes(envelope.Length, chunk.Session))
-        {
-            await PutAsync(builder, cancellationToken);
-            builder = null;
-        }
-
-        builder ??= PackBuilder.Create(_repository.Config.Parameters.PackTarget, chunk.Kind, envelope.Length, _cipher.Identity, null);
-        builder.Add(envelope.Span, chunk);
-        if (isData) _data = builder;
-        else _metadata = builder;
-    }
-
-    private async Task PutAsync(PackBuilder builder, CancellationToken cancellationToken)
-    {
-        var pack = builder.Complete(_cipher, _repository.RepositoryId, _name);
-        await Store.PutAsync(pack.Contents.Pack.Key, pack.Buffer.AsMemory(0, pack.Length), cancellationToken);
-        _written.Add(pack.Contents);
     }
 }

@@ -33,13 +33,11 @@ internal sealed class RepairSession : ISegmentRepository, IAsyncDisposable
     private readonly SessionRecord _record;
     private readonly CollectionTimes _times;
     private readonly CancellationTokenSource _stop = new();
-    private readonly List<PackContents> _written = [];
+    private readonly CopiedPacks _copies;
     private readonly HashSet<ChunkId> _added = [];
     private readonly List<int> _condemned = [];
     private readonly ulong _name;
     private Task _heart = Task.CompletedTask;
-    private PackBuilder? _data;
-    private PackBuilder? _metadata;
     private bool _isAnnounced;
     private bool _isInDoubt;
 
@@ -48,6 +46,7 @@ internal sealed class RepairSession : ISegmentRepository, IAsyncDisposable
         _repository = repository;
         _times = times;
         _cipher = repository.CreateCipher(CipherSuiteSelection.Preferred, null);
+        _copies = new CopiedPacks(repository, _cipher);
         _sealer = new ChunkSealer(_cipher, 3);
         _name = System.Buffers.Binary.BinaryPrimitives.ReadUInt64BigEndian(_cipher.Salt);
         _records = new SealedRecords(repository, _cipher);
@@ -59,7 +58,7 @@ internal sealed class RepairSession : ISegmentRepository, IAsyncDisposable
     public IObjectStore Store => _repository.Store;
 
     /// <summary>Bytes of packs that were written.</summary>
-    public long WrittenBytes { get; private set; }
+    public long WrittenBytes => _copies.SentBytes;
 
     public static async Task<RepairSession> BeginAsync(ChunkRepository repository, RepairOrigin origin, CancellationToken cancellationToken)
     {
@@ -79,22 +78,8 @@ internal sealed class RepairSession : ISegmentRepository, IAsyncDisposable
     }
 
     /// <summary>Takes a chunk over as it is encrypted. The caller has opened it.</summary>
-    public async ValueTask AddAsync(PackedChunk chunk, ReadOnlyMemory<byte> envelope, CancellationToken cancellationToken)
-    {
-        if (!_added.Add(chunk.Id)) return;
-        var isData = chunk.Kind == ChunkKind.Data;
-        var builder = isData ? _data : _metadata;
-        if (builder is not null && !builder.Takes(envelope.Length, chunk.Session))
-        {
-            await PutAsync(builder, cancellationToken);
-            builder = null;
-        }
-
-        builder ??= PackBuilder.Create(_repository.Config.Parameters.PackTarget, chunk.Kind, envelope.Length, _cipher.Identity, null);
-        builder.Add(envelope.Span, chunk);
-        if (isData) _data = builder;
-        else _metadata = builder;
-    }
+    public ValueTask AddAsync(PackedChunk chunk, ReadOnlyMemory<byte> envelope, CancellationToken cancellationToken) =>
+        _added.Add(chunk.Id) ? _copies.AddAsync(chunk, envelope, cancellationToken) : ValueTask.CompletedTask;
 
     /// <summary>Takes a chunk over that is at hand in clear.</summary>
     public ValueTask AddPlainAsync(ChunkId id, ChunkKind kind, ReadOnlyMemory<byte> plain, CancellationToken cancellationToken)
@@ -104,14 +89,7 @@ internal sealed class RepairSession : ISegmentRepository, IAsyncDisposable
     }
 
     /// <summary>Sends what is left to send, then names all packs in segments.</summary>
-    public async Task FlushAsync(CancellationToken cancellationToken)
-    {
-        if (_data is { IsEmpty: false }) await PutAsync(_data, cancellationToken);
-        if (_metadata is { IsEmpty: false }) await PutAsync(_metadata, cancellationToken);
-        (_data, _metadata) = (null, null);
-        await WriteSegmentsAsync(_written, cancellationToken);
-        _written.Clear();
-    }
+    public async Task FlushAsync(CancellationToken cancellationToken) => await WriteSegmentsAsync(await _copies.CompleteAsync(cancellationToken), cancellationToken);
 
     /// <summary>Writes segments that name packs. Packs of one session stand together, so that a segment names few sessions.</summary>
     public async Task WriteSegmentsAsync(IEnumerable<PackContents> packs, CancellationToken cancellationToken)
@@ -226,14 +204,6 @@ internal sealed class RepairSession : ISegmentRepository, IAsyncDisposable
                 _isInDoubt = before || fence.IsInDoubt;
             }
         }
-    }
-
-    private async Task PutAsync(PackBuilder builder, CancellationToken cancellationToken)
-    {
-        var pack = builder.Complete(_cipher, _repository.RepositoryId, _name);
-        await _repository.Store.PutAsync(pack.Contents.Pack.Key, pack.Buffer.AsMemory(0, pack.Length), cancellationToken);
-        WrittenBytes += pack.Length;
-        _written.Add(pack.Contents);
     }
 
     private async Task TryEndAsync()
