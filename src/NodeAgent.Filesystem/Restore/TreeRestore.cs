@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using NodeAgent.Filesystem.Capture;
 using NodeAgent.Filesystem.Interop;
 using NodeAgent.Repository;
@@ -13,33 +12,46 @@ namespace NodeAgent.Filesystem.Restore;
 /// relative to a handle of a directory that this run opened without following links, and a file gets its final name only
 /// when it is complete.
 /// </summary>
-internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, TreeReader tree, ContentWriter contents, ReadAhead ahead, WorkerPool workers, IssueList issues, ResumeMark? mark)
+internal sealed class TreeRestore
 {
     private const string IncompleteDirectory = "what is in it, or some of it, could not be read when it was backed up";
 
-    private readonly RestoreSelection _selection = new(request);
-    private readonly ExistingFiles _existing = new(request, mark);
-    private readonly MetadataWriter _metadata = new(reader, issues);
-    private readonly TemporaryNames _temporaries = new(issues);
+    private readonly RestoreRequest _request;
+    private readonly TreeReader _tree;
+    private readonly ReadAhead _ahead;
+    private readonly WorkerPool _workers;
+    private readonly IssueList _issues;
+    private readonly RestoreSelection _selection;
+    private readonly ExistingFiles _existing;
+    private readonly MetadataWriter _metadata;
+    private readonly TemporaryNames _temporaries;
+    private readonly SurplusRemoval _removal;
+    private readonly EntryRestore _entries;
+    private readonly RestoreCounts _counts = new();
 
     /// <summary>The latest name of each file with several. Only the walk uses it.</summary>
     private readonly Dictionary<(ulong Device, ulong Inode), Task<LinkSource?>> _links = [];
-    private readonly ConcurrentQueue<(LinkSource Source, TreeEntry Entry)> _laterFlags = new();
-    private long _files;
-    private long _directories;
-    private long _others;
-    private long _bytes;
-    private long _skipped;
-    private long _unchanged;
-    private long _deleted;
     private Exception? _fatal;
 
-    /// <summary>A file that this run made and to which further names can be given.</summary>
-    private sealed record LinkSource(TreePath Path, ulong Device, ulong Inode);
+    public TreeRestore(RestoreRequest request, ChunkReader reader, TreeReader tree, ContentWriter contents, ReadAhead ahead, WorkerPool workers, IssueList issues, ResumeMark? mark)
+    {
+        (_request, _tree, _ahead, _workers, _issues) = (request, tree, ahead, workers, issues);
+        _selection = new RestoreSelection(request);
+        _existing = new ExistingFiles(request, mark);
+        _metadata = new MetadataWriter(reader, issues);
+        _temporaries = new TemporaryNames(issues);
+        _removal = new SurplusRemoval(_selection, issues, _counts);
+        _entries = new EntryRestore(request, _existing, _metadata, _temporaries, contents, _removal, issues, _counts);
+    }
 
-    public long FilesDone => Interlocked.Read(ref _files);
+    public long FilesDone => Interlocked.Read(ref _counts.Files);
 
-    public RestoreResult Result => new(_files, _directories, _others, _bytes, _skipped, issues.Issues, issues.Count) { MetadataIssueCount = issues.MetadataOnly, Unchanged = _unchanged, Deleted = _deleted };
+    public RestoreResult Result => new(_counts.Files, _counts.Directories, _counts.Others, _counts.Bytes, _counts.Skipped, _issues.Issues, _issues.Count)
+    {
+        MetadataIssueCount = _issues.MetadataOnly,
+        Unchanged = _counts.Unchanged,
+        Deleted = _counts.Deleted,
+    };
 
     /// <summary>A directory that is being walked.</summary>
     private sealed class Frame(RestoredDirectory directory, IAsyncEnumerator<TreeEntry> entries, RestoreSelection.Scope scope)
@@ -62,7 +74,7 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
     {
         var top = new RestoredDirectory(null, root, TreePath.Root, directory => OpenTop(target, directory), directory => CompleteAsync(directory, cancellationToken));
         _ = top.Handle;
-        if (_selection.Top.IsWanted && root.UnreadableContent) issues.Add(TreePath.Root, "restore", IncompleteDirectory);
+        if (_selection.Top.IsWanted && root.UnreadableContent) _issues.Add(TreePath.Root, "restore", IncompleteDirectory);
         var open = new Stack<Frame>();
         open.Push(Open(top, _selection.Top, cancellationToken));
         try
@@ -83,7 +95,7 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
                 var entry = frame.Entries.Current;
                 if (TreeLimits.CheckName(entry.Name.Span) is { } wrong)
                 {
-                    issues.Add(frame.Directory.Path, "restore", $"an entry is refused: {wrong}");
+                    _issues.Add(frame.Directory.Path, "restore", $"an entry is refused: {wrong}");
                     frame.IsDamaged = true;
                     continue;
                 }
@@ -95,11 +107,11 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
                 {
                     if (open.Count >= TreeLimits.MaxDepth)
                     {
-                        issues.Add(path, "restore", $"directories are nested deeper than {TreeLimits.MaxDepth}");
+                        _issues.Add(path, "restore", $"directories are nested deeper than {TreeLimits.MaxDepth}");
                         continue;
                     }
 
-                    if (scope.IsWanted && entry.UnreadableContent) issues.Add(path, "restore", IncompleteDirectory);
+                    if (scope.IsWanted && entry.UnreadableContent) _issues.Add(path, "restore", IncompleteDirectory);
                     frame.Directory.Hold();
                     var directory = new RestoredDirectory(frame.Directory, entry, path, Make, made => CompleteAsync(made, cancellationToken));
                     if (scope.IsWanted && !TryMake(directory))
@@ -113,19 +125,19 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
                 else
                 {
                     await ScheduleAsync(target, frame.Directory, entry, path, cancellationToken);
-                    await workers.ThrottleAsync();
+                    await _workers.ThrottleAsync();
                 }
             }
 
-            await ahead.FlushAsync(cancellationToken);
-            await workers.DrainAsync();
+            await _ahead.FlushAsync(cancellationToken);
+            await _workers.DrainAsync();
             ThrowIfStopped(cancellationToken);
-            ApplyLaterFlags(target);
+            _entries.ApplyLaterFlags(target, Report);
         }
         finally
         {
-            ahead.Abandon();
-            await workers.DrainAsync();
+            _ahead.Abandon();
+            await _workers.DrainAsync();
             while (open.TryPop(out var frame)) await frame.Entries.DisposeAsync();
         }
     }
@@ -137,10 +149,10 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
         var top = new RestoredDirectory(null, carrier, TreePath.Root, directory => OpenTop(target, directory), _ => ValueTask.CompletedTask);
         top.Hold();
         Start(target, top, entry, TreePath.Root.Below(entry.Name), null, cancellationToken);
-        await workers.DrainAsync();
+        await _workers.DrainAsync();
         await top.ReleaseAsync();
         ThrowIfStopped(cancellationToken);
-        ApplyLaterFlags(target);
+        _entries.ApplyLaterFlags(target, Report);
     }
 
     private DirectoryHandle OpenTop(DirectoryHandle target, RestoredDirectory directory)
@@ -153,10 +165,10 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
     }
 
     private Frame Open(RestoredDirectory directory, RestoreSelection.Scope scope, CancellationToken cancellationToken) =>
-        new(directory, tree.ReadDirectoryAsync(directory.Entry, cancellationToken).GetAsyncEnumerator(cancellationToken), scope)
+        new(directory, _tree.ReadDirectoryAsync(directory.Entry, cancellationToken).GetAsyncEnumerator(cancellationToken), scope)
         {
             // Where only a part is restored, what the snapshot lacks of the rest says nothing.
-            Surplus = request.Delete && scope.IsWanted && directory.WasThere && !directory.Entry.UnreadableContent ? new SurplusNames(NamesIn(directory.Handle)) : null,
+            Surplus = _request.Delete && scope.IsWanted && directory.WasThere && !directory.Entry.UnreadableContent ? new SurplusNames(NamesIn(directory.Handle)) : null,
         };
 
     /// <summary>Opened anew: a handle that was read before is at its end.</summary>
@@ -172,22 +184,15 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
         foreach (var name in frame.Surplus.End())
         {
             if (frame.Directory.Parent is null && name.AsSpan().SequenceEqual(ResumeMark.Name)) continue;
-            Remove(frame.Directory.Handle, name, frame.Directory.Path.Below(name), frame.Scope);
-        }
-    }
-
-    /// <summary>Removes something with all that is in it, but for what the restore leaves out.</summary>
-    private bool Remove(DirectoryHandle parent, byte[] name, TreePath path, RestoreSelection.Scope scope)
-    {
-        try
-        {
-            var removal = new TreeRemoval((below, type) => _selection.Enter(scope, below, type) is null, issues) { Removed = (_, _) => Interlocked.Increment(ref _deleted) };
-            return removal.Remove(parent, name, path);
-        }
-        catch (FileSystemException failure)
-        {
-            Report(path, failure);
-            return false;
+            var path = frame.Directory.Path.Below(name);
+            try
+            {
+                _removal.Remove(frame.Directory.Handle, name, path, frame.Scope);
+            }
+            catch (FileSystemException failure)
+            {
+                Report(path, failure);
+            }
         }
     }
 
@@ -206,7 +211,7 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
         }
         catch (RepositoryException exception) when (exception is not StoreException { Failure: StoreFailure.PermissionDenied })
         {
-            issues.Add(frame.Directory.Path, "read directory", exception.Message);
+            _issues.Add(frame.Directory.Path, "read directory", exception.Message);
             frame.IsDamaged = true;
             return false;
         }
@@ -267,7 +272,7 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
             if (directory.WasThere) MetadataWriter.RemoveAccessLists(directory.Handle, keepThoseOf: directory.Entry);
             await _metadata.ApplyAsync(directory.Handle, directory.Entry, directory.Path, cancellationToken);
             _metadata.ApplyFlags(directory.Handle, directory.Entry, directory.Path);
-            Interlocked.Increment(ref _directories);
+            Interlocked.Increment(ref _counts.Directories);
         }
         catch (FileSystemException failure)
         {
@@ -281,7 +286,7 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
         directory.Hold();
         // A further name of a file is none to be read, and must not wait behind the first one here.
         if (entry.HardLinkDevice is not null || !ReadAhead.IsFor(entry) || !IsFetched(directory, entry)) Start(target, directory, entry, path, null, cancellationToken);
-        else await ahead.AddAsync(entry, batch => Start(target, directory, entry, path, batch, cancellationToken), cancellationToken);
+        else await _ahead.AddAsync(entry, batch => Start(target, directory, entry, path, batch, cancellationToken), cancellationToken);
     }
 
     private bool IsFetched(RestoredDirectory directory, TreeEntry entry)
@@ -310,7 +315,7 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
             _links[(device, entry.Inode)] = link.Task;
         }
 
-        _ = workers.Run(RestoreAsync, previous);
+        _ = _workers.Run(RestoreAsync, previous);
 
         async Task RestoreAsync()
         {
@@ -320,9 +325,9 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
                 if (_fatal is null)
                 {
                     var source = previous is null ? null : await previous;
-                    made = source is not null && TryLink(target, directory, entry, path, source)
+                    made = source is not null && _entries.TryLink(target, directory, entry, path, source)
                         ? source
-                        : await RestoreEntryAsync(directory, entry, path, batch, link is not null, cancellationToken);
+                        : await _entries.RestoreAsync(directory, entry, path, batch, link is not null, cancellationToken);
                 }
             }
             catch (FileSystemException failure)
@@ -331,7 +336,7 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
             }
             catch (RepositoryException exception)
             {
-                issues.Add(path, "restore", exception.Message);
+                _issues.Add(path, "restore", exception.Message);
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
@@ -339,7 +344,7 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
             }
             catch (Exception exception)
             {
-                Stop(new IOException($"the restore stopped in {request.TargetPath} at {path}: {exception.Message}", exception));
+                Stop(new IOException($"the restore stopped in {_request.TargetPath} at {path}: {exception.Message}", exception));
             }
             finally
             {
@@ -350,291 +355,14 @@ internal sealed class TreeRestore(RestoreRequest request, ChunkReader reader, Tr
         }
     }
 
-    private async Task<LinkSource?> RestoreEntryAsync(RestoredDirectory directory, TreeEntry entry, TreePath path, SharedBatch? batch, bool isLinked, CancellationToken cancellationToken)
-    {
-        var parent = directory.Handle;
-        // In a directory that this run made there is nothing yet.
-        var there = directory.WasThere ? ExistingFiles.At(parent, entry.Name.Span) : null;
-        var choice = _existing.Choose(there, entry);
-        if (choice == ExistingChoice.Keep)
-        {
-            Skip(path);
-            return null;
-        }
-
-        if (entry.IsPart)
-        {
-            issues.Add(path, "restore", "parts of it are lost, and zeros stand in their place: the snapshot was repaired");
-        }
-        else if (entry.UnreadableContent)
-        {
-            issues.Add(path, "restore", "its content could not be read when it was backed up", isMetadataOnly: true);
-            return null;
-        }
-
-        if (choice != ExistingChoice.Write && await TryReuseAsync(parent, entry, path, there!.Value, choice, cancellationToken))
-            return isLinked ? new LinkSource(path, there.Value.Device, there.Value.Inode) : null;
-        var temporary = _temporaries.Next();
-        try
-        {
-            DirectoryHandle? file = null;
-            try
-            {
-                if (entry.Type == TreeEntryType.RegularFile)
-                {
-                    file = Files.Open(parent, temporary, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive, 0x180);
-                    await contents.WriteAsync(file, entry, batch?.Chunks, cancellationToken);
-                    if (directory.PassesOnAccess) MetadataWriter.RemoveAccessLists(file);
-                    await _metadata.ApplyAsync(file, entry, path, cancellationToken);
-                }
-                else
-                {
-                    if (!MakeOther(parent, temporary, entry, path)) return null;
-                    file = Files.Open(parent, temporary, OpenFlags.PathOnly);
-                    if (Files.Status(file, []).Type != entry.Type) throw new FileSystemException("open", Errno.Exists);
-                    await _metadata.ApplyToNamedAsync(file, entry, path, cancellationToken);
-                }
-
-                var made = isLinked ? Files.Status(file, []) : default;
-                if (!Publish(parent, temporary, entry, path)) return null;
-                var source = isLinked ? new LinkSource(path, made.Device, made.Inode) : null;
-                if (entry.Type == TreeEntryType.RegularFile)
-                {
-                    // An immutable file takes no further names.
-                    if (source is null) _metadata.ApplyFlags(file, entry, path);
-                    else if (entry.InodeFlags != 0) _laterFlags.Enqueue((source, entry));
-                    Interlocked.Increment(ref _files);
-                    Interlocked.Add(ref _bytes, entry.Size);
-                }
-                else
-                {
-                    Interlocked.Increment(ref _others);
-                }
-
-                return source;
-            }
-            finally
-            {
-                file?.Dispose();
-            }
-        }
-        catch
-        {
-            RemoveTemporary(parent, temporary);
-            throw;
-        }
-    }
-
-    /// <summary>
-    /// Makes a file that is there the one of the snapshot, without another taking its place. False when that cannot be: it is not
-    /// open to this user, say, or somebody just gave it another name.
-    /// </summary>
-    private async ValueTask<bool> TryReuseAsync(DirectoryHandle parent, TreeEntry entry, TreePath path, FileStatus there, ExistingChoice choice, CancellationToken cancellationToken)
-    {
-        if (choice != ExistingChoice.Complete || entry.InodeFlags != 0)
-        {
-            var flags = (choice == ExistingChoice.Update ? OpenFlags.ReadWrite : OpenFlags.ReadOnly) | OpenFlags.NonBlocking;
-            using var file = Files.TryOpen(parent, entry.Name.Span, flags, 0, out _);
-            if (file is null) return false;
-            var status = Files.Status(file, []);
-            if (status.Inode != there.Inode || status.Device != there.Device || status.Links != there.Links) return false;
-            if (choice == ExistingChoice.Update)
-            {
-                // Whoever could read what was there is not to read what comes, until its own mode is set.
-                if (!MetadataWriter.TryClose(file, entry)) return false;
-                await contents.UpdateAsync(file, status.Size, entry, cancellationToken);
-                await _metadata.ApplyAsync(file, entry, path, cancellationToken);
-            }
-            else if (choice == ExistingChoice.Same && !MetadataWriter.IsAsRecorded(file, status, entry))
-            {
-                if (there.Links != 1) return false;
-                MetadataWriter.RemoveSurplus(file, entry);
-                await _metadata.ApplyAsync(file, entry, path, cancellationToken);
-            }
-
-            _metadata.ApplyFlags(file, entry, path);
-        }
-
-        Interlocked.Increment(ref _files);
-        Interlocked.Add(ref _bytes, entry.Size);
-        if (choice != ExistingChoice.Update)
-        {
-            Interlocked.Increment(ref _unchanged);
-            contents.Pass(entry.Size);
-        }
-
-        return true;
-    }
-
-    /// <summary>Gives a complete file its name. False when another has it and stays.</summary>
-    private bool Publish(DirectoryHandle parent, byte[] temporary, TreeEntry entry, TreePath path)
-    {
-        if (request.Overwrite is OverwritePolicy.Never or OverwritePolicy.Fail)
-        {
-            if (Files.TryRenameNew(parent, temporary, entry.Name.Span)) return true;
-            RemoveTemporary(parent, temporary);
-            Skip(path);
-            return false;
-        }
-
-        try
-        {
-            Files.Rename(parent, temporary, entry.Name.Span);
-            return true;
-        }
-        catch (FileSystemException failure) when (failure.Error == Errno.IsDirectory)
-        {
-            try
-            {
-                Files.Remove(parent, entry.Name.Span, isDirectory: true);
-            }
-            catch (FileSystemException removal) when (removal.Error is Errno.NotEmpty or Errno.Exists)
-            {
-                if (!request.Delete || !Remove(parent, entry.Name.ToArray(), path, new RestoreSelection.Scope(true, true)))
-                {
-                    RemoveTemporary(parent, temporary);
-                    issues.Add(path, "rename", "a directory that is not empty is in its place (move it away, or restore elsewhere)");
-                    return false;
-                }
-            }
-
-            Files.Rename(parent, temporary, entry.Name.Span);
-            return true;
-        }
-    }
-
-    private bool MakeOther(DirectoryHandle parent, byte[] temporary, TreeEntry entry, TreePath path)
-    {
-        switch (entry.Type)
-        {
-            case TreeEntryType.SymbolicLink:
-                Files.MakeSymlink(entry.LinkTarget.Span, parent, temporary);
-                return true;
-            case TreeEntryType.Fifo:
-                Files.MakeNode(parent, temporary, 0x1000 | 0x180, 0, 0);
-                return true;
-            case TreeEntryType.CharacterDevice or TreeEntryType.BlockDevice when request.DeviceNodes:
-                Files.MakeNode(parent, temporary, (entry.Type == TreeEntryType.CharacterDevice ? 0x2000u : 0x6000u) | 0x180, entry.DeviceMajor, entry.DeviceMinor);
-                return true;
-            case TreeEntryType.Socket:
-                return false; // a socket lives only while a program listens on it
-            default:
-                issues.Add(path, "restore", "device nodes are not wanted here");
-                return false;
-        }
-    }
-
-    private void Skip(TreePath path)
-    {
-        Interlocked.Increment(ref _skipped);
-        if (request.Overwrite == OverwritePolicy.Fail) issues.Add(path, "restore", "it is there already and was left as it is");
-    }
-
-    /// <summary>
-    /// Adds a further name. False when that cannot be (the file system takes no more names, or the first name is gone): the
-    /// entry carries its content and is then restored as a file of its own.
-    /// </summary>
-    private bool TryLink(DirectoryHandle target, RestoredDirectory directory, TreeEntry entry, TreePath path, LinkSource source)
-    {
-        var parent = directory.Handle;
-        if (directory.WasThere && ExistingFiles.At(parent, entry.Name.Span) is { } there)
-        {
-            if (there.Device == source.Device && there.Inode == source.Inode)
-            {
-                Interlocked.Increment(ref _unchanged);
-                if (entry.Type == TreeEntryType.RegularFile) Interlocked.Increment(ref _files);
-                else Interlocked.Increment(ref _others);
-                return true;
-            }
-
-            if (!_existing.MayReplace(there, entry))
-            {
-                Skip(path);
-                return true;
-            }
-        }
-
-        var temporary = _temporaries.Next();
-        try
-        {
-            using var file = OpenMade(target, source, OpenFlags.PathOnly);
-            Files.Link(file, parent, temporary);
-        }
-        catch (FileSystemException failure) when (failure.Error is not (Errno.NoSpace or Errno.QuotaExceeded or Errno.ReadOnly))
-        {
-            issues.Add(path, failure.Operation, $"it cannot be one file with {source.Path} here and becomes a file of its own: {failure.Reason}");
-            return false;
-        }
-
-        try
-        {
-            if (!Publish(parent, temporary, entry, path)) return true;
-        }
-        finally
-        {
-            // Renaming one name of a file over another of its names does nothing and leaves both.
-            RemoveTemporary(parent, temporary);
-        }
-
-        if (entry.Type == TreeEntryType.RegularFile) Interlocked.Increment(ref _files);
-        else Interlocked.Increment(ref _others);
-        return true;
-    }
-
-    private void ApplyLaterFlags(DirectoryHandle target)
-    {
-        foreach (var (source, entry) in _laterFlags)
-        {
-            try
-            {
-                using var file = OpenMade(target, source, OpenFlags.ReadOnly | OpenFlags.NonBlocking);
-                _metadata.ApplyFlags(file, entry, source.Path);
-            }
-            catch (FileSystemException failure)
-            {
-                Report(source.Path, failure);
-            }
-        }
-    }
-
-    /// <summary>Opens a file that this run made, and makes sure that it is that file and nothing put in its place.</summary>
-    private static DirectoryHandle OpenMade(DirectoryHandle target, LinkSource source, int flags)
-    {
-        var at = Files.Open(target, "."u8, OpenFlags.Directory);
-        var names = source.Path.ToNames();
-        for (var i = 0; i < names.Length; i++)
-        {
-            var next = Files.TryOpen(at, names[i].Span, i == names.Length - 1 ? flags : OpenFlags.Directory, 0, out var error);
-            at.Dispose();
-            at = next ?? throw new FileSystemException("open", error);
-        }
-
-        var status = Files.Status(at, []);
-        if (status.Device == source.Device && status.Inode == source.Inode) return at;
-        at.Dispose();
-        throw new FileSystemException("link", Errno.NoEntry);
-    }
-
-    private static void RemoveTemporary(DirectoryHandle parent, byte[] temporary)
-    {
-        try
-        {
-            Files.Remove(parent, temporary);
-        }
-        catch (FileSystemException)
-        {
-            // It is not there: renamed, or never made.
-        }
-    }
-
     private void Report(TreePath path, FileSystemException failure)
     {
-        issues.Add(path, failure.Operation, failure.Reason);
+        _issues.Add(path, failure.Operation, failure.Reason);
         // A full disk fails every file that follows: say it once and stop.
         if (failure.Error is Errno.NoSpace or Errno.QuotaExceeded or Errno.ReadOnly)
         {
             Stop(new IOException(
-                $"the restore stopped in {request.TargetPath} at {path}: {failure.Message} (what is complete has its final name; {(failure.Error == Errno.ReadOnly ? "make it writable" : "free some space")} and run it again)"));
+                $"the restore stopped in {_request.TargetPath} at {path}: {failure.Message} (what is complete has its final name; {(failure.Error == Errno.ReadOnly ? "make it writable" : "free some space")} and run it again)"));
         }
     }
 
