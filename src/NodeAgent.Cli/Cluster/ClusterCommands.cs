@@ -62,6 +62,7 @@ internal static class ClusterCommands
         GetCommand.Create(VeleroKinds.BackupLocation, "backup-locations", "backup-location"),
         GetCommand.Create(VeleroKinds.SnapshotLocation, "snapshot-locations", "snapshot-location"),
         GetCommand.Create(VeleroKinds.Repository, "repos", "repo"),
+        PluginCommands.CreateGet("plugins", "plugin"),
     }.WithClusterOptions();
 
     public static Command CreateCreate() => new Command("create", "Create a resource")
@@ -88,6 +89,8 @@ internal static class ClusterCommands
         DeleteCommand.Create(VeleroKinds.Schedule, "schedule", "schedules"),
         DeleteCommand.Create(VeleroKinds.BackupLocation, "backup-location", "backup-locations"),
     }.WithClusterOptions();
+
+    public static Command CreatePlugin() => PluginCommands.Create().WithClusterOptions();
 
     public static Command CreateVersion() => VersionCommand.Create().WithClusterOptions();
 }

@@ -16,11 +16,21 @@ internal static class ClusterOptions
     public static readonly Option<string[]> Features = Ignored(Flags.List("--features", "Accepted for compatibility"));
     public static readonly Option<bool?> Colorized = Ignored(Flags.OptionalBool("--colorized", "Accepted for compatibility"));
     public static readonly Option<string> Verbosity = Ignored(Flags.Text("-v", "Accepted for compatibility"));
-    public static readonly Option<bool?> LogToStandardError = Ignored(Flags.OptionalBool("--logtostderr", "Accepted for compatibility"));
+    private static readonly Option[] LogSwitches =
+    [
+        .. ((string[])["--logtostderr", "--alsologtostderr", "--add_dir_header", "--one_output", "--skip_headers", "--skip_log_headers"])
+            .Select(name => Ignored(Flags.OptionalBool(name, "Accepted for compatibility"))),
+    ];
+
+    private static readonly Option[] LogTexts =
+    [
+        .. ((string[])["--log_backtrace_at", "--log_dir", "--log_file", "--log_file_max_size", "--stderrthreshold", "--vmodule"])
+            .Select(name => Ignored(Flags.Text(name, "Accepted for compatibility"))),
+    ];
 
     public static Command WithClusterOptions(this Command command)
     {
-        foreach (Option option in (ReadOnlySpan<Option>)[Namespace, Kubeconfig, Kubecontext, Features, Colorized, Verbosity, LogToStandardError])
+        foreach (var option in (Option[])[Namespace, Kubeconfig, Kubecontext, Features, Colorized, Verbosity, .. LogSwitches, .. LogTexts])
             command.Add(option);
         return command;
     }

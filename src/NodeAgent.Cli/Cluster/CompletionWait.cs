@@ -1,9 +1,14 @@
+using System.Text.Json.Nodes;
 using NodeAgent.Cli.Invocation;
+using NodeAgent.Cli.Progress;
 using NodeAgent.Cli.Terminal;
 
 namespace NodeAgent.Cli.Cluster;
 
-/// <summary>`--wait`: a dot a second until the object reaches an end phase, then a sentence and an exit code that tells.</summary>
+/// <summary>
+/// `--wait`: until the object reaches an end phase, then a sentence and an exit code that tells. Meanwhile a terminal shows how far it
+/// is, on one line that is redrawn, and anything else a dot a second.
+/// </summary>
 internal static class CompletionWait
 {
     private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
@@ -20,7 +25,7 @@ internal static class CompletionWait
                 ?? throw new CommandException(ExitCode.NotFound, $"{kind.Noun} {name}: it was deleted while it was waited for");
             if (EndOf(resource.Phase()) is { } exitCode)
             {
-                await StandardStreams.Error.WriteLineAsync();
+                await StandardStreams.Error.WriteLineAsync(StandardStreams.ErrorIsTerminal ? $"\r{ProgressOf(resource)}{Ansi.EraseToEndOfLine}" : "");
                 await StandardStreams.Out.WriteLineAsync(
                     $"{char.ToUpperInvariant(kind.Noun[0])}{kind.Noun[1..]} completed with status: {resource.Phase()}. More: nodeagent {kind.Noun} describe {name}, nodeagent {kind.Noun} logs {name}");
                 foreach (var reason in (string[])[resource.Text("status", "failureReason"), .. resource.Texts("status", "validationErrors")])
@@ -32,7 +37,7 @@ internal static class CompletionWait
                 return exitCode;
             }
 
-            await StandardStreams.Error.WriteAsync('.');
+            await StandardStreams.Error.WriteAsync(StandardStreams.ErrorIsTerminal ? $"\r{ProgressOf(resource)}{Ansi.EraseToEndOfLine}" : ".");
             try
             {
                 await timer.WaitForNextTickAsync(cancellationToken);
@@ -44,6 +49,23 @@ internal static class CompletionWait
                 throw;
             }
         }
+    }
+
+    /// <summary>How far a run is, as its status tells: the phase, its place in the queue, its items, and what went wrong so far.</summary>
+    internal static string ProgressOf(JsonObject resource)
+    {
+        var parts = new List<string> { resource.Phase() };
+        if (resource.Number("status", "queuePosition") is > 0 and var position)
+            parts.Add($"position {position} in the queue");
+        // One of the two, as it is a backup or a restore; the other is 0.
+        var done = resource.Number("status", "progress", "itemsBackedUp") + resource.Number("status", "progress", "itemsRestored");
+        if (resource.Number("status", "progress", "totalItems") is > 0 and var total)
+            parts.Add($"{done} of {total} items");
+        if (resource.Number("status", "warnings") is > 0 and var warnings)
+            parts.Add($"{warnings} warnings");
+        if (resource.Number("status", "errors") is > 0 and var errors)
+            parts.Add($"{errors} errors");
+        return string.Join(", ", parts);
     }
 
     private static int? EndOf(string phase) => phase switch

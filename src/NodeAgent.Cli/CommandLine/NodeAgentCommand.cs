@@ -43,7 +43,7 @@ internal static class NodeAgentCommand
         return code;
     }
 
-    private static RootCommand Create()
+    internal static RootCommand Create()
     {
         var root = CreateTree();
         // "/h" is a directory here, not a question.
@@ -67,6 +67,7 @@ internal static class NodeAgentCommand
         ClusterCommands.CreateCreate(),
         ClusterCommands.CreateDescribe(),
         ClusterCommands.CreateDelete(),
+        ClusterCommands.CreatePlugin(),
         ClusterCommands.CreateVersion(),
         ClientConfigCommands.Create(),
         CompletionCommand.Create(),

@@ -316,6 +316,81 @@ public sealed class ClusterVerbTests : IAsyncDisposable
         Assert.Empty(_server.All("serverstatusrequests"));
     }
 
+    [Fact]
+    public async Task The_providers_of_the_server_are_listed_by_kind_and_none_can_be_added()
+    {
+        _server.OnCreated = (_, created) => created["status"] = new JsonObject
+        {
+            ["phase"] = "Processed",
+            ["plugins"] = new JsonArray(
+                new JsonObject { ["name"] = "nodeagent.io/csi", ["kind"] = "VolumeSnapshotter" },
+                new JsonObject { ["name"] = "nodeagent.io/filesystem", ["kind"] = "ObjectStore" },
+                new JsonObject { ["name"] = "nodeagent.io/aws", ["kind"] = "ObjectStore" }),
+        };
+        var lines = (await RunAsync("plugin", "get")).Expect(0).Output.Split('\n');
+        Assert.Matches("^NAME +KIND$", lines[0]);
+        Assert.Equal(["nodeagent.io/aws", "nodeagent.io/filesystem", "nodeagent.io/csi"], lines[1..4].Select(line => line.Split(' ')[0]));
+        Assert.Equal(lines, (await RunAsync("get", "plugins")).Expect(0).Output.Split('\n'));
+        Assert.Empty(_server.All("serverstatusrequests"));
+        (await RunAsync("plugin", "add", "velero/velero-plugin-for-aws:v1.13.0")).ExpectError(2, "plugin add velero/velero-plugin-for-aws:v1.13.0", "nodeagent plugin get");
+    }
+
+    [Fact]
+    public async Task Flags_for_the_client_library_of_Velero_are_taken_and_change_nothing() =>
+        (await RunAsync("backup", "get", "-v", "4", "--logtostderr", "--stderrthreshold", "INFO", "--log_dir", "/tmp", "--features", "EnableCSI", "--colorized=false")).Expect(0);
+
+    [Fact]
+    public async Task Schedules_chosen_by_label_are_paused_and_those_chosen_by_all_let_run_again()
+    {
+        _server.Put("schedules", """{"metadata":{"name":"a","labels":{"team":"red"}},"spec":{"schedule":"0 2 * * *"}}""");
+        _server.Put("schedules", """{"metadata":{"name":"b"},"spec":{"schedule":"0 2 * * *"}}""");
+        (await RunAsync("schedule", "pause", "-l", "team=red", "--skip-immediately=true")).Expect(0);
+        Assert.True((bool)_server.Find("schedules", "a")!["spec"]!["paused"]!);
+        Assert.True((bool)_server.Find("schedules", "a")!["spec"]!["skipImmediately"]!);
+        Assert.Null(_server.Find("schedules", "b")!["spec"]!["paused"]);
+        (await RunAsync("schedule", "unpause", "--all")).Expect(0);
+        Assert.False((bool)_server.Find("schedules", "a")!["spec"]!["paused"]!);
+        (await RunAsync("schedule", "delete", "--all", "--confirm")).Expect(0);
+        Assert.Empty(_server.All("schedules"));
+    }
+
+    [Fact]
+    public async Task A_location_gets_another_credential_and_only_the_default_one_is_shown_when_asked_for()
+    {
+        _server.Put("backupstoragelocations", """{"metadata":{"name":"a"},"spec":{"provider":"aws","default":true,"objectStorage":{"bucket":"b"}}}""");
+        _server.Put("backupstoragelocations", """{"metadata":{"name":"c"},"spec":{"provider":"aws","objectStorage":{"bucket":"d"}}}""");
+        (await RunAsync("backup-location", "set", "c", "--credential", "other=cloud")).Expect(0);
+        Assert.Equal("""{"name":"other","key":"cloud"}""", _server.Find("backupstoragelocations", "c")!["spec"]!["credential"]!.ToJsonString());
+        (await RunAsync("backup-location", "set", "c")).ExpectError(2, "nothing to change");
+        (await RunAsync("backup-location", "set", "c", "--credential", "a=b,c=d")).ExpectError(2, "a location has one credential");
+        var lines = (await RunAsync("get", "backup-locations", "--default")).Expect(0).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.StartsWith("a ", Assert.Single(lines.Skip(1)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Snapshot_locations_are_created_listed_and_given_another_credential()
+    {
+        (await RunAsync("snapshot-location", "create", "ebs", "--provider", "aws", "--config", "region=us-east-2", "--labels", "a=b", "--credential", "cloud=key")).Expect(0);
+        Assert.Equal("us-east-2", (string?)_server.Find("volumesnapshotlocations", "ebs")!["spec"]!["config"]!["region"]);
+        (await RunAsync("snapshot-location", "set", "ebs", "--credential", "other=key")).Expect(0);
+        Assert.Equal("other", (string?)_server.Find("volumesnapshotlocations", "ebs")!["spec"]!["credential"]!["name"]);
+        Assert.Matches("^NAME +PROVIDER\nebs +aws\n$", (await RunAsync("get", "snapshot-locations")).Expect(0).Output);
+    }
+
+    [Fact]
+    public async Task A_restore_is_created_from_the_newest_backup_of_a_schedule_also_a_partially_failed_one()
+    {
+        _server.Put("backups", """{"metadata":{"name":"old","labels":{"velero.io/schedule-name":"daily"}},"status":{"phase":"Completed","startTimestamp":"2026-11-19T10:00:00Z"}}""");
+        _server.Put("backups", """{"metadata":{"name":"new","labels":{"velero.io/schedule-name":"daily"}},"status":{"phase":"PartiallyFailed","startTimestamp":"2026-11-20T10:00:00Z"}}""");
+        (await RunAsync("restore", "create", "r1", "--from-schedule", "daily")).Expect(0);
+        Assert.Equal("daily", (string?)_server.Find("restores", "r1")!["spec"]!["scheduleName"]);
+        (await RunAsync("restore", "create", "r2", "--from-schedule", "daily", "--allow-partially-failed")).Expect(0);
+        Assert.Equal("new", (string?)_server.Find("restores", "r2")!["spec"]!["backupName"]);
+        (await RunAsync("restore", "create", "r3", "--from-backup", "new", "--allow-partially-failed")).ExpectError(2, "--from-schedule");
+        (await RunAsync("restore", "delete", "--all", "--confirm")).Expect(0);
+        Assert.Empty(_server.All("restores"));
+    }
+
     private Task<CommandResult> RunAsync(params string[] arguments) =>
         NodeAgentProcess.RunAsync(new CommandEnvironment { Variables = { ["KUBECONFIG"] = _server.Kubeconfig } }, arguments);
 

@@ -32,6 +32,14 @@ public sealed class ColumnTests
         Assert.Equal(cells, string.Join('|', VeleroKinds.Backup.Columns.Skip(1).Select(column => column.Value(backup, Now))));
     }
 
+    [Theory]
+    [InlineData("{}", "New")]
+    [InlineData("""{"status":{"phase":"Queued","queuePosition":3}}""", "Queued, position 3 in the queue")]
+    [InlineData("""{"status":{"phase":"InProgress","progress":{"totalItems":40,"itemsBackedUp":12},"errors":1}}""", "InProgress, 12 of 40 items, 1 errors")]
+    [InlineData("""{"status":{"phase":"InProgress","progress":{"totalItems":9,"itemsRestored":9},"warnings":2}}""", "InProgress, 9 of 9 items, 2 warnings")]
+    public void A_run_that_is_waited_for_shows_how_far_it_is(string json, string text) =>
+        Assert.Equal(text, CompletionWait.ProgressOf(JsonNode.Parse(json)!.AsObject()));
+
     [Fact]
     public void A_location_without_a_status_is_unknown()
     {

@@ -67,6 +67,72 @@ public sealed class OfflineTests
     }
 
     [Fact]
+    public async Task Each_flag_of_a_backup_and_of_a_schedule_stands_in_its_field()
+    {
+        string[] flags =
+        [
+            "--ttl", "1h", "--include-namespaces", "a*", "--exclude-namespaces", "ab", "--include-cluster-scoped-resources", "nodes", "--exclude-cluster-scoped-resources", "x",
+            "--include-namespace-scoped-resources", "pods", "--exclude-namespace-scoped-resources", "secrets", "--annotations", "k=v", "--storage-location", "west",
+            "--volume-snapshot-locations", "a,b", "--or-selector", "x=1 or y=2", "--csi-snapshot-timeout", "5m", "--item-operation-timeout", "2h", "--snapshot-volumes",
+            "--snapshot-move-data=false", "--default-volumes-to-fs-backup=false", "--resource-policies-configmap", "p", "--data-mover", "m", "--parallel-files-upload", "3",
+            "--backup-type", "Incremental", "-o", "json",
+        ];
+        const string Spec =
+            """
+            {"includedNamespaces":["a*"],"excludedNamespaces":["ab"],"includedClusterScopedResources":["nodes"],"excludedClusterScopedResources":["x"],"includedNamespaceScopedResources":["pods"],"excludedNamespaceScopedResources":["secrets"],"ttl":"1h0m0s","storageLocation":"west","volumeSnapshotLocations":["a","b"],"snapshotVolumes":true,"snapshotMoveData":false,"defaultVolumesToFsBackup":false,"csiSnapshotTimeout":"5m0s","itemOperationTimeout":"2h0m0s","datamover":"m","backupType":"Incremental","orLabelSelectors":[{"matchLabels":{"x":"1"}},{"matchLabels":{"y":"2"}}],"resourcePolicy":{"kind":"configmap","name":"p"},"uploaderConfig":{"parallelFilesUpload":3}}
+            """;
+        var backup = JsonNode.Parse((await NodeAgentProcess.RunAsync(["backup", "create", "b", .. flags])).Expect(0).Output)!;
+        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(Spec), backup["spec"]), backup["spec"]!.ToJsonString());
+        Assert.Equal("v", (string?)backup["metadata"]!["annotations"]!["k"]);
+        var schedule = JsonNode.Parse((await NodeAgentProcess.RunAsync(
+            ["create", "schedule", "s", "--schedule", "@every 6h", "--paused", "--use-owner-references-in-backup", "--skip-immediately=false", .. flags])).Expect(0).Output)!["spec"]!;
+        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(Spec), schedule["template"]), schedule.ToJsonString());
+        Assert.Equal("@every 6h", (string?)schedule["schedule"]);
+        Assert.True((bool)schedule["paused"]!);
+        Assert.True((bool)schedule["useOwnerReferencesInBackup"]!);
+        Assert.False((bool)schedule["skipImmediately"]!);
+        var old = JsonNode.Parse((await NodeAgentProcess.RunAsync(
+            "backup", "create", "b", "--include-resources", "pods,svc", "--exclude-resources", "x.y", "--include-cluster-resources=false", "-o", "json")).Expect(0).Output)!["spec"]!;
+        Assert.Equal("""{"includedNamespaces":["*"],"includedResources":["pods","svc"],"excludedResources":["x.y"],"includeClusterResources":false}""", old.ToJsonString());
+    }
+
+    [Fact]
+    public async Task Each_flag_of_a_restore_stands_in_its_field()
+    {
+        var result = (await NodeAgentProcess.RunAsync(
+            "restore", "create", "--from-schedule", "daily", "-o", "json", "--include-namespaces", "a", "--exclude-namespaces", "b", "--include-resources", "c", "--exclude-resources", "d",
+            "--status-exclude-resources", "e", "--or-selector", "x=1 or y=2", "--item-operation-timeout", "1h", "--preserve-nodeports", "--include-cluster-resources=false",
+            "--resource-modifier-configmap", "m", "--resource-policies-configmap", "p", "--skip-default-resource-modifier", "--labels", "l=1", "--annotations", "k=v")).Expect(0);
+        var restore = JsonNode.Parse(result.Output)!;
+        const string Spec =
+            """
+            {"scheduleName":"daily","includedNamespaces":["a"],"excludedNamespaces":["b"],"includedResources":["c"],"excludedResources":["d"],"preserveNodePorts":true,"includeClusterResources":false,"itemOperationTimeout":"1h0m0s","orLabelSelectors":[{"matchLabels":{"x":"1"}},{"matchLabels":{"y":"2"}}],"resourceModifier":{"kind":"configmap","name":"m"},"resourcePolicy":{"kind":"configmap","name":"p"},"skipDefaultResourceModifier":true,"restoreStatus":{"excludedResources":["e"]}}
+            """;
+        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(Spec), restore["spec"]), restore["spec"]!.ToJsonString());
+        Assert.Matches("^daily-[0-9]{14}$", (string)restore["metadata"]!["name"]!);
+        Assert.Equal(("1", "v"), ((string?)restore["metadata"]!["labels"]!["l"], (string?)restore["metadata"]!["annotations"]!["k"]));
+    }
+
+    [Fact]
+    public async Task Each_flag_of_a_backup_location_stands_in_its_field()
+    {
+        const string Certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        using var files = new TemporaryDirectory();
+        var certificate = files.Write("ca.crt", Certificate);
+        var result = (await NodeAgentProcess.RunAsync(
+            "backup-location", "create", "west", "--provider", "aws", "--bucket", "b", "--prefix", "p", "--config", "region=us-west-1,s3ForcePathStyle=true", "--credential", "secret=key",
+            "--default", "--access-mode", "ReadOnly", "--backup-sync-period", "0s", "--validation-frequency", "5m", "--labels", "a=b", "--cacert", certificate, "-o", "json")).Expect(0);
+        const string Spec =
+            """
+            {"provider":"aws","config":{"region":"us-west-1","s3ForcePathStyle":"true"},"objectStorage":{"bucket":"b","prefix":"p","caCert":"CERT"},"default":true,"accessMode":"ReadOnly","backupSyncPeriod":"0s","validationFrequency":"5m0s","credential":{"name":"secret","key":"key"}}
+            """;
+        var location = JsonNode.Parse(result.Output)!;
+        var expected = Spec.Replace("CERT", Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(Certificate)), StringComparison.Ordinal);
+        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(expected), location["spec"]), location["spec"]!.ToJsonString());
+        Assert.Equal("b", (string?)location["metadata"]!["labels"]!["a"]);
+    }
+
+    [Fact]
     public async Task The_namespace_comes_from_the_flag_then_the_client_config_then_the_environment()
     {
         using var home = new TemporaryDirectory();

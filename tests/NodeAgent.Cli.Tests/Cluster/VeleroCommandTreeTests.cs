@@ -1,0 +1,124 @@
+using System.CommandLine;
+using System.Text.RegularExpressions;
+using NodeAgent.Cli.CommandLine;
+
+namespace NodeAgent.Cli.Tests.Cluster;
+
+/// <summary>Velero's commands and flags are there, and docs/velero-compatibility.md says of each what becomes of it.</summary>
+public sealed partial class VeleroCommandTreeTests
+{
+    private static readonly RootCommand Root = NodeAgentCommand.Create();
+    private static readonly Lazy<string> Repository = new(FindRepository);
+
+    [Theory]
+    [MemberData(nameof(VeleroCommands.All), MemberType = typeof(VeleroCommands))]
+    public void A_command_of_Velero_is_there_in_each_form_with_every_flag(string command, string otherForms, string flags)
+    {
+        string[] forms = [command, .. otherForms.Split('|', StringSplitOptions.RemoveEmptyEntries)];
+        foreach (var form in forms)
+        {
+            var known = FlagsOf(form);
+            Assert.Empty($"{flags} {VeleroCommands.Shared}".Split(' ', StringSplitOptions.RemoveEmptyEntries).Where(flag => !known.Contains(flag)).Select(flag => $"{form} {flag}"));
+        }
+    }
+
+    [Fact]
+    public void Commands_without_a_cluster_are_there_and_those_that_are_missing_are_known_to_be()
+    {
+        foreach (var command in VeleroCommands.WithoutCluster)
+            Assert.NotNull(Find(command));
+        Assert.All(VeleroCommands.Missing, command => Assert.Null(Find(command)));
+    }
+
+    [Fact]
+    public void Every_command_has_a_row_with_its_flags_and_what_becomes_of_them()
+    {
+        var rows = Rows("## Commands");
+        var documented = rows.ToDictionary(row => FirstCode(row[0]), row => row);
+        var expected = VeleroCommands.All.Select(row => (string)row.Data.Item1).Concat(VeleroCommands.WithoutCluster).Concat(VeleroCommands.Missing);
+        Assert.Empty(expected.Except(documented.Keys));
+        foreach (var (command, otherForms, flags) in VeleroCommands.All.Select(row => row.Data))
+        {
+            var row = documented[command];
+            Assert.Equal(otherForms.Split('|', StringSplitOptions.RemoveEmptyEntries), Codes(row[0]).Skip(1));
+            var standing = row[1].Contains("those of backup create", StringComparison.Ordinal) ? Codes(documented["backup create"][1]).Where(flag => flag is not ("--wait" or "-w" or "--from-schedule")) : [];
+            Assert.Equal(
+                flags.Split(' ', StringSplitOptions.RemoveEmptyEntries).Except(OutputFlags).Distinct().Order(StringComparer.Ordinal),
+                Codes(row[1]).Where(code => code.StartsWith('-')).Concat(standing).Except(OutputFlags).Distinct().Order(StringComparer.Ordinal));
+        }
+    }
+
+    [Fact]
+    public void Every_row_about_commands_names_a_test_that_exists_or_a_reason()
+    {
+        var tests = string.Join('\n', Directory.EnumerateFiles(Path.Combine(Repository.Value, "tests"), "*.cs", SearchOption.AllDirectories).Select(File.ReadAllText));
+        foreach (var row in Rows("## Commands").Concat(Rows("### Flags of all commands")))
+        {
+            var named = TestName().Matches(row[^1]).Select(match => match.Value).ToArray();
+            Assert.True(named.Length > 0 || row[^1].StartsWith("not yet: ", StringComparison.Ordinal), $"{row[0]}: names no test and no reason");
+            Assert.All(named, name => Assert.Contains($" {name}(", tests, StringComparison.Ordinal));
+        }
+    }
+
+    private static readonly string[] OutputFlags = ["-o", "--output", "-L", "--label-columns", "--show-labels"];
+
+    private static HashSet<string> FlagsOf(string path)
+    {
+        var flags = new HashSet<string>(StringComparer.Ordinal);
+        Command command = Root;
+        Add(command);
+        foreach (var name in path.Split(' '))
+        {
+            command = Assert.Single(command.Subcommands, c => c.Name == name || c.Aliases.Contains(name));
+            Add(command);
+        }
+
+        return flags;
+
+        void Add(Command level)
+        {
+            foreach (var option in level.Options)
+                flags.UnionWith([option.Name, .. option.Aliases]);
+        }
+    }
+
+    private static Command? Find(string path)
+    {
+        Command? command = Root;
+        foreach (var name in path.Split(' '))
+            command = command?.Subcommands.FirstOrDefault(c => c.Name == name || c.Aliases.Contains(name));
+        return command;
+    }
+
+    /// <summary>The cells of the table below a heading, without its head.</summary>
+    private static List<string[]> Rows(string heading)
+    {
+        var lines = File.ReadAllLines(Path.Combine(Repository.Value, "docs", "velero-compatibility.md"));
+        var start = Array.IndexOf(lines, heading);
+        Assert.True(start >= 0, $"no heading {heading}");
+        return
+        [
+            .. lines.Skip(start + 1).SkipWhile(line => !line.StartsWith('|')).Skip(2).TakeWhile(line => line.StartsWith('|'))
+                .Select(line => line.Trim('|', ' ').Split('|', StringSplitOptions.TrimEntries)),
+        ];
+    }
+
+    private static string FirstCode(string cell) => Codes(cell)[0];
+
+    private static string[] Codes(string cell) => [.. Code().Matches(cell).Select(match => match.Groups[1].Value)];
+
+    private static string FindRepository()
+    {
+        var directory = new DirectoryInfo(AppContext.BaseDirectory);
+        while (directory is not null && !File.Exists(Path.Combine(directory.FullName, "NodeAgent.sln")))
+            directory = directory.Parent;
+        return directory?.FullName ?? throw new InvalidOperationException("the tests do not run inside the repository");
+    }
+
+    [GeneratedRegex("`([^`]+)`")]
+    private static partial Regex Code();
+
+    /// <summary>A sentence with underscores, as the names of tests are.</summary>
+    [GeneratedRegex("[A-Z][A-Za-z0-9]*(_[A-Za-z0-9]+){2,}")]
+    private static partial Regex TestName();
+}
