@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using NodeAgent.Controller.Backups.Policies;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Selection;
 using NodeAgent.Kubernetes;
@@ -15,14 +16,21 @@ internal sealed class BackupFilter
     private readonly IncludesExcludes _cluster;
     private readonly IncludesExcludes _namespaced;
 
+    /// <param name="policy">Lists of a resource policy; null when there is none. They make the filters scoped ones.</param>
     /// <param name="namespaces">The namespaces of the cluster that the spec's patterns came to; null means all.</param>
-    public BackupFilter(BackupSpec spec, ResourceNames names, IReadOnlySet<string>? namespaces, IReadOnlyList<string> excludedNamespaces)
+    public BackupFilter(BackupSpec spec, ScopedFilters? policy, ResourceNames names, IReadOnlySet<string>? namespaces, IReadOnlyList<string> excludedNamespaces)
     {
         _spec = spec;
-        _scoped = HasScoped(spec);
+        _scoped = HasScoped(spec) || policy is not null;
         _resources = names.Resolve(spec.IncludedResources, spec.ExcludedResources);
         _cluster = names.Resolve(spec.IncludedClusterScopedResources, spec.ExcludedClusterScopedResources);
         _namespaced = names.Resolve(spec.IncludedNamespaceScopedResources, spec.ExcludedNamespaceScopedResources);
+        if (policy is not null)
+        {
+            _cluster = Combine(_cluster, names.OfScope(policy.IncludedClusterScoped, namespaced: false), names.OfScope(policy.ExcludedClusterScoped, namespaced: false));
+            _namespaced = Combine(_namespaced, names.OfScope(policy.IncludedNamespaceScoped, namespaced: true), names.OfScope(policy.ExcludedNamespaceScoped, namespaced: true));
+        }
+
         Labels = new LabelSelectors(spec.LabelSelector, spec.OrLabelSelectors);
         Namespaces = namespaces;
         ExcludedNamespaces = new IncludesExcludes(null, excludedNamespaces);
@@ -89,6 +97,14 @@ internal sealed class BackupFilter
     public bool TakesNamespace(string ns) => (Namespaces is null || Namespaces.Contains(ns)) && !ExcludedNamespaces.IsExcludedByName(ns);
 
     public static bool IsMarkedExcluded(JsonObject item) => item.Label(VeleroLabels.ExcludeFromBackup) == "true";
+
+    /// <summary>The backup's own lists decide; the policy adds what they do not speak of.</summary>
+    private static IncludesExcludes Combine(IncludesExcludes own, IEnumerable<string> includes, IEnumerable<string> excludes)
+    {
+        foreach (var name in excludes.Where(n => !own.IsIncludedByName(n) && !own.IsExcludedByName(n)).ToList()) own = new IncludesExcludes(own.Includes, [.. own.Excludes, name]);
+        foreach (var name in includes.Where(n => !own.IsIncludedByName(n) && !own.IsExcludedByName(n)).ToList()) own = new IncludesExcludes([.. own.Includes, name], own.Excludes);
+        return own;
+    }
 
     private static bool HasScoped(BackupSpec spec) =>
         spec.IncludedClusterScopedResources is { Count: > 0 } || spec.ExcludedClusterScopedResources is { Count: > 0 }

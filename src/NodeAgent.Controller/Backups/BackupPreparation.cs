@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using NodeAgent.Controller.Backups.Policies;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Selection;
 using NodeAgent.Controller.Work;
@@ -40,7 +41,9 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
         if (!ObjectName.IsValid(item.Name())) errors.Add($"\"{item.Name()}\" is no valid name of a backup");
         if (read.Spec.Ttl < TimeSpan.Zero) errors.Add($"spec.ttl: {GoDuration.Format(read.Spec.Ttl.Value)} is negative");
         errors.AddRange(BackupFilter.Problems(read.Spec));
-        if (read.Spec.ResourcePolicy is not null) errors.Add("spec.resourcePolicy: volume policies are not supported yet; remove it and use the pods' annotations");
+        errors.AddRange(ResourceOrder.Problems(read.Spec.OrderedResources));
+        var (policies, policyProblem) = await ResourcePolicyLookup.FindAsync(cluster, options.Namespace, read.Spec, cancellation);
+        if (policyProblem is not null) errors.Add(policyProblem);
         if (read.Spec.SnapshotMoveData == true) errors.Add("spec.snapshotMoveData: moving snapshot data is not supported; use defaultVolumesToFsBackup");
         var location = await locations.FindAsync(read.Spec.StorageLocation, cancellation);
         var (bucket, problem) = await locations.OpenAsync(location, read.Spec.StorageLocation, forWriting: true, cancellation);
@@ -63,7 +66,7 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
         };
         try
         {
-            return (await PrepareAsync(item, read with { Spec = spec }, location, bucket!, cancellation), []);
+            return (await PrepareAsync(item, read with { Spec = spec }, policies, location, bucket!, cancellation), []);
         }
         catch
         {
@@ -72,18 +75,21 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
         }
     }
 
-    private async Task<PreparedBackup> PrepareAsync(JsonObject item, Backup read, BackupStorageLocation location, IBucket bucket, CancellationToken cancellation)
+    private async Task<PreparedBackup> PrepareAsync(JsonObject item, Backup read, ResourcePolicies policies, BackupStorageLocation location, IBucket bucket, CancellationToken cancellation)
     {
         var updated = await WriteDefaultsAsync(item, read.Spec, location, cancellation);
         var served = await cluster.DiscoverAsync(cancellation);
         var (namespaces, excluded) = await ResolveNamespacesAsync(read.Spec, cancellation);
+        var names = new ResourceNames(served.Preferred);
         return new PreparedBackup
         {
             Object = updated,
             Backup = read,
             Location = location,
             Bucket = bucket,
-            Filter = new BackupFilter(read.Spec, new ResourceNames(served.Preferred), namespaces, excluded),
+            Filter = new BackupFilter(read.Spec, policies.Filters, names, namespaces, excluded),
+            Policies = policies,
+            Order = new ResourceOrder(read.Spec.OrderedResources, names),
             Resources = InOrder(served.Preferred),
             Unavailable = served.UnavailableGroups,
             Started = time.GetUtcNow(),

@@ -94,7 +94,6 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
     private void WarnOfUnsupported(RunLog log)
     {
         var spec = backup.Backup.Spec;
-        if (spec.OrderedResources is { Count: > 0 }) log.Warn(null, "spec.orderedResources: objects are taken in the usual order");
         if (spec.SnapshotVolumes == true) log.Warn(null, "spec.snapshotVolumes: no volume snapshots are taken; use file-system backup");
     }
 

@@ -20,16 +20,11 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
     {
         await ReportMissingNamespacesAsync(cancellation);
         foreach (var problem in scope.Backup.Unavailable) scope.Log.Warn("", $"what this group serves is not in the backup: {problem}");
-        foreach (var resource in scope.Backup.Resources.Where(r => r.Kind.GroupResource != KubernetesResources.Namespaces.GroupResource && scope.Backup.Filter.TakesType(r.Kind)))
+        WarnOfUnknownOrders();
+        var kinds = scope.Backup.Resources.Select(r => r.Kind).Where(k => k.GroupResource != KubernetesResources.Namespaces.GroupResource && scope.Backup.Filter.TakesType(k));
+        await using (var listings = new ResourceListings(scope, kinds, NamespacesOf, IsWanted, cancellation))
         {
-            try
-            {
-                await CollectTypeAsync(resource.Kind, cancellation);
-            }
-            catch (Exception e) when (e is ApiException or HttpRequestException)
-            {
-                scope.Log.Error(null, $"listing {resource.Kind.GroupResource}: {e.Message}");
-            }
+            foreach (var (kind, listing) in listings.All) await CollectTypeAsync(kind, listing, cancellation);
         }
 
         try
@@ -44,18 +39,36 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
         await CollectDefinitionsAsync(cancellation);
     }
 
-    private async Task CollectTypeAsync(ResourceKind kind, CancellationToken cancellation)
+    private void WarnOfUnknownOrders()
     {
-        // Few named namespaces are asked one by one, which spares the server and needs no right to list the whole cluster.
-        var scopes = kind.Namespaced && scope.Backup.Filter.Namespaces is { } named ? named.Where(scope.Backup.Filter.TakesNamespace).Order(StringComparer.Ordinal) : (IEnumerable<string?>)[null];
-        foreach (var ns in scopes)
+        foreach (var type in scope.Backup.Order.Types.Where(t => !_served.ContainsKey(t)).Order(StringComparer.Ordinal))
         {
-            await foreach (var item in scope.Cluster.ListAsync(kind, ns, null, cancellation))
-            {
-                if (kind.Namespaced && !scope.Backup.Filter.TakesNamespace(item.Namespace())) continue;
-                if (scope.Backup.Filter.Labels.Matches(item)) await AddAsync(kind, item, cancellation);
-            }
+            scope.Log.Warn("", $"spec.orderedResources: the cluster serves no type {type}");
         }
+    }
+
+    /// <summary>Few named namespaces are asked one by one, which spares the server and needs no right to list the whole cluster.</summary>
+    private IEnumerable<string?> NamespacesOf(ResourceKind kind) =>
+        kind.Namespaced && scope.Backup.Filter.Namespaces is { } named ? named.Where(scope.Backup.Filter.TakesNamespace).Order(StringComparer.Ordinal) : [null];
+
+    private bool IsWanted(ResourceKind kind, JsonObject item) =>
+        (!kind.Namespaced || scope.Backup.Filter.TakesNamespace(item.Namespace())) && scope.Backup.Filter.Labels.Matches(item);
+
+    private async Task CollectTypeAsync(ResourceKind kind, Task<ResourceListing> reading, CancellationToken cancellation)
+    {
+        ResourceListing listing;
+        try
+        {
+            listing = await reading;
+        }
+        catch (Exception e) when (e is ApiException or HttpRequestException)
+        {
+            scope.Log.Error(null, $"listing {kind.GroupResource}: {e.Message}");
+            return;
+        }
+
+        foreach (var missing in listing.Order(scope.Backup.Order.Of(kind))) scope.Log.Warn(null, $"spec.orderedResources: {kind.GroupResource} {missing} is not among the objects of this backup");
+        await foreach (var item in listing.ItemsAsync(cancellation)) await AddAsync(kind, item, cancellation);
     }
 
     private async Task AddAsync(ResourceKind kind, JsonObject item, CancellationToken cancellation)
@@ -112,9 +125,9 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
                 if (item.Text("spec", "priorityClassName") is { Length: > 0 } priority) await AddByNameAsync("priorityclasses.scheduling.k8s.io", null, priority, cancellation);
                 break;
             case "persistentvolumeclaims":
+                await RecordClaimAsync(item, cancellation);
                 if (item.Text("spec", "volumeName") is { Length: > 0 } volume)
                 {
-                    if (!volumes.IsClaimTaken(item.Namespace(), item.Name())) volumes.RecordSkipped(item.Namespace(), item.Name(), volume, "its files were not asked for");
                     await AddByNameAsync(KubernetesResources.PersistentVolumes, null, volume, cancellation);
                 }
 
@@ -122,6 +135,18 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
             case "serviceaccounts":
                 await AddBindingsAsync(item, cancellation);
                 break;
+        }
+    }
+
+    private async Task RecordClaimAsync(JsonObject claim, CancellationToken cancellation)
+    {
+        try
+        {
+            await volumes.RecordUntakenAsync(claim, cancellation);
+        }
+        catch (Exception e) when (e is ApiException or HttpRequestException)
+        {
+            scope.Log.Error(claim.Namespace(), $"volume of claim {claim.QualifiedName()}: {e.Message}");
         }
     }
 

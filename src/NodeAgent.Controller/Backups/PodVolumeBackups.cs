@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using NodeAgent.Controller.Backups.Policies;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes;
@@ -17,6 +18,7 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
     private readonly HashSet<string> _claimsTaken = new(StringComparer.Ordinal);
     private readonly HashSet<string> _requested = new(StringComparer.Ordinal);
     private readonly Dictionary<string, JsonObject> _claims = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, JsonObject?> _volumes = new(StringComparer.Ordinal);
     private readonly Dictionary<string, bool> _served = new(StringComparer.Ordinal);
     private readonly List<JsonObject> _skipped = [];
     private readonly HashSet<string> _claimsSkipped = new(StringComparer.Ordinal);
@@ -34,7 +36,7 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
     {
         var before = _requested.ToHashSet(StringComparer.Ordinal);
         var optOut = scope.Backup.Backup.Spec.DefaultVolumesToFsBackup == true;
-        var decisions = PodVolumeSelection.Select(pod, optOut, scope.Backup.Filter.AdmitsRelated(KubernetesResources.PersistentVolumeClaims));
+        var decisions = PodVolumeSelection.Select(pod, optOut, scope.Backup.Filter.AdmitsRelated(KubernetesResources.PersistentVolumeClaims), await MatchAsync(pod, cancellation));
         foreach (var decision in decisions) await RequestAsync(pod, decision, cancellation);
         return [.. _requested.Except(before)];
     }
@@ -115,6 +117,57 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
         _skipped.Add(entry);
     }
 
+    /// <summary>Records a claim whose files were not requested through a pod, with what a policy says of it.</summary>
+    public async Task RecordUntakenAsync(JsonObject claim, CancellationToken cancellation)
+    {
+        var (ns, name) = (claim.Namespace(), claim.Name());
+        if (IsClaimTaken(ns, name)) return;
+        var bound = claim.Text("spec", "volumeName") is { Length: > 0 } given ? given : null;
+        var policy = scope.Backup.Policies.Volumes.Count == 0 ? null : scope.Backup.Policies.Match(VolumeFacts.Of(await VolumeOfAsync(claim, cancellation), null, claim));
+        if (policy?.Action == VolumeAction.Snapshot)
+        {
+            scope.Log.Warn(ns, $"claim {ns}/{name}: the resource policy of line {policy.Line} wants a snapshot of its volume, and no volume snapshots are taken; its data is not in the backup");
+        }
+
+        if (bound is null && policy is null) return;
+        RecordSkipped(ns, name, bound, policy?.Action switch
+        {
+            VolumeAction.Skip => "skipped by the resource policy",
+            VolumeAction.Snapshot => "the resource policy wants a snapshot, and no volume snapshots are taken",
+            _ => "its files were not asked for",
+        });
+    }
+
+    /// <summary>The policies that volumes of the pod meet, by the volumes' names.</summary>
+    private async Task<IReadOnlyDictionary<string, VolumePolicy>> MatchAsync(JsonObject pod, CancellationToken cancellation)
+    {
+        var matches = new Dictionary<string, VolumePolicy>(StringComparer.Ordinal);
+        if (scope.Backup.Policies.Volumes.Count == 0) return matches;
+        foreach (var volume in pod.Objects("spec", "volumes").Where(v => !PodVolumeSelection.IsNeverTaken(v)))
+        {
+            var claim = volume.Text("persistentVolumeClaim", "claimName") is { } name ? await ClaimAsync(pod.Namespace(), name, cancellation) : null;
+            var facts = VolumeFacts.Of(claim is null ? null : await VolumeOfAsync(claim, cancellation), volume, claim);
+            if (volume.Text("name") is { } key && scope.Backup.Policies.Match(facts) is { } policy) matches[key] = policy;
+        }
+
+        return matches;
+    }
+
+    private async Task<JsonObject?> ClaimAsync(string ns, string name, CancellationToken cancellation)
+    {
+        if (_claims.TryGetValue($"{ns}/{name}", out var known)) return known;
+        var claim = await scope.Cluster.GetAsync(KubernetesResources.PersistentVolumeClaims, ns, name, cancellation);
+        if (claim is not null) _claims[$"{ns}/{name}"] = claim;
+        return claim;
+    }
+
+    private async Task<JsonObject?> VolumeOfAsync(JsonObject claim, CancellationToken cancellation)
+    {
+        if (claim.Text("spec", "volumeName") is not { Length: > 0 } name) return null;
+        if (_volumes.TryGetValue(name, out var known)) return known;
+        return _volumes[name] = await scope.Cluster.GetAsync(KubernetesResources.PersistentVolumes, null, name, cancellation);
+    }
+
     private void AddClaim(JsonObject entry, string ns, string claim)
     {
         entry["pvcName"] = claim;
@@ -130,14 +183,20 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
         if (decision.Claim is not null)
         {
             if (IsClaimTaken(ns, decision.Claim)) return;
-            claim = await scope.Cluster.GetAsync(KubernetesResources.PersistentVolumeClaims, ns, decision.Claim, cancellation);
+            claim = await ClaimAsync(ns, decision.Claim, cancellation);
             if (claim is null)
             {
                 scope.Log.Error(ns, $"{what}: its claim {decision.Claim} does not exist");
                 return;
             }
+        }
 
-            _claims[$"{ns}/{decision.Claim}"] = claim;
+        if (decision.Policy is { Action: not VolumeAction.FsBackup } policy)
+        {
+            // What becomes of a claim's volume is said when the claim itself is taken.
+            if (decision.Claim is not null || policy.Action == VolumeAction.Skip || !decision.WasAskedFor) scope.Log.Info($"{what}: its files are not read: {decision.Skipped}");
+            else scope.Log.Warn(ns, $"{what} is not backed up: {decision.Skipped}, which only volumes of claims can have");
+            return;
         }
 
         var node = pod.Text("spec", "nodeName") ?? "";
@@ -170,8 +229,8 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
     private async Task<string?> VolumeProblemAsync(JsonObject? claim, CancellationToken cancellation)
     {
         if (claim is null) return null;
-        if (claim.Text("spec", "volumeName") is not { Length: > 0 } name) return "its claim is not bound";
-        var volume = await scope.Cluster.GetAsync(KubernetesResources.PersistentVolumes, null, name, cancellation);
+        if (claim.Text("spec", "volumeName") is not { Length: > 0 }) return "its claim is not bound";
+        var volume = await VolumeOfAsync(claim, cancellation);
         return volume.At("spec", "hostPath") is not null ? "its persistent volume is a hostPath" : null;
     }
 

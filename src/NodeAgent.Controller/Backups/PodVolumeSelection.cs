@@ -1,17 +1,22 @@
 using System.Text.Json.Nodes;
+using NodeAgent.Controller.Backups.Policies;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Backups;
 
-/// <summary>Chooses the volumes of a pod whose files are backed up, by its annotations, the backup's mode and the kind of volume.</summary>
+/// <summary>
+/// Chooses the volumes of a pod whose files are backed up. The kind of volume comes first, since some are never taken; then a policy
+/// that the volume meets, whatever the annotations say; then the annotations, as the backup's mode reads them.
+/// </summary>
 internal static class PodVolumeSelection
 {
     private static readonly string[] NeverTaken = ["hostPath", "secret", "configMap", "projected", "downwardAPI"];
 
     /// <param name="optOut">True takes all volumes but those that the pod excludes, false only those that it names.</param>
     /// <param name="claimsTaken">Whether the backup takes PersistentVolumeClaims at all.</param>
-    public static IReadOnlyList<VolumeDecision> Select(JsonObject pod, bool optOut, bool claimsTaken)
+    /// <param name="policies">The policies that volumes of the pod meet, by the volumes' names.</param>
+    public static IReadOnlyList<VolumeDecision> Select(JsonObject pod, bool optOut, bool claimsTaken, IReadOnlyDictionary<string, VolumePolicy> policies)
     {
         var volumes = pod.Objects("spec", "volumes").Where(v => v.Text("name") is not null).ToDictionary(v => v.Text("name")!);
         var listed = (pod.Annotation(optOut ? VeleroLabels.BackupVolumesExcludes : VeleroLabels.BackupVolumes) ?? "")
@@ -20,21 +25,25 @@ internal static class PodVolumeSelection
         var mounts = NamesIn(pod, "volumeMounts");
         var devices = NamesIn(pod, "volumeDevices");
         var decisions = new List<VolumeDecision>();
-        foreach (var name in wanted)
+        foreach (var name in wanted.Union(policies.Keys))
         {
             if (!volumes.TryGetValue(name, out var volume))
             {
-                decisions.Add(new VolumeDecision { Volume = name, Skipped = "the pod has no volume of this name", WasAskedFor = true });
+                decisions.Add(new VolumeDecision { Volume = name, Action = VolumeAction.Skip, Skipped = "the pod has no volume of this name", WasAskedFor = true });
                 continue;
             }
 
             var claim = volume.Text("persistentVolumeClaim", "claimName") ?? (volume.ContainsKey("ephemeral") ? $"{pod.Name()}-{name}" : null);
+            var policy = KindProblem(name, volume, claim, claimsTaken) is null ? policies.GetValueOrDefault(name) : null;
+            var skipped = KindProblem(name, volume, claim, claimsTaken) ?? PolicyReason(policy) ?? UseProblem(name, mounts, devices);
             decisions.Add(new VolumeDecision
             {
                 Volume = name,
                 Claim = claim,
-                WasAskedFor = !optOut,
-                Skipped = KindProblem(name, volume, claim, claimsTaken) ?? UseProblem(name, mounts, devices),
+                Action = skipped is null ? VolumeAction.FsBackup : policy?.Action == VolumeAction.Snapshot ? VolumeAction.Snapshot : VolumeAction.Skip,
+                Policy = policy,
+                WasAskedFor = !optOut && listed.Contains(name),
+                Skipped = skipped,
             });
         }
 
@@ -43,6 +52,13 @@ internal static class PodVolumeSelection
 
     /// <summary>True for kinds of volumes that opting out of nothing does not bring in; they are passed over in silence.</summary>
     public static bool IsNeverTaken(JsonObject volume) => NeverTaken.Any(volume.ContainsKey);
+
+    private static string? PolicyReason(VolumePolicy? policy) => policy?.Action switch
+    {
+        null or VolumeAction.FsBackup => null,
+        VolumeAction.Snapshot => $"the resource policy of line {policy.Line} wants a snapshot of it",
+        _ => $"the resource policy of line {policy.Line} skips it",
+    };
 
     private static string? KindProblem(string name, JsonObject volume, string? claim, bool claimsTaken)
     {

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using NodeAgent.Controller.Backups.Policies;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Storage;
 using NodeAgent.Kubernetes.Api;
@@ -21,6 +22,10 @@ internal sealed record PreparedBackup
     public required IBucket Bucket { get; init; }
 
     public required BackupFilter Filter { get; init; }
+
+    public required ResourcePolicies Policies { get; init; }
+
+    public required ResourceOrder Order { get; init; }
 
     /// <summary>What the cluster serves that can be listed and created, in the order in which it is collected.</summary>
     public required IReadOnlyList<ServedResource> Resources { get; init; }

@@ -22,6 +22,16 @@ internal sealed class ClusterClient(ApiClient api)
         await foreach (var item in api.ListAsync(kind, ns, new ListOptions { LabelSelector = labelSelector }, cancellation)) yield return item.Json;
     }
 
+    /// <summary>
+    /// One list in one state of the cluster, page by page, with apiVersion and kind in each object. Throws an <see cref="ApiException"/> that
+    /// <see cref="ApiException.IsGone"/> when the server forgets the state before the last page was asked for.
+    /// </summary>
+    public async IAsyncEnumerable<IEnumerable<JsonObject>> ListPagesAsync(ResourceKind kind, string? ns, bool inOnePiece, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var options = inOnePiece ? new ListOptions { PageSize = 0 } : ListOptions.All;
+        await foreach (var page in api.ListPagesAsync(kind, ns, options, KubernetesJsonContext.Default.KubernetesObject, cancellation)) yield return page.Items.Select(i => i.Json);
+    }
+
     public async Task<JsonObject> CreateAsync(ResourceKind kind, string? ns, JsonObject body, CancellationToken cancellation) =>
         (await api.CreateAsync(kind, ns, new KubernetesObject(body), cancellation)).Json;
 

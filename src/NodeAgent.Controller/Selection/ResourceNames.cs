@@ -12,6 +12,10 @@ internal sealed class ResourceNames(IReadOnlyList<ServedResource> served)
     public IncludesExcludes Resolve(IReadOnlyList<string>? includes, IReadOnlyList<string>? excludes) =>
         new([.. (includes ?? []).Select(Resolve)], [.. (excludes ?? []).Select(Resolve)]);
 
+    /// <summary>The names resolved, without those of types that exist in the other scope.</summary>
+    public IEnumerable<string> OfScope(IReadOnlyList<string> names, bool namespaced) =>
+        names.Select(Resolve).Where(n => served.FirstOrDefault(r => r.Kind.GroupResource == n) is not { } found || found.Kind.Namespaced == namespaced);
+
     public string Resolve(string name)
     {
         if (name.Contains('*')) return name;

@@ -62,6 +62,9 @@ internal sealed class TestApiServer : IAsyncDisposable
     /// <summary>Requests, as "METHOD /path", that the server answers with an error of its own.</summary>
     public ConcurrentDictionary<string, bool> Faults { get; } = new();
 
+    /// <summary>Asked about each request before it is looked at: an answer is given in place of the server's own.</summary>
+    public Func<HttpRequest, (HttpStatusCode Status, string Reason)?>? Interfere { get; set; }
+
     /// <summary>Everything that was written, as "METHOD path", in order.</summary>
     public ConcurrentQueue<string> Writes { get; } = new();
 
@@ -112,6 +115,15 @@ internal sealed class TestApiServer : IAsyncDisposable
         {
             var merged = (JsonObject)Merge(_objects[Key(kind, ns ?? "", name)].DeepClone(), JsonNode.Parse(patch))!;
             Store(kind, merged, "MODIFIED");
+        }
+    }
+
+    /// <summary>Ends all watches that are open, as a server that is restarted does.</summary>
+    public void BreakWatches()
+    {
+        lock (_gate)
+        {
+            foreach (var watcher in _watchers) watcher.Writer.TryComplete();
         }
     }
 
@@ -195,6 +207,12 @@ internal sealed class TestApiServer : IAsyncDisposable
         if (Faults.ContainsKey($"{context.Request.Method} {context.Request.Path}") && context.Request.Query["watch"] != "true")
         {
             await RefuseAsync(context, HttpStatusCode.InternalServerError, "InternalError", "etcd is full");
+            return;
+        }
+
+        if (Interfere?.Invoke(context.Request) is { } disturbance)
+        {
+            await RefuseAsync(context, disturbance.Status, disturbance.Reason, "the test wants it so");
             return;
         }
 

@@ -1,0 +1,116 @@
+using System.Runtime.CompilerServices;
+using System.Text;
+using System.Text.Json.Nodes;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Api;
+
+namespace NodeAgent.Controller.Backups;
+
+/// <summary>
+/// What a backup takes of one type, read from the server in one go and kept in a temporary file until its turn comes. Reading and
+/// taking are apart so that a list does not grow old while hooks run: the server forgets the state that a list shows after minutes.
+/// </summary>
+internal sealed class ResourceListing : IAsyncDisposable
+{
+    // A state that is forgotten again and again is asked for in one piece at last, whatever that costs the server.
+    private const int MaxRestarts = 4;
+    private const int MaxFailures = 3;
+
+    private readonly List<(string Name, long Offset, int Length)> _index = [];
+    private FileStream? _file;
+
+    private ResourceListing()
+    {
+    }
+
+    public int Count => _index.Count;
+
+    /// <summary>Reads all objects of the namespaces, in which null stands for the whole cluster, that are wanted.</summary>
+    /// <exception cref="ApiException">The server refuses the list, or fails again and again.</exception>
+    /// <exception cref="HttpRequestException">The server does not answer.</exception>
+    public static async Task<ResourceListing> ReadAsync(
+        BackupScope scope, ResourceKind kind, IEnumerable<string?> namespaces, Func<JsonObject, bool> isWanted, CancellationToken cancellation)
+    {
+        var listing = new ResourceListing();
+        try
+        {
+            foreach (var ns in namespaces) await listing.ReadOneAsync(scope, kind, ns, isWanted, cancellation);
+            if (listing._file is { } file) await file.FlushAsync(cancellation);
+            return listing;
+        }
+        catch
+        {
+            await listing.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Puts the named objects first, in the order of the names. Answers the names that are not there.</summary>
+    public IReadOnlyList<string> Order(IReadOnlyList<string> first)
+    {
+        if (first.Count == 0) return [];
+        var places = first.Select((name, place) => (name, place)).ToDictionary(p => p.name, p => p.place, StringComparer.Ordinal);
+        var present = _index.Select(i => i.Name).ToHashSet(StringComparer.Ordinal);
+        // A stable sort: the others stay as they were.
+        var ordered = _index.OrderBy(i => places.GetValueOrDefault(i.Name, int.MaxValue)).ToList();
+        _index.Clear();
+        _index.AddRange(ordered);
+        return [.. first.Where(name => !present.Contains(name))];
+    }
+
+    public async IAsyncEnumerable<JsonObject> ItemsAsync([EnumeratorCancellation] CancellationToken cancellation)
+    {
+        foreach (var (_, offset, length) in _index)
+        {
+            var content = new byte[length];
+            _file!.Position = offset;
+            await _file.ReadExactlyAsync(content, cancellation);
+            yield return (JsonObject)JsonNode.Parse(content)!;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_file is not null) await _file.DisposeAsync();
+    }
+
+    /// <summary>One list in one state of the cluster. What was read of a state that the server forgot meanwhile is dropped, so that no object comes twice.</summary>
+    private async Task ReadOneAsync(BackupScope scope, ResourceKind kind, string? ns, Func<JsonObject, bool> isWanted, CancellationToken cancellation)
+    {
+        var (count, length) = (_index.Count, _file?.Length ?? 0);
+        for (int restarts = 0, failures = 0; ;)
+        {
+            try
+            {
+                await foreach (var page in scope.Cluster.ListPagesAsync(kind, ns, inOnePiece: restarts >= MaxRestarts, cancellation))
+                {
+                    foreach (var item in page.Where(isWanted)) await KeepAsync(scope, item, cancellation);
+                }
+
+                return;
+            }
+            catch (ApiException e) when (e.IsGone && restarts < MaxRestarts)
+            {
+                restarts++;
+            }
+            catch (Exception e) when (Outage.IsCauseOf(e) && ++failures < MaxFailures)
+            {
+                await Task.Delay(scope.Options.PollInterval, scope.Time, cancellation);
+            }
+
+            _index.RemoveRange(count, _index.Count - count);
+            _file?.SetLength(length);
+        }
+    }
+
+    private async Task KeepAsync(BackupScope scope, JsonObject item, CancellationToken cancellation)
+    {
+        _file ??= new FileStream(
+            Path.Combine(scope.WorkDirectory, Path.GetRandomFileName()), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 64 * 1024, FileOptions.DeleteOnClose);
+        var content = Encoding.UTF8.GetBytes(item.ToJsonString());
+        _file.Position = _file.Length;
+        _index.Add((item.QualifiedName(), _file.Position, content.Length));
+        await _file.WriteAsync(content, cancellation);
+    }
+}
