@@ -116,6 +116,7 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
         var status = item["status"]?.DeepClone();
         RestoredObject.Reset(item);
         if (!await PrepareAsync(archived, item, cancellation)) return "skipped";
+        (item, kind) = Modify(archived, item, kind, ns);
         if (ns.Length > 0) item.Child("metadata")["namespace"] = ns;
         RestoredObject.AddLabels(item, scope.Restore.Name, scope.Restore.BackupName);
 
@@ -126,6 +127,19 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
         if (kind.GroupResource == "pods") hooks.RunAfter(created, cancellation);
         if (kind.GroupResource == KubernetesResources.CustomResourceDefinitions.GroupResource) await WaitForDefinitionAsync(kind, item.Name(), cancellation);
         return "created";
+    }
+
+    /// <summary>Applies the restore's modifiers. What of them cannot be applied is an error, and the object is made without it.</summary>
+    private (JsonObject Item, ResourceKind Kind) Modify(ArchivedItem archived, JsonObject item, ResourceKind kind, string ns)
+    {
+        if (scope.Restore.Modifiers is not { } modifiers) return (item, kind);
+        var (modified, problems) = modifiers.Apply(item, archived.GroupResource);
+        foreach (var problem in problems) scope.Log.Error(ns, $"{archived.GroupResource} {KubeObject.Qualify(ns, item.Name())}: {problem}");
+        if (modified.Text("apiVersion") == item.Text("apiVersion") && modified.Text("kind") == item.Text("kind")) return (modified, kind);
+        var other = _served.SelectMany(s => s).FirstOrDefault(k => k.ApiVersion == modified.Text("apiVersion") && k.Kind == modified.Text("kind"));
+        return other is null
+            ? throw new InvalidDataException($"the resource modifier made it a {modified.Text("apiVersion")} {modified.Text("kind")}, which the cluster does not serve")
+            : (modified, other);
     }
 
     /// <summary>What each type needs before it is created; false leaves the object out.</summary>

@@ -24,6 +24,19 @@ internal static class MergePatch
         return patch;
     }
 
+    /// <summary>The object with the patch applied; the given one stays as it is.</summary>
+    public static JsonObject Apply(JsonObject target, JsonObject patch)
+    {
+        var result = (JsonObject)target.DeepClone();
+        foreach (var (name, value) in patch)
+        {
+            if (value is null) result.Remove(name);
+            else result[name] = value is JsonObject changes ? Apply(result[name] as JsonObject ?? [], changes) : value.DeepClone();
+        }
+
+        return result;
+    }
+
     /// <summary>A service account of the cluster with what the backup has besides: secrets, labels, annotations.</summary>
     public static JsonObject MergeServiceAccounts(JsonObject inCluster, JsonObject fromBackup)
     {

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Modifiers;
 using NodeAgent.Controller.Storage;
 using NodeAgent.Kubernetes.Velero;
 using NodeAgent.Stores.Buckets;
@@ -24,6 +25,9 @@ internal sealed record PreparedRestore
     public required string LocationName { get; init; }
 
     public required DateTimeOffset Started { get; init; }
+
+    /// <summary>Changes to objects before they are created; null for none.</summary>
+    public ResourceModifiers? Modifiers { get; init; }
 
     public string Name => Object.Name();
 

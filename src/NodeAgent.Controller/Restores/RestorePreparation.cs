@@ -1,9 +1,11 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Modifiers;
 using NodeAgent.Controller.Selection;
 using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Work;
+using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Velero;
 using NodeAgent.Stores.Buckets;
 
@@ -33,7 +35,8 @@ internal sealed class RestorePreparation(ClusterClient cluster, StorageLocations
             errors.Add($"spec.existingResourcePolicy: \"{spec.ExistingResourcePolicy}\" is neither none nor update");
         }
 
-        if (spec.ResourceModifier is not null) errors.Add("spec.resourceModifier: resource modifiers are not supported yet; remove it");
+        var (modifiers, modifierProblem) = await ReadModifiersAsync(spec.ResourceModifier, cancellation);
+        if (modifierProblem is not null) errors.Add(modifierProblem);
         if (spec.ResourcePolicy is not null) errors.Add("spec.resourcePolicy: filter policies are not supported yet; remove it");
         if (string.IsNullOrEmpty(spec.BackupName) == string.IsNullOrEmpty(spec.ScheduleName))
         {
@@ -66,7 +69,28 @@ internal sealed class RestorePreparation(ClusterClient cluster, StorageLocations
             Bucket = bucket!,
             LocationName = location!.Metadata.Name!,
             Started = time.GetUtcNow(),
+            Modifiers = modifiers,
         }, []);
+    }
+
+    private async Task<(ResourceModifiers? Modifiers, string? Problem)> ReadModifiersAsync(TypedLocalObjectReference? reference, CancellationToken cancellation)
+    {
+        if (reference is null) return (null, null);
+        if (!string.Equals(reference.Kind, "configmap", StringComparison.OrdinalIgnoreCase)) return (null, $"spec.resourceModifier: kind \"{reference.Kind}\" is not supported; it must be configmap");
+        var name = reference.Name ?? "";
+        if (await cluster.GetAsync(KubernetesResources.ConfigMaps, options.Namespace, name, cancellation) is not { } configMap)
+        {
+            return (null, $"spec.resourceModifier: there is no ConfigMap \"{name}\" in namespace {options.Namespace}");
+        }
+
+        try
+        {
+            return (ModifierReader.Read(configMap), null);
+        }
+        catch (FormatException e)
+        {
+            return (null, $"spec.resourceModifier: ConfigMap \"{name}\": {e.Message}");
+        }
     }
 
     private static async Task<string?> ContentsProblemAsync(IBucket bucket, string backup, string location, CancellationToken cancellation)
