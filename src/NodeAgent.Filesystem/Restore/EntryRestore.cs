@@ -23,6 +23,7 @@ internal sealed class EntryRestore(
         var choice = existing.Choose(there, entry);
         if (choice == ExistingChoice.Keep)
         {
+            if (entry.IsPart) issues.Add(path, "restore", "parts of it are lost, and what is in its place stays (move it away to get what was saved)");
             Skip(path);
             return null;
         }

@@ -42,11 +42,12 @@ internal sealed class ExistingFiles(RestoreRequest request, ResumeMark? mark)
 
     /// <summary>Whether the content of an entry will be fetched, as far as a first look can tell.</summary>
     public bool IsFetched(in FileStatus? there, TreeEntry entry) =>
-        there is not { } file || (request is { Overwrite: OverwritePolicy.Always, InPlace: false } && mark?.IsComplete(file, entry) != true);
+        there is not { } file || (!entry.IsPart && request is { Overwrite: OverwritePolicy.Always, InPlace: false } && mark?.IsComplete(file, entry) != true);
 
-    /// <summary>Whether the policy lets an entry take the place of what is there.</summary>
+    /// <summary>Whether the policy lets an entry take the place of what is there. Half a file never does: what is there may be whole.</summary>
     public bool MayReplace(in FileStatus there, TreeEntry entry) => request.Overwrite switch
     {
+        _ when entry.IsPart => false,
         OverwritePolicy.Never or OverwritePolicy.Fail => false,
         OverwritePolicy.IfNewer => entry.Modified.CompareTo(there.Modified) > 0,
         _ => true,

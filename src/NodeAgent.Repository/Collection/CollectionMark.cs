@@ -236,7 +236,7 @@ internal sealed class CollectionMark(ICollectedRepository repository, SegmentCat
     }
 
     private static CollectionRefusedException Lost(ChunkId chunk) =>
-        new($"chunk {chunk} is used by a snapshot and no pack that is named by the index holds it; run \"nodeagent repo rebuild-index\" first, and \"nodeagent repo check\" if that does not find it");
+        new($"chunk {chunk} is used by a snapshot and no pack that is named by the index holds it; run \"nodeagent repo repair index\" first, and \"nodeagent repo check\" if that does not find it");
 
     /// <summary>How much of each pack is used. Of several packs that hold a chunk, all collectors choose the same one to keep it.</summary>
     private async Task MeasureAsync(CancellationToken cancellationToken)
@@ -303,7 +303,7 @@ internal sealed class CollectionMark(ICollectedRepository repository, SegmentCat
                 }
 
                 throw new CollectionRefusedException(
-                    "a snapshot uses chunks of packs that are missing, so what is left of them elsewhere must not be removed; run \"nodeagent repo rebuild-index\" first, and \"nodeagent repo check\" if that does not help");
+                    "a snapshot uses chunks of packs that are missing, so what is left of them elsewhere must not be removed; run \"nodeagent repo repair index\" first, and \"nodeagent repo check\" if that does not help");
             }
         }
     }

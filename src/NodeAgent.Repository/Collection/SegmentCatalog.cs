@@ -123,7 +123,7 @@ internal sealed class SegmentCatalog(ISegmentRepository repository, Func<Reposit
         catch (RepositoryFormatException exception)
         {
             if (onDamaged is null)
-                throw new RepositoryException($"nothing can be collected: {exception.Message}; packs that only this index segment names would be taken for garbage; run \"nodeagent repo rebuild-index\" first", exception);
+                throw new RepositoryException($"nothing can be collected: {exception.Message}; packs that only this index segment names would be taken for garbage; run \"nodeagent repo repair index\" first", exception);
             _damaged.Add(key);
             await onDamaged(exception);
             return null;

@@ -154,6 +154,15 @@ public sealed class RepoRepairTests
         var original = MachineRepository.Noise(12_000_000, 2);
         Assert.Equal(original.Length, part.Length);
         Assert.True(part.Zip(original).All(pair => pair.First == pair.Second || pair.First == 0));
+        // What is there may be whole: half a file never takes its place, in whichever way it is asked to.
+        await File.WriteAllBytesAsync(Path.Combine(machine.Target, "part"), original, Cancellation);
+        foreach (var way in (string[][])[["--overwrite", "always"], ["--overwrite", "if-changed"], ["--in-place"]])
+        {
+            var over = (await machine.RunAsync(["snapshot", "restore", "latest", "--target", machine.Target, .. way])).Expect(3);
+            Assert.Contains("part: restore: parts of it are lost, and what is in its place stays", over.Error, StringComparison.Ordinal);
+            Assert.Equal(original, await File.ReadAllBytesAsync(Path.Combine(machine.Target, "part"), Cancellation));
+        }
+
         Assert.Equal(3, (await machine.RunAsync("snapshot", "dump", "latest", "part")).ExitCode);
         Assert.Contains("(parts are lost)", (await machine.RunAsync("snapshot", "ls", "latest", "-l")).Expect(0).Output, StringComparison.Ordinal);
 
