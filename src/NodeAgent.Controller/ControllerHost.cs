@@ -8,6 +8,7 @@ using NodeAgent.Controller.Maintenance;
 using NodeAgent.Controller.Requests;
 using NodeAgent.Controller.Restores;
 using NodeAgent.Controller.Schedules;
+using NodeAgent.Controller.Snapshots;
 using NodeAgent.Controller.Sync;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes;
@@ -40,6 +41,9 @@ public sealed class ControllerHost
         _log = loggers.CreateLogger("NodeAgent.Controller");
         _time = time;
     }
+
+    /// <summary>The providers that snapshot locations may name.</summary>
+    internal SnapshotProviders SnapshotProviders { get; init; } = SnapshotProviders.Default;
 
     /// <summary>
     /// Works until cancelled; runs under way are then ended as failed, with the reason on their objects. When the leader lease is
@@ -96,7 +100,7 @@ public sealed class ControllerHost
         var cluster = new ClusterClient(api);
         using var telemetry = new Telemetry();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var services = new ControllerServices(_time, telemetry, _log);
+        var services = new ControllerServices(_time, telemetry, _log, new SnapshotLocations(cluster, SnapshotProviders, _options));
         var locations = new StorageLocations(cluster, _options);
         var agents = new AgentDirectory(cluster, _options, _time);
         var backups = new BackupReconciler(cluster, locations, agents, _options, services);
@@ -109,6 +113,7 @@ public sealed class ControllerHost
         [
             agents.ObserveAsync(stop.Token),
             Loop(VeleroResources.BackupStorageLocations, new LocationReconciler(cluster, locations, new BackupSync(cluster, _options, _time), _options, services).ReconcileAsync),
+            Loop(VeleroResources.VolumeSnapshotLocations, new SnapshotLocationReconciler(cluster, services.Snapshots, _options, services).ReconcileAsync),
             Loop(VeleroResources.Backups, backups.ReconcileAsync, count => telemetry.SetTotals(count, null)),
             Loop(VeleroResources.Restores, restores.ReconcileAsync, count => telemetry.SetTotals(null, count)),
             Loop(VeleroResources.Schedules, new ScheduleReconciler(cluster, _options, services).ReconcileAsync),

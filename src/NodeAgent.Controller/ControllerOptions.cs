@@ -12,6 +12,12 @@ public sealed record ControllerOptions
     /// <summary>Location used when neither the backup nor a location's default flag names one (--default-backup-storage-location).</summary>
     public string DefaultBackupStorageLocation { get; init; } = "default";
 
+    /// <summary>Snapshot location of backups that name none, by provider, where a provider has several (--default-volume-snapshot-locations).</summary>
+    public IReadOnlyDictionary<string, string> DefaultVolumeSnapshotLocations { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Whether volumes of CSI drivers are snapshotted without a location of provider csi (--features EnableCSI).</summary>
+    public bool CsiSnapshots { get; init; }
+
     /// <summary>How often locations without their own frequency are checked; zero never (--store-validation-frequency).</summary>
     public TimeSpan StoreValidationFrequency { get; init; } = TimeSpan.FromMinutes(1);
 

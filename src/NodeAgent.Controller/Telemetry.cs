@@ -57,6 +57,7 @@ internal sealed class Telemetry : IDisposable
         "velero_backup_attempt_total", "velero_backup_success_total", "velero_backup_partial_failure_total", "velero_backup_failure_total",
         "velero_backup_validation_failure_total", "velero_backup_warning_total", "velero_backup_deletion_attempt_total",
         "velero_backup_deletion_success_total", "velero_backup_deletion_failure_total", "velero_restore_attempt_total",
+        "velero_volume_snapshot_attempt_total", "velero_volume_snapshot_success_total", "velero_volume_snapshot_failure_total",
         "velero_restore_success_total", "velero_restore_partial_failure_total", "velero_restore_failed_total", "velero_restore_validation_failed_total",
     ];
 

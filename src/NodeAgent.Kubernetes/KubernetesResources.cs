@@ -23,6 +23,12 @@ public static class KubernetesResources
 
     public static readonly ResourceKind StorageClasses = new("storage.k8s.io", "v1", "storageclasses", "StorageClass", Namespaced: false);
 
+    public static readonly ResourceKind VolumeSnapshots = new("snapshot.storage.k8s.io", "v1", "volumesnapshots", "VolumeSnapshot");
+
+    public static readonly ResourceKind VolumeSnapshotContents = new("snapshot.storage.k8s.io", "v1", "volumesnapshotcontents", "VolumeSnapshotContent", Namespaced: false);
+
+    public static readonly ResourceKind VolumeSnapshotClasses = new("snapshot.storage.k8s.io", "v1", "volumesnapshotclasses", "VolumeSnapshotClass", Namespaced: false);
+
     public static readonly ResourceKind Leases = new("coordination.k8s.io", "v1", "leases", "Lease");
 
     public static readonly ResourceKind CustomResourceDefinitions =

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using NodeAgent.Controller.Backups.Policies;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Selection;
+using NodeAgent.Controller.Snapshots;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
@@ -12,7 +13,7 @@ using NodeAgent.Stores.Buckets;
 namespace NodeAgent.Controller.Backups;
 
 /// <summary>Fills in what a backup leaves to the server and finds out whether it can be made.</summary>
-internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations locations, ControllerOptions options, TimeProvider time)
+internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations locations, SnapshotLocations snapshotLocations, ControllerOptions options, TimeProvider time)
 {
     private static readonly TimeSpan CsiSnapshotTimeout = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan ItemOperationTimeout = TimeSpan.FromHours(4);
@@ -45,6 +46,9 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
         var (policies, policyProblem) = await ResourcePolicyLookup.FindAsync(cluster, options.Namespace, read.Spec, cancellation);
         if (policyProblem is not null) errors.Add(policyProblem);
         if (read.Spec.SnapshotMoveData == true) errors.Add("spec.snapshotMoveData: moving snapshot data is not supported; use defaultVolumesToFsBackup");
+        var snapshots = await snapshotLocations.ChooseAsync(
+            read.Spec with { DefaultVolumesToFsBackup = read.Spec.DefaultVolumesToFsBackup ?? read.Spec.DefaultVolumesToRestic ?? options.DefaultVolumesToFsBackup }, cancellation);
+        errors.AddRange(snapshots.Errors);
         var location = await locations.FindAsync(read.Spec.StorageLocation, cancellation);
         var (bucket, problem) = await locations.OpenAsync(location, read.Spec.StorageLocation, forWriting: true, cancellation);
         if (problem is not null) errors.Add(problem);
@@ -63,10 +67,11 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
             CsiSnapshotTimeout = read.Spec.CsiSnapshotTimeout is { } csi && csi > TimeSpan.Zero ? csi : CsiSnapshotTimeout,
             ItemOperationTimeout = read.Spec.ItemOperationTimeout is { } operation && operation > TimeSpan.Zero ? operation : ItemOperationTimeout,
             SnapshotMoveData = false,
+            VolumeSnapshotLocations = snapshots.Locations.Count == 0 ? null : [.. snapshots.Locations.Select(l => l.Metadata.Name!)],
         };
         try
         {
-            return (await PrepareAsync(item, read with { Spec = spec }, policies, location, bucket!, cancellation), []);
+            return (await PrepareAsync(item, read with { Spec = spec }, policies, location, bucket!, cancellation) with { Snapshots = snapshots }, []);
         }
         catch
         {
@@ -165,6 +170,7 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
                 ["csiSnapshotTimeout"] = GoDuration.Format(spec.CsiSnapshotTimeout!.Value),
                 ["itemOperationTimeout"] = GoDuration.Format(spec.ItemOperationTimeout!.Value),
                 ["snapshotMoveData"] = spec.SnapshotMoveData,
+                ["volumeSnapshotLocations"] = spec.VolumeSnapshotLocations is { } names ? new JsonArray([.. names.Select(n => (JsonNode)n)]) : null,
             },
         };
         return await cluster.PatchAsync(VeleroResources.Backups, options.Namespace, item.Name(), patch, null, cancellation);

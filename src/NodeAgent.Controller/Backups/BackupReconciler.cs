@@ -63,7 +63,7 @@ internal sealed class BackupReconciler(
         }
 
         var schedule = item.Label(VeleroLabels.ScheduleName) ?? "";
-        var (prepared, errors) = await new BackupPreparation(cluster, locations, options, services.Time).PrepareAsync(item, cancellation);
+        var (prepared, errors) = await new BackupPreparation(cluster, locations, services.Snapshots, options, services.Time).PrepareAsync(item, cancellation);
         if (prepared is null)
         {
             await SetStatusAsync(item, new JsonObject

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Hooks;
+using NodeAgent.Controller.Snapshots;
 using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes.Velero;
@@ -38,6 +39,8 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
         using var log = new RunLog(workDirectory, $"backup={options.Namespace}/{backup.Name}", services.Time);
         var scope = new BackupScope(cluster, options, services.Time, log, backup);
         var volumes = new PodVolumeBackups(scope, agents);
+        using var snapshots = new BackupSnapshots(scope, volumes, services);
+        var isStored = false;
         // Ends the wait of hooks for volumes when the run fails; the hooks themselves still run.
         using var abandoned = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var hooks = new BackupHookRunner(cluster, backup.Backup.Spec.Hooks, log);
@@ -55,11 +58,11 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
             }, cancellation);
             log.Info($"backup of {options.Namespace}/{backup.Name} into {backup.Location.Metadata.Name} begins");
 
-            WarnOfUnsupported(log);
+            NoteSnapshotLocations(log);
 
             // 2. Objects, and requests for the volumes of the pods among them.
             await using var archive = await BackupArchiveWriter.CreateAsync(workDirectory, backup.Started, cancellation);
-            await new ItemCollector(scope, archive, volumes, hooks, count => ReportAsync(count, false, cancellation)).CollectAsync(abandoned.Token);
+            await new ItemCollector(scope, archive, volumes, snapshots, hooks, count => ReportAsync(count, false, cancellation)).CollectAsync(abandoned.Token);
             Items = archive.Count;
             await ReportAsync(archive.Count, true, cancellation);
 
@@ -74,8 +77,10 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
             var phase = log.Errors > 0 ? BackupPhase.PartiallyFailed : BackupPhase.Completed;
             log.Info($"{archive.Count} objects, {log.Warnings} warnings, {log.Errors} errors");
             var status = FinalStatus(phase, archive.Count);
+            snapshots.AddTo(status);
             if (hooks.Status is { } hookStatus) status["hookStatus"] = hookStatus;
-            await UploadAsync(archive, volumes, log, status, cancellation);
+            await UploadAsync(archive, volumes, snapshots, log, status, cancellation);
+            isStored = true;
 
             // 5. The end.
             await SetStatusAsync((JsonObject)status.DeepClone(), cancellation);
@@ -84,6 +89,7 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
         catch
         {
             await volumes.TryCancelAsync();
+            if (!isStored) await snapshots.TryRemoveAsync();
             await abandoned.CancelAsync();
             await hooks.FinishAsync();
             throw;
@@ -91,10 +97,9 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
     }
 
     /// <summary>What the backup asks for and does not get is said in its log; silence would pass for a promise.</summary>
-    private void WarnOfUnsupported(RunLog log)
+    private void NoteSnapshotLocations(RunLog log)
     {
-        var spec = backup.Backup.Spec;
-        if (spec.SnapshotVolumes == true) log.Warn(null, "spec.snapshotVolumes: no volume snapshots are taken; use file-system backup");
+        foreach (var note in backup.Snapshots.Notes) log.Warn(null, note);
     }
 
     private JsonObject FinalStatus(string phase, int items) => new()
@@ -106,7 +111,7 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
         ["progress"] = new JsonObject { ["totalItems"] = items, ["itemsBackedUp"] = items },
     };
 
-    private async Task UploadAsync(BackupArchiveWriter archive, PodVolumeBackups volumes, RunLog log, JsonObject finalStatus, CancellationToken cancellation)
+    private async Task UploadAsync(BackupArchiveWriter archive, PodVolumeBackups volumes, BackupSnapshots snapshots, RunLog log, JsonObject finalStatus, CancellationToken cancellation)
     {
         var (bucket, files) = (backup.Bucket, backup.Files);
         var results = log.Results();
@@ -118,11 +123,11 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
             ArchiveBytes = contents.Length;
             await bucket.PutAsync(files.Contents, contents, cancellation);
             await bucket.PutAsync(files.PodVolumeBackups, GzipJson.Encode(volumes.ToFile()), cancellation);
-            await bucket.PutAsync(files.VolumeSnapshots, GzipJson.Encode(new JsonArray()), cancellation);
+            await bucket.PutAsync(files.VolumeSnapshots, GzipJson.Encode(snapshots.ToFile()), cancellation);
             await bucket.PutAsync(files.ItemOperations, GzipJson.Encode(null), cancellation);
             await bucket.PutAsync(files.ResourceList, GzipJson.Encode(archive.ResourceList()), cancellation);
             await bucket.PutAsync(files.Results, GzipJson.Encode(results), cancellation);
-            await bucket.PutAsync(files.VolumeInfo, GzipJson.Encode(volumes.ToVolumeInfo()), cancellation);
+            await bucket.PutAsync(files.VolumeInfo, GzipJson.Encode(volumes.ToVolumeInfo(snapshots.ToVolumeInfo())), cancellation);
             // Last, so that the bucket never calls a backup complete whose files are not.
             await bucket.PutAsync(files.Metadata, await MetadataAsync(finalStatus, cancellation), cancellation);
         }

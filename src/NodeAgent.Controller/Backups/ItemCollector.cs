@@ -2,13 +2,14 @@ using System.Net;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Hooks;
+using NodeAgent.Controller.Snapshots;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
 
 namespace NodeAgent.Controller.Backups;
 
 /// <summary>Walks the cluster and puts what the backup takes into its archive, and with each object those that it needs.</summary>
-internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archive, PodVolumeBackups volumes, BackupHookRunner hooks, Func<int, Task> progress)
+internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archive, PodVolumeBackups volumes, BackupSnapshots snapshots, BackupHookRunner hooks, Func<int, Task> progress)
 {
     private readonly HashSet<string> _done = new(StringComparer.Ordinal);
     private readonly HashSet<string> _namespacesUsed = new(StringComparer.Ordinal);
@@ -84,7 +85,8 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
                 IReadOnlyCollection<string> requested = [];
                 try
                 {
-                    requested = await volumes.RequestAsync(item, cancellation);
+                    requested = await volumes.RequestAsync(item, await snapshots.FallbacksAsync(item, cancellation), cancellation);
+                    await snapshots.TakeOfPodAsync(item, cancellation);
                 }
                 catch (Exception e) when (e is ApiException or HttpRequestException)
                 {
@@ -98,6 +100,8 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
                 }
             }
 
+            if (kind == KubernetesResources.PersistentVolumeClaims) await snapshots.TakeOfClaimAsync(item, cancellation);
+            if (kind == KubernetesResources.PersistentVolumes) await snapshots.TakeOfVolumeAsync(item, cancellation);
             await archive.AddAsync(kind, item, cancellation);
         }
         catch (Exception e) when (e is ApiException or HttpRequestException or InvalidDataException)
@@ -142,7 +146,7 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
     {
         try
         {
-            await volumes.RecordUntakenAsync(claim, cancellation);
+            if (!snapshots.IsClaimTaken(claim.Namespace(), claim.Name())) await volumes.RecordUntakenAsync(claim, cancellation);
         }
         catch (Exception e) when (e is ApiException or HttpRequestException)
         {

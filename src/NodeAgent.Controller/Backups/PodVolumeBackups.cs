@@ -32,12 +32,16 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
     /// Requests the backup of the pod's volumes that are to be taken and answers the names of the requests. Volumes left out
     /// are recorded with their reason.
     /// </summary>
-    public async Task<IReadOnlyCollection<string>> RequestAsync(JsonObject pod, CancellationToken cancellation)
+    /// <param name="pod">The pod.</param>
+    /// <param name="fallbacks">Volumes that are taken as well, unless the pod's own annotations already say what becomes of them.</param>
+    /// <param name="cancellation">Stops it.</param>
+    public async Task<IReadOnlyCollection<string>> RequestAsync(JsonObject pod, IReadOnlyList<VolumeDecision> fallbacks, CancellationToken cancellation)
     {
         var before = _requested.ToHashSet(StringComparer.Ordinal);
         var optOut = scope.Backup.Backup.Spec.DefaultVolumesToFsBackup == true;
         var decisions = PodVolumeSelection.Select(pod, optOut, scope.Backup.Filter.AdmitsRelated(KubernetesResources.PersistentVolumeClaims), await MatchAsync(pod, cancellation));
         foreach (var decision in decisions) await RequestAsync(pod, decision, cancellation);
+        foreach (var fallback in fallbacks.Where(f => decisions.All(d => d.Volume != f.Volume))) await RequestAsync(pod, fallback, cancellation);
         return [.. _requested.Except(before)];
     }
 
@@ -69,7 +73,8 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
     public JsonArray ToFile() => new([.. _results.Select(r => (JsonNode)r.DeepClone())]);
 
     /// <summary>The volumeinfo file: one entry per volume, taken or not.</summary>
-    public JsonArray ToVolumeInfo()
+    /// <param name="snapshots">The entries of the volumes that were snapshotted, in whose favour those of volumes left out are dropped.</param>
+    public JsonArray ToVolumeInfo(IEnumerable<JsonObject> snapshots)
     {
         var entries = new JsonArray();
         foreach (var result in _results)
@@ -95,8 +100,15 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
             entries.Add((JsonNode)entry);
         }
 
+        var snapshotted = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var snapshot in snapshots)
+        {
+            entries.Add((JsonNode)snapshot);
+            snapshotted.Add($"{snapshot.Text("pvcNamespace")}/{snapshot.Text("pvcName")}");
+        }
+
         // A claim that one pod left out may have been taken through another.
-        foreach (var entry in _skipped.Where(e => e.Text("pvcName") is not { } claim || !IsClaimTaken(e.Text("pvcNamespace")!, claim)))
+        foreach (var entry in _skipped.Where(e => e.Text("pvcName") is not { } claim || (!IsClaimTaken(e.Text("pvcNamespace")!, claim) && !snapshotted.Contains($"{e.Text("pvcNamespace")}/{claim}"))))
         {
             entries.Add((JsonNode)entry.DeepClone());
         }
@@ -124,16 +136,11 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
         if (IsClaimTaken(ns, name)) return;
         var bound = claim.Text("spec", "volumeName") is { Length: > 0 } given ? given : null;
         var policy = scope.Backup.Policies.Volumes.Count == 0 ? null : scope.Backup.Policies.Match(VolumeFacts.Of(await VolumeOfAsync(claim, cancellation), null, claim));
-        if (policy?.Action == VolumeAction.Snapshot)
-        {
-            scope.Log.Warn(ns, $"claim {ns}/{name}: the resource policy of line {policy.Line} wants a snapshot of its volume, and no volume snapshots are taken; its data is not in the backup");
-        }
-
         if (bound is null && policy is null) return;
         RecordSkipped(ns, name, bound, policy?.Action switch
         {
             VolumeAction.Skip => "skipped by the resource policy",
-            VolumeAction.Snapshot => "the resource policy wants a snapshot, and no volume snapshots are taken",
+            VolumeAction.Snapshot => "the resource policy wants a snapshot, and there is no volume",
             _ => "its files were not asked for",
         });
     }
@@ -215,7 +222,10 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
 
         if (!await IsServedAsync(node, cancellation))
         {
-            scope.Log.Error(ns, $"{what}: no agent runs on node {node}; see that the agent's DaemonSet covers it");
+            var problem = $"{what}: no agent runs on node {node}; see that the agent's DaemonSet covers it";
+            // Nobody asked for the files of a volume that falls back to them.
+            if (decision.IsFallback) scope.Log.Warn(ns, problem);
+            else scope.Log.Error(ns, problem);
             RecordSkipped(ns, decision.Claim, null, $"no agent runs on node {node}");
             return;
         }
@@ -223,7 +233,7 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
         var made = await scope.Cluster.CreateAsync(VeleroResources.PodVolumeBackups, scope.Options.Namespace, Build(pod, decision, claim, node), cancellation);
         _requested.Add(made.Name());
         if (decision.Claim is not null) _claimsTaken.Add($"{ns}/{decision.Claim}");
-        scope.Log.Info($"{what}: requested as {made.Name()} from node {node}");
+        scope.Log.Info($"{what}: requested as {made.Name()} from node {node}{(decision.IsFallback ? ", since no snapshot location takes the volume" : "")}");
     }
 
     private async Task<string?> VolumeProblemAsync(JsonObject? claim, CancellationToken cancellation)

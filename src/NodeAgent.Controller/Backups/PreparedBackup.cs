@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Backups.Policies;
 using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Snapshots;
 using NodeAgent.Controller.Storage;
 using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
@@ -20,6 +21,9 @@ internal sealed record PreparedBackup
 
     /// <summary>Belongs to the run, which disposes it.</summary>
     public required IBucket Bucket { get; init; }
+
+    /// <summary>Where its volumes are snapshotted.</summary>
+    public SnapshotChoice Snapshots { get; init; } = SnapshotChoice.None;
 
     public required BackupFilter Filter { get; init; }
 

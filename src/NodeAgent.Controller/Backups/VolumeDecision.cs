@@ -21,4 +21,7 @@ internal sealed record VolumeDecision
 
     /// <summary>Whether the user asked for the volume, so that leaving it out deserves a warning.</summary>
     public bool WasAskedFor { get; init; }
+
+    /// <summary>Whether the files are taken only because nobody can snapshot the volume.</summary>
+    public bool IsFallback { get; init; }
 }

@@ -5,4 +5,7 @@ public sealed record VolumeSnapshotLocationStatus
 {
     /// <summary>Whether the location can be used.</summary>
     public string? Phase { get; init; }
+
+    /// <summary>Why it cannot be used. Velero has no such field.</summary>
+    public string? Message { get; init; }
 }

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging.Abstractions;
 using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Snapshots;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Connection;
@@ -40,8 +41,10 @@ internal sealed class ControllerFixture : IAsyncDisposable
 
     public ControllerOptions Options { get; private init; } = new();
 
+    private SnapshotProviders SnapshotProviders { get; init; } = SnapshotProviders.Default;
+
     /// <param name="start">False leaves the controller to the test, which calls <see cref="StartController"/>.</param>
-    public static async Task<ControllerFixture> StartAsync(Func<ControllerOptions, ControllerOptions>? configure = null, bool start = true, bool hasStatusSubresource = true)
+    public static async Task<ControllerFixture> StartAsync(Func<ControllerOptions, ControllerOptions>? configure = null, bool start = true, bool hasStatusSubresource = true, SnapshotProviders? snapshotProviders = null)
     {
         var api = await TestApiServer.StartAsync(hasStatusSubresource);
         var options = new ControllerOptions
@@ -53,7 +56,7 @@ internal sealed class ControllerFixture : IAsyncDisposable
             LeaderElection = false,
             RestoreImage = "registry.example/nodeagent:1",
         };
-        var fixture = new ControllerFixture(api) { Options = configure is null ? options : configure(options) };
+        var fixture = new ControllerFixture(api) { Options = configure is null ? options : configure(options), SnapshotProviders = snapshotProviders ?? SnapshotProviders.Default };
         Directory.CreateDirectory(fixture.LocationPath);
         api.Add(KubernetesResources.Namespaces, """{"metadata":{"name":"velero"},"status":{"phase":"Active"}}""");
         api.Add(KubernetesResources.Namespaces, """{"metadata":{"name":"shop"},"status":{"phase":"Active"}}""");
@@ -69,7 +72,7 @@ internal sealed class ControllerFixture : IAsyncDisposable
 
     /// <param name="config">The way to the API server; null for the direct one.</param>
     public void StartController(ClusterConfig? config = null) =>
-        _tasks.Add(new ControllerHost(Options, config ?? Api.Config, NullLoggerFactory.Instance, TimeProvider.System).RunAsync(_stop.Token));
+        _tasks.Add(new ControllerHost(Options, config ?? Api.Config, NullLoggerFactory.Instance, TimeProvider.System) { SnapshotProviders = SnapshotProviders }.RunAsync(_stop.Token));
 
     /// <summary>Waits, at most 20 s, until the condition holds.</summary>
     public static async Task WaitUntilAsync(Func<bool> condition)

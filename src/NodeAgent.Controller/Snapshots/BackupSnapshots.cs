@@ -1,0 +1,180 @@
+using System.Text.Json.Nodes;
+using NodeAgent.Controller.Backups;
+using NodeAgent.Controller.Backups.Policies;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Api;
+
+namespace NodeAgent.Controller.Snapshots;
+
+/// <summary>
+/// Decides which volumes of one backup are snapshotted and by whom, and has it done: never those whose files are taken. A volume that
+/// nobody can snapshot falls back to its files, where a pod has it mounted. Not for concurrent use.
+/// </summary>
+internal sealed class BackupSnapshots(BackupScope scope, PodVolumeBackups files, ControllerServices services) : IDisposable
+{
+    private readonly NativeSnapshots _native = new(scope, services);
+    private readonly HashSet<string> _claimsTried = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _claimsTaken = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, HashSet<string>> _claimsInFiles = new(StringComparer.Ordinal);
+
+    // Where nothing says that snapshots are wanted and there is nowhere to make them, volumes are left to the pods' annotations.
+    private bool IsActive => scope.Backup.Backup.Spec.SnapshotVolumes ?? scope.Backup.Snapshots.Locations.Count > 0;
+
+    // Otherwise nothing needs to be asked about any volume.
+    private bool IsNeeded => IsActive || scope.Backup.Policies.Volumes.Any(p => p.Action == VolumeAction.Snapshot);
+
+    /// <summary>The volumes of a pod that nobody named, that ought to be snapshotted and cannot be, so that their files are taken instead.</summary>
+    public async Task<IReadOnlyList<VolumeDecision>> FallbacksAsync(JsonObject pod, CancellationToken cancellation)
+    {
+        if (!IsActive || scope.Backup.Backup.Spec.DefaultVolumesToFsBackup == true) return [];
+        var found = new List<VolumeDecision>();
+        foreach (var decision in PodVolumeSelection.Select(pod, optOut: true, AdmitsClaims, NoPolicies).Where(d => d.Claim is not null && d.Skipped is null))
+        {
+            await GuardAsync(pod.Namespace(), decision.Claim!, async () =>
+            {
+                var (claim, volume) = await FindAsync(pod.Namespace(), decision.Claim!, cancellation);
+                if (claim is null || volume is null || IsOptedOut(claim, volume) || PolicyOf(claim, volume) is not null || _native.Takes(volume)) return;
+                found.Add(decision with { IsFallback = true });
+            });
+        }
+
+        return found;
+    }
+
+    /// <summary>Snapshots the volumes of a pod, so that hooks around it hold for them too.</summary>
+    public async Task TakeOfPodAsync(JsonObject pod, CancellationToken cancellation)
+    {
+        if (!IsNeeded || !AdmitsClaims) return;
+        foreach (var volume in pod.Objects("spec", "volumes"))
+        {
+            var name = volume.Text("persistentVolumeClaim", "claimName") ?? (volume.ContainsKey("ephemeral") ? $"{pod.Name()}-{volume.Text("name")}" : null);
+            if (name is not null) await TakeOfClaimAsync(pod.Namespace(), name, cancellation);
+        }
+    }
+
+    /// <summary>Snapshots the volume of a claim that is about to be put into the archive.</summary>
+    public Task TakeOfClaimAsync(JsonObject claim, CancellationToken cancellation) => TakeOfClaimAsync(claim.Namespace(), claim.Name(), cancellation);
+
+    /// <summary>Snapshots a volume that is about to be put into the archive, unless its claim brought that about.</summary>
+    public async Task TakeOfVolumeAsync(JsonObject volume, CancellationToken cancellation)
+    {
+        if (!IsNeeded || _seen.Contains(volume.Name())) return;
+        var (ns, name) = (volume.Text("spec", "claimRef", "namespace"), volume.Text("spec", "claimRef", "name"));
+        await GuardAsync(ns ?? "", name ?? volume.Name(), async () =>
+        {
+            var claim = ns is null || name is null ? null : await scope.Cluster.GetAsync(KubernetesResources.PersistentVolumeClaims, ns, name, cancellation);
+            await TakeAsync(claim, volume, cancellation);
+        });
+    }
+
+    /// <summary>Whether a claim's volume was snapshotted, or at least tried.</summary>
+    public bool IsClaimTaken(string ns, string claim) => _claimsTaken.Contains($"{ns}/{claim}");
+
+    /// <summary>Adds the counts that the backup's status has.</summary>
+    public void AddTo(JsonObject status) => _native.AddTo(status);
+
+    /// <summary>The volumesnapshots file.</summary>
+    public JsonArray ToFile() => _native.ToFile();
+
+    /// <summary>The entries of the volumeinfo file for what was snapshotted.</summary>
+    public IEnumerable<JsonObject> ToVolumeInfo() => _native.ToVolumeInfo();
+
+    /// <summary>Removes the snapshots of a backup that did not come about: without its files nobody would know of them.</summary>
+    public Task TryRemoveAsync() => _native.TryRemoveAsync();
+
+    public void Dispose() => _native.Dispose();
+
+    // For decisions that concern volumes which no policy decides about.
+    private static Dictionary<string, VolumePolicy> NoPolicies => [];
+
+    private bool AdmitsClaims => scope.Backup.Filter.AdmitsRelated(KubernetesResources.PersistentVolumeClaims);
+
+    private static bool IsOptedOut(JsonObject? claim, JsonObject volume) =>
+        BackupFilter.IsMarkedExcluded(volume) || (claim is not null && BackupFilter.IsMarkedExcluded(claim));
+
+    private VolumePolicy? PolicyOf(JsonObject? claim, JsonObject volume) =>
+        scope.Backup.Policies.Volumes.Count == 0 ? null : scope.Backup.Policies.Match(VolumeFacts.Of(volume, null, claim));
+
+    private async Task TakeAsync(JsonObject? claim, JsonObject volume, CancellationToken cancellation)
+    {
+        if (IsOptedOut(claim, volume) || !_seen.Add(volume.Name())) return;
+        var policy = PolicyOf(claim, volume);
+        if (policy is { Action: not VolumeAction.Snapshot }) return;
+        if (policy is null && !IsActive) return;
+        // A policy that asks for a snapshot comes before a pod that asks for files; otherwise files come first.
+        if (policy is null && claim is not null && (files.IsClaimTaken(claim.Namespace(), claim.Name()) || await IsInFilesAsync(claim, cancellation))) return;
+        if (_native.Takes(volume) && scope.Backup.Filter.AdmitsRelated(KubernetesResources.PersistentVolumes))
+        {
+            if (claim is not null) _claimsTaken.Add(claim.QualifiedName());
+            await _native.TakeAsync(claim, volume, cancellation);
+        }
+        else
+        {
+            Skip(claim, volume, policy);
+        }
+    }
+
+    private void Skip(JsonObject? claim, JsonObject volume, VolumePolicy? policy)
+    {
+        var ns = claim?.Namespace() ?? "";
+        var what = claim is null ? $"volume {volume.Name()}" : $"claim {claim.QualifiedName()}";
+        var reason = policy is null ? _native.WhyNot(volume) + ", and no running pod has it mounted as files" : $"the resource policy of line {policy.Line} wants a snapshot of its volume, and {_native.WhyNot(volume)}";
+        scope.Log.Warn(ns, $"{what}: {reason}; its data is not in the backup");
+        files.RecordSkipped(ns, claim?.Name(), volume.Name(), reason);
+    }
+
+    private async Task TakeOfClaimAsync(string ns, string name, CancellationToken cancellation)
+    {
+        if (!IsNeeded || !_claimsTried.Add($"{ns}/{name}")) return;
+        await GuardAsync(ns, name, async () =>
+        {
+            var (claim, volume) = await FindAsync(ns, name, cancellation);
+            if (claim is not null && volume is not null) await TakeAsync(claim, volume, cancellation);
+        });
+    }
+
+    private async Task<(JsonObject? Claim, JsonObject? Volume)> FindAsync(string ns, string name, CancellationToken cancellation)
+    {
+        var claim = await scope.Cluster.GetAsync(KubernetesResources.PersistentVolumeClaims, ns, name, cancellation);
+        if (claim.Text("spec", "volumeName") is not { Length: > 0 } bound) return (claim, null);
+        return (claim, await scope.Cluster.GetAsync(KubernetesResources.PersistentVolumes, null, bound, cancellation));
+    }
+
+    /// <summary>Whether some pod of the namespace, one that is walked later too, has the claim's files taken.</summary>
+    private async Task<bool> IsInFilesAsync(JsonObject claim, CancellationToken cancellation)
+    {
+        var ns = claim.Namespace();
+        if (!_claimsInFiles.TryGetValue(ns, out var claims))
+        {
+            _claimsInFiles[ns] = claims = new HashSet<string>(StringComparer.Ordinal);
+            var filter = scope.Backup.Filter;
+            var optOut = scope.Backup.Backup.Spec.DefaultVolumesToFsBackup == true;
+            if (filter.TakesType(KubernetesResources.Pods) && filter.TakesNamespace(ns))
+            {
+                await foreach (var pod in scope.Cluster.ListAsync(KubernetesResources.Pods, ns, null, cancellation))
+                {
+                    if (pod.Text("status", "phase") != "Running" || BackupFilter.IsMarkedExcluded(pod) || !filter.Labels.Matches(pod)) continue;
+                    claims.UnionWith(PodVolumeSelection.Select(pod, optOut, AdmitsClaims, NoPolicies).Where(d => d.Claim is not null && d.Skipped is null).Select(d => d.Claim!));
+                }
+            }
+        }
+
+        return claims.Contains(claim.Name());
+    }
+
+    /// <summary>What concerns one volume is its error and that of no other.</summary>
+    private async Task GuardAsync(string ns, string name, Func<Task> action)
+    {
+        try
+        {
+            await action();
+        }
+        catch (Exception e) when (e is ApiException or HttpRequestException)
+        {
+            _claimsTried.Add($"{ns}/{name}");
+            scope.Log.Error(ns, $"the volume of {KubeObject.Qualify(ns, name)} is not snapshotted: {e.Message}");
+        }
+    }
+}
