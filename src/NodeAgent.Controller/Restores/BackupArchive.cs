@@ -2,6 +2,7 @@ using System.Formats.Tar;
 using System.IO.Compression;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using NodeAgent.Controller.Restores.Versions;
 using NodeAgent.Controller.Selection;
 using NodeAgent.Controller.Storage;
 
@@ -14,9 +15,15 @@ namespace NodeAgent.Controller.Restores;
 internal sealed class BackupArchive : IDisposable
 {
     private const int MaxEntries = 10_000_000;
+    private const string PreferredSuffix = "-preferredversion";
 
     private readonly string _directory;
     private readonly Dictionary<string, List<ArchivedItem>> _items = new(StringComparer.Ordinal);
+
+    // Type to the version that its objects are in, to other versions, and these versions' objects.
+    private readonly Dictionary<string, string> _preferred = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, HashSet<string>> _others = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string Type, string Version, string Namespace, string Name), string> _otherFiles = [];
 
     private BackupArchive(string directory) => _directory = directory;
 
@@ -40,6 +47,14 @@ internal sealed class BackupArchive : IDisposable
     }
 
     public IReadOnlyList<ArchivedItem> Items(string groupResource) => _items.TryGetValue(groupResource, out var items) ? items : [];
+
+    /// <summary>The versions of a type; null when the backup holds it in one version only.</summary>
+    public ArchivedVersions? VersionsOf(string groupResource) =>
+        _preferred.TryGetValue(groupResource, out var preferred) && _others.TryGetValue(groupResource, out var others) ? new ArchivedVersions(preferred, [preferred, .. others]) : null;
+
+    /// <summary>The object in another version of its type; itself when the backup does not hold it in that.</summary>
+    public ArchivedItem InVersion(ArchivedItem item, string version) =>
+        _otherFiles.TryGetValue((item.GroupResource, version, item.Namespace, item.Name), out var file) ? item with { File = file } : item;
 
     public ArchivedItem? Find(string groupResource, string ns, string name) => Items(groupResource).FirstOrDefault(i => i.Namespace == ns && i.Name == name);
 
@@ -78,12 +93,27 @@ internal sealed class BackupArchive : IDisposable
                 // Charged before the format is looked at, so that copies that are not used count as well.
                 left -= entry.Length;
                 if (left < 0) throw new InvalidDataException($"the backup's archive unpacks to more than {maxBytes} bytes; raise max-backup-extraction-size if that is right");
-                if (entry.EntryType is not (TarEntryType.RegularFile or TarEntryType.V7RegularFile) || Parse(entry.Name) is not { } parsed) continue;
+                if (entry.EntryType is not (TarEntryType.RegularFile or TarEntryType.V7RegularFile) || Parse(entry.Name) is not ({ } parsed, var version)) continue;
+                if (version?.EndsWith(PreferredSuffix, StringComparison.Ordinal) == true)
+                {
+                    // The same content as under the plain path.
+                    _preferred[parsed.GroupResource] = version[..^PreferredSuffix.Length];
+                    continue;
+                }
+
                 // Files get numbers, never names out of the archive.
                 var item = parsed with { File = Path.Combine(_directory, $"{entries}.json") };
                 await using (var file = new FileStream(item.File, FileMode.CreateNew, FileAccess.Write))
                 {
                     if (entry.DataStream is not null) await entry.DataStream.CopyToAsync(file, cancellation);
+                }
+
+                if (version is not null)
+                {
+                    if (!_others.TryGetValue(item.GroupResource, out var versions)) _others[item.GroupResource] = versions = new HashSet<string>(StringComparer.Ordinal);
+                    versions.Add(version);
+                    _otherFiles[(item.GroupResource, version, item.Namespace, item.Name)] = item.File;
+                    continue;
                 }
 
                 if (!_items.TryGetValue(item.GroupResource, out var list)) _items[item.GroupResource] = list = [];
@@ -110,8 +140,10 @@ internal sealed class BackupArchive : IDisposable
         foreach (var list in _items.Values) list.Sort((a, b) => string.CompareOrdinal($"{a.Namespace}/{a.Name}", $"{b.Namespace}/{b.Name}"));
     }
 
-    /// <summary>resources/TYPE/cluster/NAME.json and resources/TYPE/namespaces/NS/NAME.json; versioned copies and all else give null.</summary>
-    private static ArchivedItem? Parse(string path)
+    /// <summary>
+    /// resources/TYPE/cluster/NAME.json and resources/TYPE/namespaces/NS/NAME.json, each also with a version behind the type; all else gives null.
+    /// </summary>
+    private static (ArchivedItem Item, string? Version)? Parse(string path)
     {
         var parts = path.Split('/');
         if (parts.Length < 4 || parts[0] != "resources" || !ObjectName.IsValid(parts[1]) || !parts[^1].EndsWith(".json", StringComparison.Ordinal)) return null;
@@ -119,8 +151,10 @@ internal sealed class BackupArchive : IDisposable
         if (name.Length == 0 || name is "." or "..") return null;
         return parts switch
         {
-            [_, var type, "cluster", _] => new ArchivedItem(type, "", name, ""),
-            [_, var type, "namespaces", var ns, _] when ObjectName.IsValid(ns) => new ArchivedItem(type, ns, name, ""),
+            [_, var type, "cluster", _] => (new ArchivedItem(type, "", name, ""), null),
+            [_, var type, "namespaces", var ns, _] when ObjectName.IsValid(ns) => (new ArchivedItem(type, ns, name, ""), null),
+            [_, var type, var version, "cluster", _] when ObjectName.IsValid(version) => (new ArchivedItem(type, "", name, ""), version),
+            [_, var type, var version, "namespaces", var ns, _] when ObjectName.IsValid(version) && ObjectName.IsValid(ns) => (new ArchivedItem(type, ns, name, ""), version),
             _ => null,
         };
     }

@@ -2,6 +2,8 @@ using System.Net;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Hooks;
+using NodeAgent.Controller.Restores.Mappings;
+using NodeAgent.Controller.Restores.Versions;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
@@ -19,6 +21,11 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
     // For all objects together: each stuck one would otherwise cost the whole time again.
     private TimeSpan _patience = scope.Options.ResourceTimeout;
     private ILookup<string, ResourceKind> _served = Enumerable.Empty<ResourceKind>().ToLookup(k => k.GroupResource);
+    private Dictionary<string, string> _preferredVersions = [];
+    private readonly ItemMapper _mapper = new(scope);
+    private readonly UnservedTypes _unserved = new(scope.Log);
+    private readonly HashSet<string> _notEstablished = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _established = new(StringComparer.Ordinal);
 
     /// <summary>Objects that were handled, whatever the outcome.</summary>
     public int Handled => _done.Count;
@@ -26,10 +33,21 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
     /// <summary>Learns anew what the cluster serves, as after new resource definitions.</summary>
     public async Task DiscoverAsync(CancellationToken cancellation)
     {
-        var found = await scope.Cluster.DiscoverAsync(cancellation);
-        _served = found.All.Select(r => r.Kind).ToLookup(k => k.GroupResource);
-        sources.Use(found.Preferred);
+        var started = scope.Time.GetTimestamp();
+        while (true)
+        {
+            var found = await scope.Cluster.DiscoverAsync(cancellation);
+            _served = found.All.Select(r => r.Kind).ToLookup(k => k.GroupResource);
+            _preferredVersions = found.Preferred.GroupBy(r => r.Kind.GroupResource).ToDictionary(g => g.Key, g => g.First().Kind.Version);
+            sources.Use(found.Preferred);
+            // A server tells a moment after a definition was established what it defines.
+            if (_established.All(_served.Contains) || scope.Time.GetElapsedTime(started) > scope.Options.ResourceTimeout) return;
+            await Task.Delay(scope.Options.PollInterval, scope.Time, cancellation);
+        }
     }
+
+    /// <summary>Says what the cluster had no place for; called once, behind all objects.</summary>
+    public void ReportUnserved() => _unserved.Report();
 
     /// <summary>The resource list file: apiVersion/Kind to names with what was done.</summary>
     public JsonObject ResourceList()
@@ -46,7 +64,7 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
         var ns = archived.Namespace.Length == 0 ? "" : scope.Restore.Map(archived.Namespace);
         try
         {
-            var item = await BackupArchive.ReadAsync(archived, cancellation);
+            var item = await BackupArchive.ReadAsync(InChosenVersion(archived), cancellation);
             var outcome = await RestoreAsync(archived, item, ns, cancellation);
             Record(item, archived.GroupResource, ns, outcome);
         }
@@ -106,22 +124,25 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
             return "skipped";
         }
 
-        if (ServedKind(archived, item) is not { } kind)
+        var (served, problem) = ServedKind(archived, item);
+        if (served is not { } kind)
         {
-            scope.Log.Warn(ns, $"{archived.GroupResource} {item.QualifiedName()}: the cluster does not serve {item.Text("apiVersion")} {item.Text("kind")}");
+            _unserved.Add(archived.GroupResource, problem!, isError: _served.Contains(archived.GroupResource), ns, item.Name());
             return "failed";
         }
 
         if (archived.Namespace.Length > 0) await EnsureNamespaceAsync(archived.Namespace, cancellation);
         var status = item["status"]?.DeepClone();
+        var managers = item.At("metadata", "managedFields")?.DeepClone();
         RestoredObject.Reset(item);
-        if (!await PrepareAsync(archived, item, cancellation)) return "skipped";
+        if (!await PrepareAsync(archived, item, managers, cancellation)) return "skipped";
         (item, kind) = Modify(archived, item, kind, ns);
         if (ns.Length > 0) item.Child("metadata")["namespace"] = ns;
         RestoredObject.AddLabels(item, scope.Restore.Name, scope.Restore.BackupName);
 
         var (created, existing) = await CreateAsync(kind, item, ns, cancellation);
         if (created is null) return await ReconcileExistingAsync(kind, existing!, item, ns, cancellation);
+        await RestoreManagersAsync(kind, ns, item.Name(), managers, cancellation);
         if (status is not null && WantsStatus(archived, item)) await RestoreStatusAsync(kind, ns, item.Name(), status, cancellation);
         if (kind.GroupResource == "pods" && sources.Filter.TakesVolumeData) await volumes.RequestAsync(created, archived.Namespace, cancellation);
         if (kind.GroupResource == "pods") hooks.RunAfter(created, cancellation);
@@ -143,8 +164,9 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
     }
 
     /// <summary>What each type needs before it is created; false leaves the object out.</summary>
-    private async Task<bool> PrepareAsync(ArchivedItem archived, JsonObject item, CancellationToken cancellation)
+    private async Task<bool> PrepareAsync(ArchivedItem archived, JsonObject item, JsonNode? managers, CancellationToken cancellation)
     {
+        await _mapper.MapAsync(archived.GroupResource, item, cancellation);
         switch (archived.GroupResource)
         {
             case "pods":
@@ -152,6 +174,11 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
                 if (sources.Filter.TakesVolumeData) volumes.AddWaitContainer(item, archived.Namespace);
                 hooks.AddInitContainers(item, scope.Restore.Map(archived.Namespace));
                 if (item.Text("spec", "priorityClassName") is { Length: > 0 } priority) await RestoreRelatedAsync("priorityclasses.scheduling.k8s.io", priority, cancellation);
+                foreach (var volume in item.Objects("spec", "volumes"))
+                {
+                    if (volume.Text("persistentVolumeClaim", "claimName") is { } claim) await RestoreClaimAsync(archived.Namespace, claim, cancellation);
+                }
+
                 return true;
             case "persistentvolumes":
                 return PrepareVolume(item);
@@ -159,7 +186,13 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
                 await PrepareClaimAsync(archived, item, cancellation);
                 return true;
             case "services":
-                RestoredObject.PrepareService(item, scope.Restore.Spec.PreserveNodePorts == true);
+                RestoredObject.PrepareService(item, scope.Restore.Spec.PreserveNodePorts == true, managers);
+                return true;
+            case "mutatingwebhookconfigurations.admissionregistration.k8s.io" or "validatingwebhookconfigurations.admissionregistration.k8s.io":
+                RestoredObject.PrepareWebhooks(item);
+                return true;
+            case "customresourcedefinitions.apiextensions.k8s.io":
+                RestoredObject.PrepareDefinition(item);
                 return true;
             case "jobs.batch":
                 RestoredObject.PrepareJob(item);
@@ -206,7 +239,17 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
             provision |= _provisioned.Contains(volume) || await scope.Cluster.GetAsync(KubernetesResources.PersistentVolumes, null, volume, cancellation) is null;
         }
 
+        var node = await _mapper.NodeForAsync(claim, cancellation);
         RestoredObject.PrepareClaim(claim, provision);
+        if (node is not null) ItemMapper.SelectNode(claim, node);
+    }
+
+    /// <summary>The claim of a pod comes along even where labels choose the pod alone: it could not run without.</summary>
+    private async Task RestoreClaimAsync(string ns, string name, CancellationToken cancellation)
+    {
+        var claims = KubernetesResources.PersistentVolumeClaims.GroupResource;
+        if (!sources.Filter.TakesType(claims) || !sources.Filter.TakesNamespace(ns)) return;
+        if (sources.Archive.Find(claims, ns, name) is { } claim) await RestoreAsync(claim, cancellation);
     }
 
     private async Task RestoreRelatedAsync(string groupResource, string name, CancellationToken cancellation)
@@ -267,7 +310,23 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
         catch (Exception e) when (e is ApiException or HttpRequestException)
         {
             scope.Log.Warn(ns, $"{kind.Kind} {KubeObject.Qualify(ns, desired.Name())} exists and could not be updated: {e.Message}");
+            if (update) await UpdateLabelsAsync(kind, ns, desired, cancellation);
             return "failed";
+        }
+    }
+
+    /// <summary>What could not be updated at least tells which restore it would have come from.</summary>
+    private async Task UpdateLabelsAsync(ResourceKind kind, string ns, JsonObject desired, CancellationToken cancellation)
+    {
+        var labelled = new JsonObject();
+        RestoredObject.AddLabels(labelled, scope.Restore.Name, scope.Restore.BackupName);
+        try
+        {
+            await scope.Cluster.PatchAsync(kind, ns, desired.Name(), labelled, null, cancellation);
+        }
+        catch (Exception e) when (e is ApiException or HttpRequestException)
+        {
+            scope.Log.Error(ns, $"{kind.Kind} {KubeObject.Qualify(ns, desired.Name())}: its labels could not be updated either: {e.Message}");
         }
     }
 
@@ -291,29 +350,71 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
         }
     }
 
+    /// <summary>
+    /// Whoever applied fields on the server's side owns them again, or the next apply would be a conflict with this program. Other owners are
+    /// of no consequence, and not worth a request for each object.
+    /// </summary>
+    private async Task RestoreManagersAsync(ResourceKind kind, string ns, string name, JsonNode? managers, CancellationToken cancellation)
+    {
+        if (managers is not JsonArray list || !list.Any(m => m.Text("operation") == "Apply")) return;
+        try
+        {
+            await scope.Cluster.PatchAsync(kind, ns, name, new JsonObject { ["metadata"] = new JsonObject { ["managedFields"] = list } }, null, cancellation);
+        }
+        catch (Exception e) when (e is ApiException or HttpRequestException)
+        {
+            scope.Log.Warn(ns, $"{kind.Kind} {KubeObject.Qualify(ns, name)}: who manages its fields could not be restored: {e.Message}");
+        }
+    }
+
     private async Task WaitForDefinitionAsync(ResourceKind kind, string name, CancellationToken cancellation)
     {
         var started = scope.Time.GetTimestamp();
         while (scope.Time.GetElapsedTime(started) < scope.Options.ResourceTimeout)
         {
             var definition = await Outage.OutlastAsync(() => scope.Cluster.GetAsync(kind, null, name, cancellation), scope.Options.ResourceTimeout - scope.Time.GetElapsedTime(started), scope.Time, null, cancellation);
-            if (definition.Objects("status", "conditions").Any(c => c.Text("type") == "Established" && c.Text("status") == "True")) return;
+            if (definition.Objects("status", "conditions").Any(c => c.Text("type") == "Established" && c.Text("status") == "True"))
+            {
+                if (definition.Objects("spec", "versions").Any(v => v.IsTrue("served"))) _established.Add(name);
+                return;
+            }
+
             await Task.Delay(scope.Options.PollInterval, scope.Time, cancellation);
         }
 
-        scope.Log.Error("", $"resource definition {name} was not established within {GoDuration.Format(scope.Options.ResourceTimeout)}");
+        _notEstablished.Add(name);
+        scope.Log.Error("", $"resource definition {name} was not established within {GoDuration.Format(scope.Options.ResourceTimeout)}; see its conditions");
     }
 
-    /// <summary>The type at the version that the object was stored in; null when the cluster does not have it at all.</summary>
-    private ResourceKind? ServedKind(ArchivedItem archived, JsonObject item)
+    private ArchivedItem InChosenVersion(ArchivedItem archived)
     {
-        if (!_served.Contains(archived.GroupResource)) return null;
+        if (sources.Archive.VersionsOf(archived.GroupResource) is not { } versions) return archived;
+        var target = _served[archived.GroupResource].Select(k => k.Version).ToList();
+        var wanted = scope.Restore.VersionPriorities.TryGetValue(archived.GroupResource, out var order) ? order : [];
+        var chosen = VersionChoice.Choose(versions.Preferred, versions.All, _preferredVersions.GetValueOrDefault(archived.GroupResource), target, wanted);
+        return chosen == versions.Preferred ? archived : sources.Archive.InVersion(archived, chosen);
+    }
+
+    /// <summary>The type at the version that the object was stored in, or why there is none.</summary>
+    private (ResourceKind? Kind, string? Problem) ServedKind(ArchivedItem archived, JsonObject item)
+    {
+        var served = _served[archived.GroupResource].ToList();
         var apiVersion = item.Text("apiVersion");
-        var kind = _served[archived.GroupResource].FirstOrDefault(k => k.ApiVersion == apiVersion)
-            ?? throw new InvalidDataException($"the cluster serves it as {_served[archived.GroupResource].First().ApiVersion}, not as {apiVersion}");
-        return kind.Namespaced == archived.Namespace.Length > 0
-            ? kind
-            : throw new InvalidDataException(kind.Namespaced ? "in the cluster it lives in a namespace, in the backup in none" : "in the backup it lives in a namespace, in the cluster in none");
+        if (served.Count == 0)
+        {
+            return (null, _notEstablished.Contains(archived.GroupResource)
+                ? $"its definition was not established in time, so that the cluster does not serve {apiVersion} {item.Text("kind")}"
+                : $"the cluster does not serve {apiVersion} {item.Text("kind")}");
+        }
+
+        if (served.FirstOrDefault(k => k.ApiVersion == apiVersion) is not { } kind)
+        {
+            var versions = sources.Archive.VersionsOf(archived.GroupResource)?.All.Order(KubernetesVersion.NewestFirst);
+            return (null, $"the cluster serves it as {string.Join(", ", served.Select(k => k.ApiVersion))}, not as {(versions is null ? apiVersion : $"the backup has it ({string.Join(", ", versions)})")}");
+        }
+
+        if (kind.Namespaced == archived.Namespace.Length > 0) return (kind, null);
+        return (null, kind.Namespaced ? "in the cluster it lives in a namespace, in the backup in none" : "in the backup it lives in a namespace, in the cluster in none");
     }
 
     private void Record(JsonObject item, string groupResource, string ns, string outcome)

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Restores.Mappings;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Velero;
@@ -14,6 +15,7 @@ internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agent
 {
     private const string LegacyWaitContainer = "restic-wait";
 
+    private readonly Lazy<WaitContainer> _waitContainer = new(() => new WaitContainer(scope));
     private readonly PodVolumeWork _work = new(scope.Cluster, scope.Options, scope.Time);
     private readonly Dictionary<string, List<string>> _byPod = new(StringComparer.Ordinal);
     private readonly List<JsonObject> _made = [];
@@ -37,7 +39,7 @@ internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agent
         var volumes = Matching(pod, originalNamespace).Select(b => b.Text("spec", "volume")!).ToList();
         if (volumes.Count == 0) return;
         if (spec["initContainers"] is not JsonArray containers) spec["initContainers"] = containers = [];
-        containers.Insert(0, WaitContainer(pod, volumes));
+        containers.Insert(0, _waitContainer.Value.Build(pod, volumes));
     }
 
     /// <summary>Requests the volumes of a pod that was just created.</summary>
@@ -117,7 +119,13 @@ internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agent
             try
             {
                 var pod = await scope.Cluster.GetAsync(KubernetesResources.Pods, parts[0], parts[1], cancellation);
-                if (pod is null) return;
+                if (pod is null)
+                {
+                    // As one of a node that this cluster does not have, which its controller removes.
+                    await FailAsync(requests, "the pod was deleted before its volumes were restored", cancellation);
+                    return;
+                }
+
                 if (pod.Text("spec", "nodeName") is { Length: > 0 } node)
                 {
                     if (!await agents.IsServedAsync(node, cancellation)) await FailAsync(requests, $"no agent runs on node {node}; see that the agent's DaemonSet covers it", cancellation);
@@ -147,38 +155,6 @@ internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agent
             }, cancellation);
         }
     }
-
-    private JsonObject WaitContainer(JsonObject pod, List<string> volumes)
-    {
-        var limits = new JsonObject { ["cpu"] = "100m", ["memory"] = "128Mi" };
-        return new JsonObject
-        {
-            ["name"] = VeleroLabels.RestoreWaitContainer,
-            ["image"] = scope.Options.RestoreImage,
-            ["command"] = new JsonArray([.. scope.Options.RestoreCommand.Select(c => (JsonNode)c)]),
-            ["args"] = new JsonArray((JsonNode)scope.Restore.Uid),
-            ["env"] = new JsonArray(FieldVariable("POD_NAMESPACE", "metadata.namespace"), FieldVariable("POD_NAME", "metadata.name")),
-            ["volumeMounts"] = new JsonArray([.. volumes.Select(v => (JsonNode)new JsonObject { ["name"] = v, ["mountPath"] = "/restores/" + v })]),
-            ["resources"] = new JsonObject { ["requests"] = limits, ["limits"] = limits.DeepClone() },
-            ["securityContext"] = pod.Objects("spec", "containers").FirstOrDefault()?["securityContext"]?.DeepClone() ?? RestrictedSecurity(),
-        };
-    }
-
-    private static JsonObject FieldVariable(string name, string path) => new()
-    {
-        ["name"] = name,
-        ["valueFrom"] = new JsonObject { ["fieldRef"] = new JsonObject { ["fieldPath"] = path } },
-    };
-
-    /// <summary>What the "restricted" pod security standard admits.</summary>
-    private static JsonObject RestrictedSecurity() => new()
-    {
-        ["allowPrivilegeEscalation"] = false,
-        ["capabilities"] = new JsonObject { ["drop"] = new JsonArray((JsonNode)"ALL") },
-        ["seccompProfile"] = new JsonObject { ["type"] = "RuntimeDefault" },
-        ["runAsUser"] = 1000,
-        ["runAsNonRoot"] = true,
-    };
 
     private async Task<JsonObject> BuildAsync(JsonObject pod, string originalNamespace, JsonObject backup, CancellationToken cancellation)
     {

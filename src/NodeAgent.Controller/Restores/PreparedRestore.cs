@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Modifiers;
+using NodeAgent.Controller.Restores.Mappings;
 using NodeAgent.Controller.Storage;
 using NodeAgent.Kubernetes.Velero;
 using NodeAgent.Stores.Buckets;
@@ -28,6 +29,15 @@ internal sealed record PreparedRestore
 
     /// <summary>Changes to objects before they are created; null for none.</summary>
     public ResourceModifiers? Modifiers { get; init; }
+
+    /// <summary>The versions that the user wants of a type, by plural.group, where the backup holds several.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<string>> VersionPriorities { get; init; } = new Dictionary<string, IReadOnlyList<string>>();
+
+    /// <summary>Lines of the user's list of versions that say nothing.</summary>
+    public IReadOnlyList<string> VersionMistakes { get; init; } = [];
+
+    /// <summary>Names that are others in this cluster.</summary>
+    public RestoreMappings Mappings { get; init; } = RestoreMappings.None;
 
     public string Name => Object.Name();
 

@@ -2,6 +2,8 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Modifiers;
+using NodeAgent.Controller.Restores.Mappings;
+using NodeAgent.Controller.Restores.Versions;
 using NodeAgent.Controller.Selection;
 using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Work;
@@ -37,6 +39,9 @@ internal sealed class RestorePreparation(ClusterClient cluster, StorageLocations
 
         var (modifiers, modifierProblem) = await ReadModifiersAsync(spec.ResourceModifier, cancellation);
         if (modifierProblem is not null) errors.Add(modifierProblem);
+        var (mappings, mappingProblems) = await RestoreMappings.ReadAsync(cluster, options.Namespace, cancellation);
+        errors.AddRange(mappingProblems);
+        errors.AddRange(HookProblems(spec));
         if (spec.ResourcePolicy is not null) errors.Add("spec.resourcePolicy: filter policies are not supported yet; remove it");
         if (string.IsNullOrEmpty(spec.BackupName) == string.IsNullOrEmpty(spec.ScheduleName))
         {
@@ -60,6 +65,8 @@ internal sealed class RestorePreparation(ClusterClient cluster, StorageLocations
             return (null, errors);
         }
 
+        var priorities = await cluster.GetAsync(KubernetesResources.ConfigMaps, options.Namespace, "enableapigroupversions", cancellation);
+        var (wanted, mistakes) = VersionChoice.ReadPriorities(priorities.Text("data", "restoreResourcesVersionPriority") ?? "");
         return (new PreparedRestore
         {
             Object = item,
@@ -70,7 +77,25 @@ internal sealed class RestorePreparation(ClusterClient cluster, StorageLocations
             LocationName = location!.Metadata.Name!,
             Started = time.GetUtcNow(),
             Modifiers = modifiers,
+            Mappings = mappings,
+            VersionPriorities = wanted,
+            VersionMistakes = mistakes,
         }, []);
+    }
+
+    private static IEnumerable<string> HookProblems(RestoreSpec spec)
+    {
+        foreach (var hook in spec.Hooks?.Resources ?? [])
+        {
+            foreach (var container in (hook.PostHooks ?? []).SelectMany(h => h.Init?.InitContainers ?? []))
+            {
+                var node = JsonNode.Parse(container.GetRawText());
+                if (string.IsNullOrEmpty(node.Text("name")) || string.IsNullOrEmpty(node.Text("image")) || node.At("command") is not JsonArray { Count: > 0 })
+                {
+                    yield return $"spec.hooks: an init container of hook \"{hook.Name}\" lacks a name, an image or a command";
+                }
+            }
+        }
     }
 
     private async Task<(ResourceModifiers? Modifiers, string? Problem)> ReadModifiersAsync(TypedLocalObjectReference? reference, CancellationToken cancellation)

@@ -47,7 +47,9 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
         {
             // 3. and 4. The objects.
             await items.DiscoverAsync(cancellation);
+            foreach (var mistake in restore.VersionMistakes) log.Warn(null, $"ConfigMap enableapigroupversions: \"{mistake}\" is no line of the form TYPE.GROUP=VERSION,VERSION and is passed over");
             await RestoreObjectsAsync(archive, sources, items, log, cancellation);
+            items.ReportUnserved();
 
             // 5. The volumes, which agents fill while objects are restored.
             await volumes.WaitAsync(cancellation);

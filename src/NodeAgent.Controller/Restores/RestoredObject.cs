@@ -92,7 +92,8 @@ internal static class RestoredObject
     }
 
     /// <summary>Drops addresses and ports that the old cluster chose; ports that the user applied by number stay.</summary>
-    public static void PrepareService(JsonObject service, bool preserveNodePorts)
+    /// <param name="managers">The service's managedFields: what somebody applied on the server's side was chosen, too.</param>
+    public static void PrepareService(JsonObject service, bool preserveNodePorts, JsonNode? managers)
     {
         var spec = service.Child("spec");
         if (spec.Text("clusterIP") != "None")
@@ -104,14 +105,39 @@ internal static class RestoredObject
         if (preserveNodePorts || spec.Text("type") == "ExternalName") return;
         var applied = AppliedSpec(service);
         var (names, numbers) = AppliedNodePorts(applied);
+        var managed = ((managers as JsonArray)?.Select(m => m.At("fieldsV1", "f:spec")) ?? []).ToList();
         foreach (var port in spec.Objects("ports"))
         {
             var name = port.Text("name");
-            var kept = name is null ? numbers.Contains(port.Number("nodePort")) : names.Contains(name);
+            var key = $"k:{{\"port\":{port.Number("port")},\"protocol\":\"{port.Text("protocol")}\"}}";
+            var kept = applied is null ? managed.Any(m => m.At("f:ports", key, "f:nodePort") is not null)
+                : string.IsNullOrEmpty(name) ? numbers.Contains(port.Number("nodePort")) : names.Contains(name);
             if (!kept) port.Remove("nodePort");
         }
 
-        if (applied.Number("healthCheckNodePort") == 0) spec.Remove("healthCheckNodePort");
+        var hasHealthCheck = spec.Text("type") == "LoadBalancer" && spec.Text("externalTrafficPolicy") == "Local";
+        if (hasHealthCheck && applied.Number("healthCheckNodePort") == 0 && !managed.Any(m => m.At("f:healthCheckNodePort") is not null)) spec.Remove("healthCheckNodePort");
+    }
+
+    /// <summary>The first version of the API admitted effects that the present one refuses.</summary>
+    public static void PrepareWebhooks(JsonObject configuration)
+    {
+        if (configuration.Text("apiVersion") != "admissionregistration.k8s.io/v1") return;
+        foreach (var webhook in configuration.Objects("webhooks"))
+        {
+            if (webhook.Text("sideEffects") is not ("None" or "NoneOnDryRun")) webhook["sideEffects"] = "None";
+        }
+    }
+
+    /// <summary>A definition from the time when one flag kept unknown fields says so in its schemas, as is needed now.</summary>
+    public static void PrepareDefinition(JsonObject definition)
+    {
+        if (definition.Text("apiVersion") != "apiextensions.k8s.io/v1" || !definition.IsTrue("spec", "preserveUnknownFields")) return;
+        definition.Child("spec")["preserveUnknownFields"] = false;
+        foreach (var version in definition.Objects("spec", "versions"))
+        {
+            if (version.At("schema", "openAPIV3Schema") is JsonObject schema) schema["x-kubernetes-preserve-unknown-fields"] = true;
+        }
     }
 
     public static void PrepareJob(JsonObject job)
@@ -152,7 +178,7 @@ internal static class RestoredObject
     {
         try
         {
-            return service.Annotation(LastApplied) is { } text ? JsonNode.Parse(text).At("spec") : null;
+            return service.Annotation(LastApplied) is { } text ? JsonNode.Parse(text).At("spec") ?? new JsonObject() : null;
         }
         catch (JsonException)
         {

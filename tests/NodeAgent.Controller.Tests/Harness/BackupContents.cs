@@ -24,6 +24,18 @@ internal static class BackupContents
         return entries;
     }
 
+    /// <summary>Replaces the archive of a backup.</summary>
+    public static void WriteArchive(DirectoryBucket bucket, string backup, IEnumerable<KeyValuePair<string, string>> entries)
+    {
+        using var file = File.Create(Path.Combine(bucket.Location, "backups", backup, backup + ".tar.gz"));
+        using var gzip = new GZipStream(file, CompressionLevel.Fastest);
+        using var tar = new TarWriter(gzip);
+        foreach (var (name, content) in entries)
+        {
+            tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(Encoding.UTF8.GetBytes(content)) });
+        }
+    }
+
     public static string ReadGzip(DirectoryBucket bucket, string key)
     {
         using var file = File.OpenRead(Path.Combine(bucket.Location, key));

@@ -36,6 +36,9 @@ internal sealed class ControllerFixture : IAsyncDisposable
     /// <summary>Id that the stand-in agent gives to the snapshot of a volume.</summary>
     public Func<string, string> SnapshotIdOf { get; set; } = volume => $"snap-{volume}";
 
+    /// <summary>Whether pods without a node are put on one.</summary>
+    public bool Schedules { get; set; } = true;
+
     /// <summary>Node that pods without one are put on.</summary>
     public string ScheduledNode { get; set; } = "n1";
 
@@ -156,7 +159,7 @@ internal sealed class ControllerFixture : IAsyncDisposable
         {
             while (!_stop.IsCancellationRequested)
             {
-                foreach (var pod in Api.All(KubernetesResources.Pods).Where(p => p.Text("spec", "nodeName") is null))
+                foreach (var pod in Api.All(KubernetesResources.Pods).Where(p => Schedules && p.Text("spec", "nodeName") is null))
                 {
                     Api.Patch(KubernetesResources.Pods, pod.Namespace(), pod.Name(), new JsonObject { ["spec"] = new JsonObject { ["nodeName"] = ScheduledNode } }.ToJsonString());
                 }

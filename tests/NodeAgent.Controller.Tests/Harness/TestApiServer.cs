@@ -93,6 +93,9 @@ internal sealed class TestApiServer : IAsyncDisposable
     /// <summary>Serves a resource differently from now on, as after an upgrade.</summary>
     public void Serve(ResourceKind changed) => _kinds[_kinds.FindIndex(k => k.GroupResource == changed.GroupResource)] = changed;
 
+    /// <summary>Serves further resources, or further versions of those that it serves, behind the others.</summary>
+    public void ServeMore(params ResourceKind[] kinds) => _kinds.AddRange(kinds.Except(_kinds).ToList());
+
     public JsonObject? Find(ResourceKind kind, string? ns, string name)
     {
         lock (_gate) return _objects.TryGetValue(Key(kind, ns ?? "", name), out var found) ? (JsonObject)found.DeepClone() : null;
