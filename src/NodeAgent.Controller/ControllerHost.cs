@@ -112,6 +112,7 @@ public sealed class ControllerHost
         Task[] loops =
         [
             agents.ObserveAsync(stop.Token),
+            backups.SweepAsync(stop.Token),
             Loop(VeleroResources.BackupStorageLocations, new LocationReconciler(cluster, locations, new BackupSync(cluster, _options, _time), _options, services).ReconcileAsync),
             Loop(VeleroResources.VolumeSnapshotLocations, new SnapshotLocationReconciler(cluster, services.Snapshots, _options, services).ReconcileAsync),
             Loop(VeleroResources.Backups, backups.ReconcileAsync, count => telemetry.SetTotals(count, null)),

@@ -42,6 +42,9 @@ public sealed record ControllerOptions
     /// <summary>How often objects that are waited for are looked at.</summary>
     public TimeSpan PollInterval { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>Whether objects are stored in all versions that the cluster serves, and not only in the preferred ones (--features EnableAPIGroupVersions).</summary>
+    public bool AllApiVersions { get; init; }
+
     /// <summary>Backups that run at once (--concurrent-backups).</summary>
     public int ConcurrentBackups { get; init; } = 1;
 

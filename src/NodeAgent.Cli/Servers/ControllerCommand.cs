@@ -72,6 +72,7 @@ internal static class ControllerCommand
         FsBackupTimeout = parse.GetValue(FsBackupTimeout) ?? Defaults.FsBackupTimeout,
         ResourceTimeout = parse.GetValue(ResourceTimeout) ?? Defaults.ResourceTimeout,
         DefaultVolumesToFsBackup = parse.GetValue(DefaultVolumesToFsBackup),
+        AllApiVersions = parse.GetValue(ClusterOptions.Features)?.Contains("EnableAPIGroupVersions") == true,
         ConcurrentBackups = parse.GetValue(ConcurrentBackups),
         MaxBackupExtractionSize = parse.GetValue(MaxExtractionSize) is > 0 and var size ? (long)size << 20 : Defaults.MaxBackupExtractionSize,
         RestoreResourcePriorities = parse.GetValue(RestorePriorities) ?? [],

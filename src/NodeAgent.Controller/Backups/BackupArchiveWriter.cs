@@ -42,24 +42,21 @@ internal sealed class BackupArchiveWriter : IAsyncDisposable
         return writer;
     }
 
-    /// <summary>Adds an object. Throws <see cref="InvalidDataException"/> for a name that would leave the archive's folders.</summary>
+    /// <summary>Adds an object in its type's preferred version. Throws <see cref="InvalidDataException"/> for a name that would leave the archive's folders.</summary>
     public async Task AddAsync(ResourceKind kind, JsonObject item, CancellationToken cancellation)
     {
-        var (ns, name) = (item.Namespace(), item.Name());
-        // Names of some types may hold what a DNS name may not, such as the colon of system roles; only path parts are refused.
-        if (name.Length == 0 || name is "." or ".." || name.Contains('/') || (ns.Length > 0 && !ObjectName.IsValid(ns)))
-        {
-            throw new InvalidDataException($"{kind.GroupResource} \"{ns}/{name}\": the name cannot be a file of the archive");
-        }
-
-        var scope = ns.Length == 0 ? "cluster" : $"namespaces/{ns}";
+        var path = PathOf(kind, item);
         var content = Encoding.UTF8.GetBytes(item.ToJsonString());
-        await WriteAsync($"resources/{kind.GroupResource}/{scope}/{name}.json", content, cancellation);
-        await WriteAsync($"resources/{kind.GroupResource}/{kind.Version}-preferredversion/{scope}/{name}.json", content, cancellation);
-        var key = $"{item.Text("apiVersion") ?? kind.ApiVersion}/{item.Text("kind") ?? kind.Kind}";
-        if (!_resources.TryGetValue(key, out var names)) _resources[key] = names = new SortedSet<string>(StringComparer.Ordinal);
-        names.Add(KubeObject.Qualify(ns, name));
-        Count++;
+        await WriteAsync($"resources/{kind.GroupResource}/{path}", content, cancellation);
+        await WriteAsync($"resources/{kind.GroupResource}/{kind.Version}-preferredversion/{path}", content, cancellation);
+        Note(kind, item);
+    }
+
+    /// <summary>Adds an object in a version that is not the preferred one of its type. Throws <see cref="InvalidDataException"/> as adding it in the preferred one does.</summary>
+    public async Task AddVersionAsync(ResourceKind kind, JsonObject item, CancellationToken cancellation)
+    {
+        await WriteAsync($"resources/{kind.GroupResource}/{kind.Version}/{PathOf(kind, item)}", Encoding.UTF8.GetBytes(item.ToJsonString()), cancellation);
+        Note(kind, item);
     }
 
     /// <summary>The resource list file: apiVersion/Kind to the sorted names of what was taken.</summary>
@@ -68,6 +65,26 @@ internal sealed class BackupArchiveWriter : IAsyncDisposable
         var list = new JsonObject();
         foreach (var (key, names) in _resources) list[key] = new JsonArray([.. names.Select(n => (JsonNode)n)]);
         return list;
+    }
+
+    private static string PathOf(ResourceKind kind, JsonObject item)
+    {
+        var (ns, name) = (item.Namespace(), item.Name());
+        // Names of some types may hold what a DNS name may not, such as the colon of system roles; only path parts are refused.
+        if (name.Length == 0 || name is "." or ".." || name.Contains('/') || (ns.Length > 0 && !ObjectName.IsValid(ns)))
+        {
+            throw new InvalidDataException($"{kind.GroupResource} \"{ns}/{name}\": the name cannot be a file of the archive");
+        }
+
+        return $"{(ns.Length == 0 ? "cluster" : $"namespaces/{ns}")}/{name}.json";
+    }
+
+    private void Note(ResourceKind kind, JsonObject item)
+    {
+        var key = $"{item.Text("apiVersion") ?? kind.ApiVersion}/{item.Text("kind") ?? kind.Kind}";
+        if (!_resources.TryGetValue(key, out var names)) _resources[key] = names = new SortedSet<string>(StringComparer.Ordinal);
+        names.Add(item.QualifiedName());
+        Count++;
     }
 
     /// <summary>Ends the archive and gives its content, valid until this object is disposed. Nothing can be added afterwards.</summary>

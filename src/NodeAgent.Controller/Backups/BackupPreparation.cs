@@ -96,6 +96,7 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
             Policies = policies,
             Order = new ResourceOrder(read.Spec.OrderedResources, names),
             Resources = InOrder(served.Preferred),
+            OtherVersions = options.AllApiVersions ? [.. served.All.Where(r => !r.IsPreferred && r.Can("list") && r.Can("create")).Select(r => r.Kind)] : [],
             Unavailable = served.UnavailableGroups,
             Started = time.GetUtcNow(),
         };

@@ -19,10 +19,11 @@ internal sealed class BackupReconciler(
 {
     private static readonly TimeSpan QueuePoll = TimeSpan.FromSeconds(1);
 
+    private readonly OrphanedBackups _orphans = new(cluster, locations, options, services);
     private readonly BackupExpiry _expiry = new(cluster, locations, options, services.Time);
     // UIDs of ended backups whose volumes were seen to. Touched by one call of the reconciler at a time.
     private readonly HashSet<string> _tidied = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, Task> _running = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, (string Name, Task Ended)> _running = new(StringComparer.Ordinal);
 
     public async Task<TimeSpan?> ReconcileAsync(JsonObject cached, CancellationToken cancellation)
     {
@@ -41,22 +42,28 @@ internal sealed class BackupReconciler(
                 return await StartAsync(item, cancellation);
             case BackupPhase.InProgress or BackupPhase.Finalizing or BackupPhase.FinalizingPartiallyFailed
                 or BackupPhase.WaitingForPluginOperations or BackupPhase.WaitingForPluginOperationsPartiallyFailed:
-                if (!_running.ContainsKey(item.Uid())) await FailOrphanAsync(item, cancellation);
+                if (!_running.ContainsKey(item.Uid())) await EndOrphanAsync(item, cancellation);
                 return null;
+            case BackupPhase.Deleting:
+                return await _expiry.ResumeDeletionAsync(item, cancellation);
             default:
                 return IsEnded(item) ? await _expiry.ReconcileAsync(item, cancellation) : null;
         }
     }
 
     /// <summary>Waits until no run is left; they end early when their token is cancelled.</summary>
-    public Task DrainAsync() => Task.WhenAll(_running.Values);
+    public Task DrainAsync() => Task.WhenAll(_running.Values.Select(r => r.Ended));
+
+    /// <summary>Cancels volumes of backups that are gone, until cancelled itself.</summary>
+    public Task SweepAsync(CancellationToken cancellation) => _orphans.SweepAsync(cancellation);
 
     private static bool IsEnded(JsonObject item) => item.Text("status", "phase") is BackupPhase.Completed or BackupPhase.PartiallyFailed or BackupPhase.Failed;
 
     private async Task<TimeSpan?> StartAsync(JsonObject item, CancellationToken cancellation)
     {
         if (_running.ContainsKey(item.Uid())) return null;
-        if (_running.Count >= options.ConcurrentBackups)
+        // One of the same name that was deleted a moment ago may still be clearing its files away.
+        if (_running.Count >= options.ConcurrentBackups || _running.Values.Any(r => r.Name == item.Name()))
         {
             if (item.Text("status", "phase") != BackupPhase.Queued) await SetStatusAsync(item, new JsonObject { ["phase"] = BackupPhase.Queued }, cancellation);
             return QueuePoll;
@@ -76,7 +83,7 @@ internal sealed class BackupReconciler(
         }
 
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _running[item.Uid()] = ended.Task;
+        _running[item.Uid()] = (item.Name(), ended.Task);
         // The run lives longer than this call; it reports its own end and is awaited by DrainAsync.
         _ = RunAsync(prepared, ended, cancellation);
         return null;
@@ -106,19 +113,19 @@ internal sealed class BackupReconciler(
             ended.SetResult();
         }
 
-        telemetry.Count(
-            phase switch
-            {
-                BackupPhase.Completed => "velero_backup_success_total",
-                BackupPhase.PartiallyFailed => "velero_backup_partial_failure_total",
-                _ => "velero_backup_failure_total",
-            },
-            backup.Schedule);
+        telemetry.Count(CounterOf(phase), backup.Schedule);
         if (run.Warnings > 0) telemetry.Count("velero_backup_warning_total", backup.Schedule);
         var now = services.Time.GetUtcNow();
         telemetry.BackupEnded(backup.Schedule, phase == BackupPhase.Completed, now, now - backup.Started, run.ArchiveBytes, run.Items, run.Errors);
         services.Log.Ended("backup", backup.Name, phase);
     }
+
+    private static string CounterOf(string phase) => phase switch
+    {
+        BackupPhase.Completed => "velero_backup_success_total",
+        BackupPhase.PartiallyFailed => "velero_backup_partial_failure_total",
+        _ => "velero_backup_failure_total",
+    };
 
     private async Task TryFailAsync(JsonObject item, string reason, CancellationToken cancellation)
     {
@@ -147,11 +154,10 @@ internal sealed class BackupReconciler(
         _tidied.Add(item.Uid());
     }
 
-    private async Task FailOrphanAsync(JsonObject item, CancellationToken cancellation)
+    private async Task EndOrphanAsync(JsonObject item, CancellationToken cancellation)
     {
-        await new PodVolumeWork(cluster, options, services.Time).CancelAllAsync(VeleroResources.PodVolumeBackups, $"{VeleroLabels.BackupUid}={item.Uid()}", cancellation);
-        await FailAsync(item, $"the controller stopped while the backup was {item.Text("status", "phase")}; make a new backup", cancellation);
-        services.Telemetry.Count("velero_backup_failure_total", item.Label(VeleroLabels.ScheduleName) ?? "");
+        var phase = await _orphans.EndAsync(item, cancellation);
+        services.Telemetry.Count(CounterOf(phase), item.Label(VeleroLabels.ScheduleName) ?? "");
     }
 
     private Task<bool> FailAsync(JsonObject item, string reason, CancellationToken cancellation) => SetStatusAsync(item, new JsonObject

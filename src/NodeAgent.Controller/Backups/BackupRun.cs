@@ -13,6 +13,7 @@ namespace NodeAgent.Controller.Backups;
 /// One backup from its start to its final phase:
 /// (1) the object says InProgress; (2) objects go into the archive and volumes are requested from the agents;
 /// (3) all volumes and hooks have ended; (4) the files are uploaded; (5) the object says how it ended.
+/// It ends early, as failed, when its object is deleted or somebody asks for its end.
 /// A crash before the metadata file of step 4 leaves no backup in the bucket; one after it leaves a backup whose phase there
 /// is Finalizing, which nobody takes for a complete one.
 /// </summary>
@@ -21,6 +22,7 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromSeconds(1);
 
     private long _lastProgress;
+    private bool _isStored;
 
     /// <summary>Length of the uploaded archive in bytes.</summary>
     public long ArchiveBytes { get; private set; }
@@ -40,60 +42,73 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
         var scope = new BackupScope(cluster, options, services.Time, log, backup);
         var volumes = new PodVolumeBackups(scope, agents);
         using var snapshots = new BackupSnapshots(scope, volumes, services);
-        var isStored = false;
-        // Ends the wait of hooks for volumes when the run fails; the hooks themselves still run.
-        using var abandoned = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var hooks = new BackupHookRunner(cluster, backup.Backup.Spec.Hooks, log);
+        await using var interruption = new BackupInterruption(cluster, options, services.Time, backup, cancellation);
+        // Ends the wait of hooks for volumes when the run fails; the hooks themselves still run.
+        using var abandoned = CancellationTokenSource.CreateLinkedTokenSource(interruption.Token);
         try
         {
-            // 1. From here on the object tells that somebody works on it.
-            await SetStatusAsync(new JsonObject
-            {
-                ["phase"] = BackupPhase.InProgress,
-                ["version"] = 1,
-                ["formatVersion"] = BackupArchiveWriter.FormatVersion,
-                ["startTimestamp"] = ApiTimeConverter.Format(backup.Started),
-                ["expiration"] = ApiTimeConverter.Format(backup.Started + backup.Backup.Spec.Ttl!.Value),
-                ["queuePosition"] = null,
-            }, cancellation);
-            log.Info($"backup of {options.Namespace}/{backup.Name} into {backup.Location.Metadata.Name} begins");
-
-            NoteSnapshotLocations(log);
-
-            // 2. Objects, and requests for the volumes of the pods among them.
-            await using var archive = await BackupArchiveWriter.CreateAsync(workDirectory, backup.Started, cancellation);
-            await new ItemCollector(scope, archive, volumes, snapshots, hooks, count => ReportAsync(count, false, cancellation)).CollectAsync(abandoned.Token);
-            Items = archive.Count;
-            await ReportAsync(archive.Count, true, cancellation);
-
-            // 3. The volumes, which ran while the objects were collected.
-            await volumes.WaitAsync(cancellation);
-            await hooks.FinishAsync();
-
-            // 4. The files.
-            await SetStatusAsync(new JsonObject { ["phase"] = log.Errors > 0 ? BackupPhase.FinalizingPartiallyFailed : BackupPhase.Finalizing }, cancellation);
-            Errors = log.Errors;
-            Warnings = log.Warnings;
-            var phase = log.Errors > 0 ? BackupPhase.PartiallyFailed : BackupPhase.Completed;
-            log.Info($"{archive.Count} objects, {log.Warnings} warnings, {log.Errors} errors");
-            var status = FinalStatus(phase, archive.Count);
-            snapshots.AddTo(status);
-            if (hooks.Status is { } hookStatus) status["hookStatus"] = hookStatus;
-            await UploadAsync(archive, volumes, snapshots, log, status, cancellation);
-            isStored = true;
-
-            // 5. The end.
-            await SetStatusAsync((JsonObject)status.DeepClone(), cancellation);
-            return phase;
+            return await ExecuteAsync(scope, volumes, snapshots, hooks, abandoned.Token, cancellation);
         }
-        catch
+        catch (Exception e)
         {
             await volumes.TryCancelAsync();
-            if (!isStored) await snapshots.TryRemoveAsync();
+            var isDeleted = interruption.IsDeleted || e is BackupDeletedException;
+            if (!_isStored || isDeleted) await snapshots.TryRemoveAsync();
             await abandoned.CancelAsync();
             await hooks.FinishAsync();
-            throw;
+            var asked = cancellation.IsCancellationRequested ? null : interruption.Reason;
+            if (isDeleted) await TryAsync(token => backup.Bucket.DeleteFolderAsync(backup.Files.Directory, token));
+            else await TryKeepLogAsync(log, cancellation.IsCancellationRequested ? "the controller was stopped" : asked ?? e.Message);
+            if (asked is null) throw;
+            throw new InvalidOperationException(asked, e);
         }
+    }
+
+    /// <param name="cancellation">Ends the run early.</param>
+    /// <param name="stopping">Ends it even when all of its files are written.</param>
+    private async Task<string> ExecuteAsync(BackupScope scope, PodVolumeBackups volumes, BackupSnapshots snapshots, BackupHookRunner hooks, CancellationToken cancellation, CancellationToken stopping)
+    {
+        var log = scope.Log;
+
+        // 1. From here on the object tells that somebody works on it.
+        await SetStatusAsync(new JsonObject
+        {
+            ["phase"] = BackupPhase.InProgress,
+            ["version"] = 1,
+            ["formatVersion"] = BackupArchiveWriter.FormatVersion,
+            ["startTimestamp"] = ApiTimeConverter.Format(backup.Started),
+            ["expiration"] = ApiTimeConverter.Format(backup.Started + backup.Backup.Spec.Ttl!.Value),
+            ["queuePosition"] = null,
+        }, cancellation);
+        log.Info($"backup of {options.Namespace}/{backup.Name} into {backup.Location.Metadata.Name} begins");
+        NoteSnapshotLocations(log);
+
+        // 2. Objects, and requests for the volumes of the pods among them.
+        await using var archive = await BackupArchiveWriter.CreateAsync(scope.WorkDirectory, backup.Started, cancellation);
+        await new ItemCollector(scope, archive, volumes, snapshots, hooks, count => ReportAsync(count, false, cancellation)).CollectAsync(cancellation);
+        Items = archive.Count;
+        await ReportAsync(archive.Count, true, cancellation);
+
+        // 3. The volumes, which ran while the objects were collected.
+        await volumes.WaitAsync(cancellation);
+        await hooks.FinishAsync();
+
+        // 4. The files.
+        await SetStatusAsync(new JsonObject { ["phase"] = log.Errors > 0 ? BackupPhase.FinalizingPartiallyFailed : BackupPhase.Finalizing }, cancellation);
+        Errors = log.Errors;
+        Warnings = log.Warnings;
+        var phase = log.Errors > 0 ? BackupPhase.PartiallyFailed : BackupPhase.Completed;
+        log.Info($"{archive.Count} objects, {log.Warnings} warnings, {log.Errors} errors");
+        var status = FinalStatus(phase, archive.Count);
+        snapshots.AddTo(status);
+        if (hooks.Status is { } hookStatus) status["hookStatus"] = hookStatus;
+        await UploadAsync(archive, volumes, snapshots, log, status, cancellation);
+        _isStored = true;
+
+        // 5. The end. The bucket has it already, so that nobody's wish to end it early counts any more.
+        await SetStatusAsync((JsonObject)status.DeepClone(), stopping);
+        return phase;
     }
 
     /// <summary>What the backup asks for and does not get is said in its log; silence would pass for a promise.</summary>
@@ -141,12 +156,32 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
     /// <summary>Without the metadata file there is no backup; the contents alone would only take room.</summary>
     private async Task TryRemoveAsync()
     {
-        // The run may have failed because it was cancelled, or because the place is away, which must not hold up a stop.
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10), services.Time);
+        await TryAsync(async token =>
+        {
+            await backup.Bucket.DeleteAsync(backup.Files.Metadata, token);
+            await backup.Bucket.DeleteAsync(backup.Files.Contents, token);
+        });
+    }
+
+    /// <summary>The log of a backup that failed tells why, also to those who did not see the object.</summary>
+    private async Task TryKeepLogAsync(RunLog log, string reason)
+    {
+        log.Error(null, $"the backup failed: {reason}");
+        var results = log.Results();
+        await TryAsync(async token =>
+        {
+            await backup.Bucket.PutAsync(backup.Files.Log, log.Finish(), token);
+            await backup.Bucket.PutAsync(backup.Files.Results, GzipJson.Encode(results), token);
+        });
+    }
+
+    /// <summary>Does what a run that failed leaves to do, which must neither hide why it failed nor hold up a stop.</summary>
+    private async Task TryAsync(Func<CancellationToken, Task> action)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(5), services.Time);
         try
         {
-            await backup.Bucket.DeleteAsync(backup.Files.Metadata, limit.Token);
-            await backup.Bucket.DeleteAsync(backup.Files.Contents, limit.Token);
+            await action(limit.Token);
         }
         catch (Exception e) when (BucketFailure.IsCauseOf(e) || e is OperationCanceledException)
         {
@@ -190,5 +225,5 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
     private Task<T> OutlastAsync<T>(Func<Task<T>> request, CancellationToken cancellation) =>
         Outage.OutlastAsync(request, PodVolumeWork.TimeoutOf(backup.Object, options), services.Time, reason => services.Log.Waiting("backup", backup.Name, reason), cancellation);
 
-    private InvalidOperationException Deleted() => new($"the Backup object {options.Namespace}/{backup.Name} was deleted while the backup ran");
+    private BackupDeletedException Deleted() => new(options.Namespace, backup.Name);
 }

@@ -12,6 +12,7 @@ namespace NodeAgent.Controller.Backups;
 internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archive, PodVolumeBackups volumes, BackupSnapshots snapshots, BackupHookRunner hooks, Func<int, Task> progress)
 {
     private readonly HashSet<string> _done = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _taken = new(StringComparer.Ordinal);
     private readonly HashSet<string> _namespacesUsed = new(StringComparer.Ordinal);
     private readonly HashSet<ResourceKind> _typesUsed = [];
     private readonly Dictionary<string, ServedResource> _served = scope.Backup.Resources.ToDictionary(r => r.Kind.GroupResource);
@@ -28,6 +29,8 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
             foreach (var (kind, listing) in listings.All) await CollectTypeAsync(kind, listing, cancellation);
         }
 
+        await CollectOtherVersionsAsync(cancellation);
+
         try
         {
             await CollectNamespacesAsync(cancellation);
@@ -38,6 +41,35 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
         }
 
         await CollectDefinitionsAsync(cancellation);
+    }
+
+    /// <summary>The objects that were taken, as the cluster shows them in the other versions of their types.</summary>
+    private async Task CollectOtherVersionsAsync(CancellationToken cancellation)
+    {
+        var kinds = scope.Backup.OtherVersions.Where(o => _typesUsed.Any(t => t.GroupResource == o.GroupResource));
+        await using var listings = new ResourceListings(scope, kinds, NamespacesOf, (kind, item) => _taken.Contains(IdOf(kind, item)), cancellation);
+        foreach (var (kind, reading) in listings.All)
+        {
+            if (await TryReadAsync(kind, reading) is not { } listing) continue;
+            await foreach (var item in listing.ItemsAsync(cancellation))
+            {
+                await archive.AddVersionAsync(kind, item, cancellation);
+                await progress(archive.Count);
+            }
+        }
+    }
+
+    private async Task<ResourceListing?> TryReadAsync(ResourceKind kind, Task<ResourceListing> reading)
+    {
+        try
+        {
+            return await reading;
+        }
+        catch (Exception e) when (e is ApiException or HttpRequestException)
+        {
+            scope.Log.Error(null, $"listing {kind.GroupResource}: {e.Message}");
+            return null;
+        }
     }
 
     private void WarnOfUnknownOrders()
@@ -57,25 +89,16 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
 
     private async Task CollectTypeAsync(ResourceKind kind, Task<ResourceListing> reading, CancellationToken cancellation)
     {
-        ResourceListing listing;
-        try
-        {
-            listing = await reading;
-        }
-        catch (Exception e) when (e is ApiException or HttpRequestException)
-        {
-            scope.Log.Error(null, $"listing {kind.GroupResource}: {e.Message}");
-            return;
-        }
-
+        if (await TryReadAsync(kind, reading) is not { } listing) return;
         foreach (var missing in listing.Order(scope.Backup.Order.Of(kind))) scope.Log.Warn(null, $"spec.orderedResources: {kind.GroupResource} {missing} is not among the objects of this backup");
         await foreach (var item in listing.ItemsAsync(cancellation)) await AddAsync(kind, item, cancellation);
     }
 
+    private static string IdOf(ResourceKind kind, JsonObject item) => $"{kind.GroupResource}/{item.Namespace()}/{item.Name()}";
+
     private async Task AddAsync(ResourceKind kind, JsonObject item, CancellationToken cancellation)
     {
-        var id = $"{kind.GroupResource}/{item.Namespace()}/{item.Name()}";
-        if (!_done.Add(id)) return;
+        if (!_done.Add(IdOf(kind, item))) return;
         if (BackupFilter.IsMarkedExcluded(item) || item.Text("metadata", "deletionTimestamp") is not null) return;
         try
         {
@@ -111,6 +134,7 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
         }
 
         _typesUsed.Add(kind);
+        if (scope.Backup.OtherVersions.Count > 0) _taken.Add(IdOf(kind, item));
         if (kind.Namespaced) _namespacesUsed.Add(item.Namespace());
         await progress(archive.Count);
         await AddRelatedAsync(kind, item, cancellation);

@@ -3,6 +3,7 @@ using NodeAgent.Controller.Backups.Policies;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Snapshots;
 using NodeAgent.Controller.Storage;
+using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
 using NodeAgent.Stores.Buckets;
@@ -33,6 +34,9 @@ internal sealed record PreparedBackup
 
     /// <summary>What the cluster serves that can be listed and created, in the order in which it is collected.</summary>
     public required IReadOnlyList<ServedResource> Resources { get; init; }
+
+    /// <summary>The versions beside the preferred ones in which the types are stored as well; none unless the options ask for them.</summary>
+    public required IReadOnlyList<ResourceKind> OtherVersions { get; init; }
 
     /// <summary>Groups of which the cluster did not say what it serves, each with the reason.</summary>
     public required IReadOnlyList<string> Unavailable { get; init; }

@@ -11,6 +11,10 @@ namespace NodeAgent.Controller.Cluster;
 /// </summary>
 internal sealed class ClusterClient(ApiClient api)
 {
+    private const int MaxAttempts = 5;
+
+    private static readonly TimeSpan ConflictDelay = TimeSpan.FromMilliseconds(100);
+
     /// <summary>Null when there is no such object, which is so for a text that can be no name, too.</summary>
     public async Task<JsonObject?> GetAsync(ResourceKind kind, string? ns, string name, CancellationToken cancellation) =>
         name is "" or "." or ".." ? null : (await api.FindAsync(kind, ns, name, cancellation))?.Json;
@@ -32,12 +36,25 @@ internal sealed class ClusterClient(ApiClient api)
         await foreach (var page in api.ListPagesAsync(kind, ns, options, KubernetesJsonContext.Default.KubernetesObject, cancellation)) yield return page.Items.Select(i => i.Json);
     }
 
-    public async Task<JsonObject> CreateAsync(ResourceKind kind, string? ns, JsonObject body, CancellationToken cancellation) =>
-        (await api.CreateAsync(kind, ns, new KubernetesObject(body), cancellation)).Json;
+    /// <summary>Creates the object. A name that the server made up and that another had already is made up anew.</summary>
+    public async Task<JsonObject> CreateAsync(ResourceKind kind, string? ns, JsonObject body, CancellationToken cancellation)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return (await api.CreateAsync(kind, ns, new KubernetesObject(body), cancellation)).Json;
+            }
+            catch (ApiException e) when (e.IsAlreadyExists && body.Name().Length == 0 && attempt < MaxAttempts)
+            {
+                // With another ending it will not.
+            }
+        }
+    }
 
     /// <summary>Applies an RFC 7396 merge patch to the object, or to one of its subresources.</summary>
     public async Task<JsonObject> PatchAsync(ResourceKind kind, string? ns, string name, JsonObject patch, string? subresource, CancellationToken cancellation) =>
-        (await api.PatchAsync(kind, ns, name, patch, KubernetesJsonContext.Default.KubernetesObject, subresource, cancellation)).Json;
+        (await RepeatAsync(patch.At("metadata", "resourceVersion") is null, () => api.PatchAsync(kind, ns, name, patch, KubernetesJsonContext.Default.KubernetesObject, subresource, cancellation), cancellation)).Json;
 
     /// <summary>Writes fields of the status, whether or not it is a subresource. False when the object is gone.</summary>
     /// <param name="resourceVersion">Fails with a conflict when the object is not this version any more; null writes in any case.</param>
@@ -45,12 +62,31 @@ internal sealed class ClusterClient(ApiClient api)
     {
         try
         {
-            await api.PatchStatusAsync(kind, ns, name, status, resourceVersion, cancellation);
+            await RepeatAsync(resourceVersion is null, () => api.PatchStatusAsync(kind, ns, name, status, resourceVersion, cancellation), cancellation);
             return true;
         }
         catch (ApiException e) when (e.IsNotFound)
         {
             return false;
+        }
+    }
+
+    /// <summary>
+    /// Sends a change again when somebody else's came between: the server tells of that also where no version was asked for, and the
+    /// change stays the same whatever the other was.
+    /// </summary>
+    private async Task<KubernetesObject> RepeatAsync(bool isUnconditional, Func<Task<KubernetesObject>> change, CancellationToken cancellation)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await change();
+            }
+            catch (ApiException e) when (e.IsConflict && isUnconditional && attempt < MaxAttempts)
+            {
+                await Task.Delay(ConflictDelay * attempt, api.Time, cancellation);
+            }
         }
     }
 

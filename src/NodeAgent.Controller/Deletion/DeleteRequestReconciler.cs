@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using NodeAgent.Controller.Backups;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Maintenance;
 using NodeAgent.Controller.Selection;
@@ -37,10 +38,10 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
         var location = backup is null ? null : await locations.FindAsync(locationName, cancellation);
         var refusal = name.Length == 0 ? "spec.backupName is required"
             : backup is null ? $"backup \"{name}\" does not exist"
-            : IsRunning(backup) ? $"backup \"{name}\" is in progress; wait until it ends"
             : null;
         var (opened, problem) = refusal is null ? await locations.OpenAsync(location, locationName, forWriting: true, cancellation) : (null, null);
         await using var bucket = opened;
+        if (refusal is null && problem is null && IsRunning(backup!)) return await CancelRunAsync(item, backup!, cancellation);
         refusal ??= problem ?? await locations.EmptinessOfAsync(location!, bucket!, cancellation);
         if (refusal is not null)
         {
@@ -48,6 +49,8 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
             return KeepProcessed;
         }
 
+        // What an agent stores after its snapshots were counted would never be forgotten.
+        if (await HasOpenVolumesAsync(backup!, cancellation)) return options.PollInterval;
         var schedule = backup!.Label(VeleroLabels.ScheduleName) ?? "";
         services.Telemetry.Count("velero_backup_deletion_attempt_total", schedule);
         var errors = await DeleteAsync(item, backup!, location!, bucket!, cancellation);
@@ -61,6 +64,34 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
 
     private static bool IsRunning(JsonObject backup) => backup.Text("status", "phase") is BackupPhase.InProgress or BackupPhase.Finalizing
         or BackupPhase.FinalizingPartiallyFailed or BackupPhase.WaitingForPluginOperations or BackupPhase.WaitingForPluginOperationsPartiallyFailed;
+
+    /// <summary>Whether an agent still works for the backup, for as long as volumes are given to end after they were cancelled.</summary>
+    private async Task<bool> HasOpenVolumesAsync(JsonObject backup, CancellationToken cancellation)
+    {
+        if (!DateTimeOffset.TryParse(backup.Text("status", "completionTimestamp"), System.Globalization.CultureInfo.InvariantCulture, out var ended)) return false;
+        if (services.Time.GetUtcNow() - ended > options.CancelGracePeriod) return false;
+        await foreach (var volume in cluster.ListAsync(VeleroResources.PodVolumeBackups, options.Namespace, $"{VeleroLabels.BackupUid}={backup.Uid()}", cancellation))
+        {
+            if (!PodVolumeWork.IsFinal(volume)) return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>A backup that runs is asked to end first; then it is deleted like any other that failed.</summary>
+    private async Task<TimeSpan?> CancelRunAsync(JsonObject request, JsonObject backup, CancellationToken cancellation)
+    {
+        if (backup.Annotation(BackupInterruption.CancelRequested) is null)
+        {
+            await SetStatusAsync(request, DeleteBackupRequestPhase.InProgress, [], cancellation);
+            await cluster.PatchAsync(VeleroResources.Backups, options.Namespace, backup.Name(), new JsonObject
+            {
+                ["metadata"] = new JsonObject { ["annotations"] = new JsonObject { [BackupInterruption.CancelRequested] = $"its deletion was asked for by {request.Name()}" } },
+            }, null, cancellation);
+        }
+
+        return options.PollInterval;
+    }
 
     private async Task<IReadOnlyList<string>> DeleteAsync(JsonObject request, JsonObject backup, BackupStorageLocation location, IBucket bucket, CancellationToken cancellation)
     {

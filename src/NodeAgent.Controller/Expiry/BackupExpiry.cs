@@ -39,6 +39,26 @@ internal sealed class BackupExpiry(ClusterClient cluster, StorageLocations locat
         }
 
         await LabelAsync(backup, null, cancellation);
+        await RequestDeletionAsync(backup, cancellation);
+        return Longest;
+    }
+
+    /// <summary>A deletion that began is ended although its request was lost: half of the backup may be gone already.</summary>
+    public async Task<TimeSpan?> ResumeDeletionAsync(JsonObject backup, CancellationToken cancellation)
+    {
+        await foreach (var request in cluster.ListAsync(VeleroResources.DeleteBackupRequests, options.Namespace, null, cancellation))
+        {
+            if (request.Text("spec", "backupName") == backup.Name()) return options.ResyncPeriod;
+        }
+
+        // Read once more: the request goes after its backup has.
+        if ((await cluster.GetAsync(VeleroResources.Backups, options.Namespace, backup.Name(), cancellation)).Text("status", "phase") != BackupPhase.Deleting) return null;
+        await RequestDeletionAsync(backup, cancellation);
+        return options.ResyncPeriod;
+    }
+
+    private async Task RequestDeletionAsync(JsonObject backup, CancellationToken cancellation)
+    {
         var wanted = new DeleteBackupRequest
         {
             Metadata = new ObjectMeta
@@ -55,7 +75,6 @@ internal sealed class BackupExpiry(ClusterClient cluster, StorageLocations locat
         };
         var body = (JsonObject)JsonSerializer.SerializeToNode(wanted, VeleroJsonContext.Default.DeleteBackupRequest)!;
         await cluster.CreateAsync(VeleroResources.DeleteBackupRequests, options.Namespace, body, cancellation);
-        return Longest;
     }
 
     private static DateTimeOffset? ExpirationOf(JsonObject backup) =>

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Net;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Selection;
@@ -21,7 +20,6 @@ internal sealed class BackupSync(ClusterClient cluster, ControllerOptions option
     /// <summary>Annotation on backups that were found in a location: without it a status that is not written yet would look like a new backup.</summary>
     public const string SyncedFrom = "nodeagent.io/synced-from";
 
-    private const long MaxMetadata = 16 << 20;
     private const int ParallelLooks = 16;
 
     private static readonly TimeSpan TrustedFor = TimeSpan.FromHours(1);
@@ -50,7 +48,7 @@ internal sealed class BackupSync(ClusterClient cluster, ControllerOptions option
         foreach (var half in known.Values.Where(b => b.Annotation(SyncedFrom) is not null && string.IsNullOrEmpty(b.Text("status", "phase")) && stored.Contains(b.Name())))
         {
             // A controller that died between the object and its status leaves this.
-            if (await ReadAsync(bucket, new BackupFiles(half.Name()).Metadata, cancellation) is { } backup && backup["status"]?.DeepClone() is JsonObject status)
+            if (await BackupMetadata.ReadAsync(bucket, half.Name(), cancellation) is { } backup && backup["status"]?.DeepClone() is JsonObject status)
             {
                 await cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, half.Name(), status, cancellation);
             }
@@ -88,7 +86,7 @@ internal sealed class BackupSync(ClusterClient cluster, ControllerOptions option
 
     private async Task AddAsync(string name, BackupStorageLocation location, IBucket bucket, CancellationToken cancellation)
     {
-        if (await ReadAsync(bucket, new BackupFiles(name).Metadata, cancellation) is not { } backup || backup.Name() != name) return;
+        if (await BackupMetadata.ReadAsync(bucket, name, cancellation) is not { } backup || backup.Name() != name) return;
         if (backup.Text("status", "phase") is not (BackupPhase.Completed or BackupPhase.PartiallyFailed or BackupPhase.Failed)) return;
         var status = backup["status"]?.DeepClone() as JsonObject;
         Restores.RestoredObject.Reset(backup);
@@ -115,20 +113,5 @@ internal sealed class BackupSync(ClusterClient cluster, ControllerOptions option
         }
 
         await cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, name, status!, cancellation);
-    }
-
-    private static async Task<JsonObject?> ReadAsync(IBucket bucket, string key, CancellationToken cancellation)
-    {
-        try
-        {
-            await using var file = await bucket.OpenAsync(key, MaxMetadata, cancellation);
-            if (file is null) return null;
-            return await JsonNode.ParseAsync(file, cancellationToken: cancellation) as JsonObject;
-        }
-        catch (Exception e) when (e is JsonException or InvalidDataException)
-        {
-            // A foreign or half-copied file is no backup.
-            return null;
-        }
     }
 }

@@ -69,6 +69,7 @@ public sealed class OutageTests
             : (VeleroResources.Backups, VeleroResources.PodVolumeBackups, VeleroLabels.BackupUid);
         cluster.Api.Add(runs, $$$"""{"metadata":{"name":"ended","namespace":"velero","uid":"uid-1"},"spec":{},"status":{"phase":"{{{phase}}}"} }""");
         cluster.Api.Add(work, $$$"""{"metadata":{"name":"left","namespace":"velero","labels":{"{{{label}}}":"{{{(kind == "Other" ? "uid-2" : "uid-1")}}}"} },"spec":{},"status":{"phase":"InProgress"} }""");
+        if (kind == "Other") cluster.Api.Add(runs, """{"metadata":{"name":"others","namespace":"velero","uid":"uid-2"},"spec":{},"status":{"phase":"Completed"}}""");
         cluster.StartController();
         if (cancelled)
         {
