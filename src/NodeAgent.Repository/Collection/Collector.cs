@@ -105,7 +105,7 @@ internal sealed class Collector
         var found = await _secondMark.ExecuteAsync(condemned, ready, cancellationToken);
 
         // 9. dropped snapshots go before anything that they need does: whoever misses it finds out why
-        await _dropped.RemoveAsync(condemned, found.Ledger, cancellationToken);
+        await _dropped.RemoveAsync(found.Gone, cancellationToken);
 
         // 10. the index, then the packs
         await _rewrite.ExecuteAsync((HashSet<PackId>)[.. found.Going, .. found.Missing], PutSegmentAsync, cancellationToken);

@@ -28,10 +28,12 @@ internal sealed class DroppedSnapshots(CollectionScope scope, SettlementWait wai
         return gone;
     }
 
-    /// <summary>Removes the objects of snapshots that are gone, then their marks: never the other way round.</summary>
-    public async Task RemoveAsync(Condemnation condemned, Ledger ledger, CancellationToken cancellationToken)
+    /// <summary>
+    /// Removes the objects of snapshots that are gone, then their marks: never the other way round. All of those, and only those, without which it was decided what
+    /// is deleted: asked once more, the sessions may give another answer, and a snapshot would stay without its data.
+    /// </summary>
+    public async Task RemoveAsync(IReadOnlySet<SnapshotId> gone, CancellationToken cancellationToken)
     {
-        var gone = await FindAsync(condemned, ledger, cancellationToken);
         if (gone.Count == 0) return;
         foreach (var (key, id) in await ForgetMarks.ListSnapshotsAsync(scope.Store, cancellationToken))
         {

@@ -53,7 +53,7 @@ internal sealed class SecondMark(CollectionScope scope, CollectionMark mark, Seg
         var left = mine.Except(due).Sum(e => e.Packs.Count);
         // Those that are left to a later run count as condemned, and are neither taken back nor deleted.
         var own = due.SelectMany(e => e.Packs).ToHashSet();
-        if (scope.Omits(OmittedSteps.Remark)) return new SecondMarkResult(ledger, due, own, [], 0, left);
+        if (scope.Omits(OmittedSteps.Remark)) return new SecondMarkResult(await dropped.FindAsync(condemned, ledger, cancellationToken), due, own, [], 0, left);
 
         var there = scope.Omits(OmittedSteps.ListPacksAgain) ? mark.Packs.Values.ToDictionary(p => p.Id, p => p.Size) : await mark.ListPacksAsync(cancellationToken);
         var gone = await dropped.FindAsync(condemned, ledger, cancellationToken);
@@ -73,7 +73,7 @@ internal sealed class SecondMark(CollectionScope scope, CollectionMark mark, Seg
 
         if (scope.Omits(OmittedSteps.OwnAbsolvesOnly)) await TakeBackAsync(ledger.Entries.Except(mine), cancellationToken);
         own.ExceptWith(needed);
-        return new SecondMarkResult(ledger, due, own, missing, needed.Count, left);
+        return new SecondMarkResult(gone, due, own, missing, needed.Count, left);
 
         async Task<bool> IsThereAsync(PackId pack)
         {
