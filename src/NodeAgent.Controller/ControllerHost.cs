@@ -11,6 +11,7 @@ using NodeAgent.Controller.Schedules;
 using NodeAgent.Controller.Snapshots;
 using NodeAgent.Controller.Sync;
 using NodeAgent.Controller.Work;
+using NodeAgent.Hosting.Health;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Connection;
@@ -29,9 +30,15 @@ public sealed class ControllerHost
     private readonly ClusterConfig _config;
     private readonly ILogger _log;
     private readonly TimeProvider _time;
+    private readonly LoopProgress _progress;
 
+    /// <param name="options">Its settings.</param>
+    /// <param name="config">The cluster.</param>
+    /// <param name="loggers">For its log.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="health">Told whether it works; null where nobody asks.</param>
     /// <exception cref="ArgumentException">The options are not valid.</exception>
-    public ControllerHost(ControllerOptions options, ClusterConfig config, ILoggerFactory loggers, TimeProvider time)
+    public ControllerHost(ControllerOptions options, ClusterConfig config, ILoggerFactory loggers, TimeProvider time, HealthChecks? health = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(loggers);
@@ -40,6 +47,9 @@ public sealed class ControllerHost
         _config = config;
         _log = loggers.CreateLogger("NodeAgent.Controller");
         _time = time;
+        _progress = new LoopProgress(time, options.ResyncPeriod);
+        health?.AddLiveness("loops", _ => new(_progress.Silent()));
+        health?.AddReadiness("caches", _ => new(_progress.Unread()));
     }
 
     /// <summary>The providers that snapshot locations may name.</summary>
@@ -106,23 +116,25 @@ public sealed class ControllerHost
         var backups = new BackupReconciler(cluster, locations, agents, _options, services);
         var repositories = new RepositoryReconciler(cluster, locations, new LocationRepositories(cluster, locations, _options, _log), _options, services);
         var restores = new RestoreReconciler(cluster, locations, agents, _options, services);
-        Task Loop(ResourceKind kind, Func<JsonObject, CancellationToken, Task<TimeSpan?>> reconcile, Action<int>? listed = null) =>
-            new KindLoop(api, kind, _options, reconcile, _log) { Listed = listed }.RunAsync(stop.Token);
+        IEnumerable<Task> Loop(ResourceKind kind, Func<JsonObject, CancellationToken, Task<TimeSpan?>> reconcile, Action<IReadOnlyCollection<string>>? listed = null, string? name = null) =>
+            name is not null && _options.Disables(name)
+                ? []
+                : [new KindLoop(api, kind, _options, reconcile, _log) { Listed = listed, Progress = _progress.Begin(kind.Plural) }.RunAsync(stop.Token)];
         _log.Started(_options.Namespace);
         Task[] loops =
         [
             agents.ObserveAsync(stop.Token),
             backups.SweepAsync(stop.Token),
-            Loop(VeleroResources.BackupStorageLocations, new LocationReconciler(cluster, locations, new BackupSync(cluster, _options, _time), _options, services).ReconcileAsync),
-            Loop(VeleroResources.VolumeSnapshotLocations, new SnapshotLocationReconciler(cluster, services.Snapshots, _options, services).ReconcileAsync),
-            Loop(VeleroResources.Backups, backups.ReconcileAsync, count => telemetry.SetTotals(count, null)),
-            Loop(VeleroResources.Restores, restores.ReconcileAsync, count => telemetry.SetTotals(null, count)),
-            Loop(VeleroResources.Schedules, new ScheduleReconciler(cluster, _options, services).ReconcileAsync),
-            Loop(VeleroResources.DeleteBackupRequests, new DeleteRequestReconciler(cluster, locations, _options, services).ReconcileAsync),
-            Loop(VeleroResources.DownloadRequests, new DownloadRequestReconciler(cluster, locations, _options, services).ReconcileAsync),
-            Loop(VeleroResources.BackupStorageLocations, new RepositoryObjects(cluster, _options).EnsureAsync),
-            Loop(VeleroResources.BackupRepositories, repositories.ReconcileAsync),
-            Loop(VeleroResources.ServerStatusRequests, new ServerStatusReconciler(cluster, _options, services).ReconcileAsync),
+            .. Loop(VeleroResources.BackupStorageLocations, new LocationReconciler(cluster, locations, new BackupSync(cluster, _options, _time), _options, services).ReconcileAsync, telemetry.KeepLocations),
+            .. Loop(VeleroResources.VolumeSnapshotLocations, new SnapshotLocationReconciler(cluster, services.Snapshots, _options, services).ReconcileAsync),
+            .. Loop(VeleroResources.Backups, backups.ReconcileAsync, names => telemetry.SetTotals(names.Count, null)),
+            .. Loop(VeleroResources.Restores, restores.ReconcileAsync, names => telemetry.SetTotals(null, names.Count), ControllerNames.Restore),
+            .. Loop(VeleroResources.Schedules, new ScheduleReconciler(cluster, _options, services).ReconcileAsync, telemetry.KeepSchedules, ControllerNames.Schedule),
+            .. Loop(VeleroResources.DeleteBackupRequests, new DeleteRequestReconciler(cluster, locations, _options, services).ReconcileAsync, name: ControllerNames.BackupDeletion),
+            .. Loop(VeleroResources.DownloadRequests, new DownloadRequestReconciler(cluster, locations, _options, services).ReconcileAsync, name: ControllerNames.DownloadRequest),
+            .. Loop(VeleroResources.BackupStorageLocations, new RepositoryObjects(cluster, _options).EnsureAsync, name: ControllerNames.BackupRepository),
+            .. Loop(VeleroResources.BackupRepositories, repositories.ReconcileAsync, name: ControllerNames.BackupRepository),
+            .. Loop(VeleroResources.ServerStatusRequests, new ServerStatusReconciler(cluster, _options, services).ReconcileAsync, name: ControllerNames.ServerStatusRequest),
         ];
         try
         {
@@ -132,6 +144,7 @@ public sealed class ControllerHost
         finally
         {
             await stop.CancelAsync();
+            _progress.End();
             await Task.WhenAll(loops).ContinueWith(static _ => { }, TaskScheduler.Default);
             await backups.DrainAsync();
             await restores.DrainAsync();

@@ -72,6 +72,18 @@ public sealed record ControllerOptions
     /// <summary>After this a maintenance reads no further pack.</summary>
     public TimeSpan MaintenanceReadTime { get; init; } = TimeSpan.FromHours(1);
 
+    /// <summary>
+    /// Whether this server only restores (--restore-only): backups, schedules and deletions are refused with the reason, and nothing in the
+    /// cluster or in a location is removed because of a sync, an expiry or maintenance.
+    /// </summary>
+    public bool RestoreOnly { get; init; }
+
+    /// <summary>Parts of the work that are left out (--disable-controllers), by Velero's names; see <see cref="ControllerNames"/>.</summary>
+    public IReadOnlyList<string> DisabledControllers { get; init; } = [];
+
+    /// <summary>How often locations without their own period are synchronised; zero never (--backup-sync-period).</summary>
+    public TimeSpan BackupSyncPeriod { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>Whether replicas elect the one that works (a Lease named controller.nodeagent.io).</summary>
     public bool LeaderElection { get; init; } = true;
 
@@ -93,6 +105,9 @@ public sealed record ControllerOptions
         return true;
     }
 
+    /// <summary>Whether a part of the work is left out.</summary>
+    public bool Disables(string controller) => DisabledControllers.Contains(controller, StringComparer.Ordinal);
+
     /// <summary>All that is wrong with the settings, each with the name of the setting.</summary>
     public IReadOnlyList<string> Validate()
     {
@@ -108,6 +123,8 @@ public sealed record ControllerOptions
         if (LeaseDuration < TimeSpan.FromSeconds(1)) errors.Add("lease-duration: must be at least a second");
         if (DefaultRepoMaintainFrequency <= TimeSpan.Zero) errors.Add("default-repo-maintain-frequency: must be positive");
         if (MaintenanceReadShare is not (>= 0 and <= 1)) errors.Add("maintenance-read-data-subset: must be a share from 0% to 100%");
+        if (BackupSyncPeriod < TimeSpan.Zero) errors.Add("backup-sync-period: must not be negative");
+        foreach (var name in DisabledControllers.Except(ControllerNames.All)) errors.Add($"disable-controllers: \"{name}\" is no controller; known are {string.Join(", ", ControllerNames.All)}");
         if (RestoreImage.Length == 0) errors.Add("restore-image: must not be empty");
         if (RestoreCommand.Count == 0) errors.Add("restore-command: must not be empty");
         return errors;

@@ -15,7 +15,11 @@ internal sealed class Telemetry : IDisposable
     private readonly ConcurrentDictionary<string, long> _lastSuccess = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, long> _items = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, long> _itemErrors = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, Counter<long>> _counters;
+    private readonly ConcurrentDictionary<string, double> _intervals = new(StringComparer.Ordinal);
+    // By name, schedule and, for CSI snapshots, backup. Kept here and not in the instruments, so that series can go.
+    private readonly ConcurrentDictionary<(string Name, string Schedule, string? Backup), long> _counts = new();
+    private HashSet<string> _schedules = new(StringComparer.Ordinal);
+    private HashSet<string> _knownLocations = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, int> _damaged = new(StringComparer.Ordinal);
     private readonly Histogram<double> _backupSeconds;
     private readonly Histogram<double> _maintenanceSeconds;
@@ -27,9 +31,14 @@ internal sealed class Telemetry : IDisposable
 
     public Telemetry()
     {
-        _counters = Names.ToDictionary(n => n, n => _meter.CreateCounter<long>(n));
+        foreach (var name in Names.Concat(CsiNames))
+        {
+            _meter.CreateObservableCounter(name, () => _counts.Where(c => c.Key.Name == name).Select(c => new Measurement<long>(c.Value, LabelsOf(c.Key))));
+        }
+
         // Every series exists from the start, so that a rate over it sees the first increment.
-        foreach (var name in Names) Count(name, "", 0);
+        Announce("");
+        Observe("velero_schedule_expected_interval_seconds", _intervals, "schedule");
         _backupSeconds = _meter.CreateHistogram("velero_backup_duration_seconds", unit: "s", advice: new InstrumentAdvice<double>
         {
             HistogramBucketBoundaries = [60, 300, 600, 900, 1800, 3600, 7200, 10800, 14400],
@@ -61,7 +70,42 @@ internal sealed class Telemetry : IDisposable
         "velero_restore_success_total", "velero_restore_partial_failure_total", "velero_restore_failed_total", "velero_restore_validation_failed_total",
     ];
 
-    public void Count(string name, string schedule, long by = 1) => _counters[name].Add(by, new KeyValuePair<string, object?>("schedule", schedule));
+    private static string[] CsiNames => ["velero_csi_snapshot_attempt_total", "velero_csi_snapshot_success_total", "velero_csi_snapshot_failure_total"];
+
+    /// <summary>Counts something, by the schedule that it was made by; empty for what was made by hand.</summary>
+    public void Count(string name, string schedule, long by = 1) => Add((Known(name, Names), schedule, null), by);
+
+    /// <summary>Counts snapshots of CSI, which have the backup's name as well.</summary>
+    public void CountCsi(string name, string schedule, string backup, long by = 1) => Add((Known(name, CsiNames), schedule, backup), by);
+
+    /// <summary>A schedule is there: its series begin.</summary>
+    /// <param name="interval">Between its next two runs; null when there are none.</param>
+    public void ScheduleSeen(string name, TimeSpan? interval)
+    {
+        if (interval is { } given) _intervals[name] = given.TotalSeconds;
+        Announce(name);
+    }
+
+    /// <summary>The schedules that there are; the series of one that is gone go.</summary>
+    public void KeepSchedules(IReadOnlyCollection<string> names)
+    {
+        foreach (var gone in _schedules.Except(names))
+        {
+            foreach (var key in _counts.Keys.Where(k => k.Schedule == gone)) _counts.TryRemove(key, out _);
+            foreach (var values in (ConcurrentDictionary<string, long>[])[_tarballSize, _lastSuccess, _items, _itemErrors]) values.TryRemove(gone, out _);
+            _lastStatus.TryRemove(gone, out _);
+            _intervals.TryRemove(gone, out _);
+        }
+
+        _schedules = [.. names];
+    }
+
+    /// <summary>The locations that there are; the series of one that is gone goes.</summary>
+    public void KeepLocations(IReadOnlyCollection<string> names)
+    {
+        foreach (var gone in _knownLocations.Except(names)) _locations.TryRemove(gone, out _);
+        _knownLocations = [.. names];
+    }
 
     public void SetTotals(long? backups, long? restores)
     {
@@ -96,6 +140,20 @@ internal sealed class Telemetry : IDisposable
     }
 
     public void Dispose() => _meter.Dispose();
+
+    private void Announce(string schedule)
+    {
+        foreach (var name in Names) Add((name, schedule, null), 0);
+        foreach (var name in CsiNames) Add((name, schedule, ""), 0);
+        _lastStatus.TryAdd(schedule, 1);
+    }
+
+    private void Add((string Name, string Schedule, string? Backup) series, long by) => _counts.AddOrUpdate(series, by, (_, before) => before + by);
+
+    private static string Known(string name, string[] names) => names.Contains(name) ? name : throw new ArgumentException($"there is no counter {name}", nameof(name));
+
+    private static KeyValuePair<string, object?>[] LabelsOf((string Name, string Schedule, string? Backup) series) =>
+        series.Backup is null ? [new("schedule", series.Schedule)] : [new("schedule", series.Schedule), new("backupName", series.Backup)];
 
     private void Observe<T>(string name, ConcurrentDictionary<string, T> values, string label)
         where T : struct =>

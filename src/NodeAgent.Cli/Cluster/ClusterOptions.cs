@@ -13,7 +13,7 @@ internal static class ClusterOptions
     public static readonly Option<string> Kubecontext = Recursive(Flags.Text("--kubecontext", "Context in the kubeconfig (default: its current one)", "context"));
 
     // Taken so that scripts written for Velero run unchanged. None of them changes anything here.
-    public static readonly Option<string[]> Features = Ignored(Flags.List("--features", "Accepted for compatibility"));
+    public static readonly Option<string[]> Features = Ignored(Emptied(Flags.List("--features", "Accepted for compatibility")));
     public static readonly Option<bool?> Colorized = Ignored(Flags.OptionalBool("--colorized", "Accepted for compatibility"));
     public static readonly Option<string> Verbosity = Ignored(Flags.Text("-v", "Accepted for compatibility"));
     private static readonly Option[] LogSwitches =
@@ -55,6 +55,14 @@ internal static class ClusterOptions
         where T : Option
     {
         option.Recursive = true;
+        return option;
+    }
+
+    /// <summary>Velero's own Deployment says "--features=".</summary>
+    private static T Emptied<T>(T option)
+        where T : Option
+    {
+        option.Arity = ArgumentArity.ZeroOrMore;
         return option;
     }
 

@@ -33,6 +33,19 @@ internal static class ControllerCommand
     private static readonly Option<string> RestoreImage = Flags.Text("--restore-image", $"Image of the init container of restored pods (default: {Defaults.RestoreImage})", "image");
     private static readonly Option<string> WorkDirectory = Flags.Text("--work-directory", "Directory for archives while they are made or read (default: the system's)", "dir");
 
+    private static readonly Option<bool> RestoreOnly = Flags.Switch("--restore-only", "Only restore: refuse backups, schedules and deletions, and remove nothing from the cluster or from a location");
+    private static readonly Option<string[]> DisabledControllers = Flags.List("--disable-controllers", $"Parts of the work to leave out: {string.Join(", ", ControllerNames.All)}", "names");
+    private static readonly Option<TimeSpan?> BackupSyncPeriod = Flags.Duration("--backup-sync-period", "How often locations are synchronised that do not say; 0s: never (default: 1m)");
+
+    // Of Velero's server, for arguments of a Deployment that were written for it: what they set is not there or sets itself.
+    private static readonly Option[] Accepted =
+    [
+        .. ((string[])["--client-burst", "--client-page-size", "--client-qps", "--garbage-collection-frequency", "--item-block-worker-count", "--item-operation-sync-frequency",
+            "--max-concurrent-k8s-connections", "--plugin-dir", "--profiler-address"]).Select(name => Hidden(Flags.Text(name, "Accepted for compatibility"))),
+        Hidden(Flags.OptionalBool("--disable-informer-cache", "Accepted for compatibility")),
+        Hidden(Flags.Choice("--uploader-type", "Accepted for compatibility: the repository is this program's own", ["kopia", "restic"])),
+    ];
+
     public static Command Create(string name = "controller", bool hidden = false)
     {
         var command = new Command(name, "Run the controller of a cluster")
@@ -40,6 +53,8 @@ internal static class ControllerCommand
             DefaultLocation, DefaultSnapshotLocations, Features, StoreValidationFrequency, DefaultBackupTtl, FsBackupTimeout, ResourceTimeout, DefaultVolumesToFsBackup, ConcurrentBackups,
             MaxExtractionSize, RestorePriorities, RepoMaintainFrequency, ReadDataSubset, MaintenanceJobs, KeepMaintenanceJobs, MetricsAddress, HealthAddress, LeaderElection, RestoreImage, WorkDirectory, ServerLogging.Level, ServerLogging.Format,
         };
+        foreach (var option in (Option[])[RestoreOnly, DisabledControllers, BackupSyncPeriod, .. Accepted])
+            command.Add(option);
         command.Hidden = hidden;
         command.WithClusterOptions().Runs(ExecuteAsync);
         return command;
@@ -52,9 +67,15 @@ internal static class ControllerCommand
             throw new UsageException(string.Join("; ", errors));
         var config = ClusterConfig.Load(parse.GetValue(ClusterOptions.Kubeconfig), parse.GetValue(ClusterOptions.Kubecontext));
         await using var host = await ServerProcess.StartAsync("nodeagent-controller", parse, MetricsAddress, HealthAddress, cancellationToken);
-        await new ControllerHost(options, config, host.Loggers, TimeProvider.System).RunAsync(host.Stopping);
+        await new ControllerHost(options, config, host.Loggers, TimeProvider.System, host.Health).RunAsync(host.Stopping);
         // Asked to stop and stopped: for a server that is success.
         return ExitCode.Done;
+    }
+
+    private static Option Hidden(Option option)
+    {
+        option.Hidden = true;
+        return option;
     }
 
     private static double ParseShare(string text) => ControllerOptions.TryParseShare(text, out var share)
@@ -78,6 +99,9 @@ internal static class ControllerCommand
         RestoreResourcePriorities = parse.GetValue(RestorePriorities) ?? [],
         DefaultRepoMaintainFrequency = parse.GetValue(RepoMaintainFrequency) is { } frequency && frequency != TimeSpan.Zero ? frequency : Defaults.DefaultRepoMaintainFrequency,
         MaintenanceReadShare = parse.GetValue(ReadDataSubset) is { Length: > 0 } share ? ParseShare(share) : Defaults.MaintenanceReadShare,
+        RestoreOnly = parse.GetValue(RestoreOnly),
+        DisabledControllers = parse.GetValue(DisabledControllers) ?? [],
+        BackupSyncPeriod = parse.GetValue(BackupSyncPeriod) ?? Defaults.BackupSyncPeriod,
         LeaderElection = parse.GetValue(LeaderElection) ?? Defaults.LeaderElection,
         RestoreImage = parse.GetValue(RestoreImage) is { Length: > 0 } image ? image : Defaults.RestoreImage,
         WorkDirectory = parse.GetValue(WorkDirectory) is { Length: > 0 } directory ? directory : null,

@@ -61,7 +61,7 @@ internal sealed class BackupReconciler(
 
     private async Task<TimeSpan?> StartAsync(JsonObject item, CancellationToken cancellation)
     {
-        if (_running.ContainsKey(item.Uid())) return null;
+        if (_running.ContainsKey(item.Uid()) || options.Disables(ControllerNames.Backup)) return null;
         // One of the same name that was deleted a moment ago may still be clearing its files away.
         if (_running.Count >= options.ConcurrentBackups || _running.Values.Any(r => r.Name == item.Name()))
         {

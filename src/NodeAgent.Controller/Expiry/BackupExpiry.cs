@@ -24,7 +24,7 @@ internal sealed class BackupExpiry(ClusterClient cluster, StorageLocations locat
     /// <summary>Deals with a backup that has ended. Answers when it is worth another look.</summary>
     public async Task<TimeSpan?> ReconcileAsync(JsonObject backup, CancellationToken cancellation)
     {
-        if (ExpirationOf(backup) is null) return null;
+        if (ExpirationOf(backup) is null || options.RestoreOnly || options.Disables(ControllerNames.Expiry)) return null;
         if (UntilNextLook(backup) is { } wait) return wait;
         if (await FailureAsync(backup, cancellation) is { } failure)
         {

@@ -104,7 +104,7 @@ internal sealed class LocationReconciler(ClusterClient cluster, StorageLocations
     /// <param name="cancellation">Stops it.</param>
     private async Task<string?> CheckAsync(BackupStorageLocation location, LocationDescription description, bool thoroughly, CancellationToken cancellation)
     {
-        var readOnly = location.Spec.AccessMode == LocationAccessMode.ReadOnly;
+        var readOnly = options.RestoreOnly || location.Spec.AccessMode == LocationAccessMode.ReadOnly;
         try
         {
             await using var bucket = locations.OpenBucket(description, S3RetryOptions.ForChecks);

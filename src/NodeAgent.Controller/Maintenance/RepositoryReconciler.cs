@@ -44,6 +44,12 @@ internal sealed class RepositoryReconciler(ClusterClient cluster, StorageLocatio
             return null;
         }
 
+        if (options.RestoreOnly)
+        {
+            await WriteStateAsync(item, BackupRepositoryPhase.Ready, StorageLocations.RestoreOnlyReason, cancellation);
+            return null;
+        }
+
         var (settings, mistake) = MaintenanceSettings.Of(item, options);
         if (mistake is not null)
         {

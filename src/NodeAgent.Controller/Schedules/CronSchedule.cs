@@ -76,6 +76,9 @@ internal sealed class CronSchedule
             : throw new FormatException($"\"{text}\" has {fields.Length} fields; five are needed: minute, hour, day of month, month, day of week");
     }
 
+    /// <summary>Between the first two runs after a moment; null when there are not two.</summary>
+    public TimeSpan? IntervalAfter(DateTimeOffset moment) => Next(moment) is { } first && Next(first) is { } second ? second - first : null;
+
     /// <summary>The first time strictly after the given one; null when there is none within five years.</summary>
     public DateTimeOffset? Next(DateTimeOffset after)
     {

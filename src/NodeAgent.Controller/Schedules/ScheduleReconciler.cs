@@ -35,6 +35,13 @@ internal sealed class ScheduleReconciler(ClusterClient cluster, ControllerOption
             return null;
         }
 
+        services.Telemetry.ScheduleSeen(item.Name(), cron.IntervalAfter(services.Time.GetUtcNow()));
+        if (options.RestoreOnly)
+        {
+            await WritePhaseAsync(item, SchedulePhase.FailedValidation, Work.StorageLocations.RestoreOnlyReason, cancellation);
+            return null;
+        }
+
         await WritePhaseAsync(item, SchedulePhase.Enabled, null, cancellation);
         if (schedule.Spec.Paused == true) return null;
         var now = services.Time.GetUtcNow();

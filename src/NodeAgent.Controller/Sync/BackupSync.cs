@@ -23,14 +23,14 @@ internal sealed class BackupSync(ClusterClient cluster, ControllerOptions option
     private const int ParallelLooks = 16;
 
     private static readonly TimeSpan TrustedFor = TimeSpan.FromHours(1);
-    private static readonly TimeSpan DefaultPeriod = TimeSpan.FromMinutes(1);
 
     private readonly ConcurrentDictionary<(string Location, string Backup), DateTimeOffset> _seen = new();
 
     /// <summary>Synchronises when it is due. Answers when it will be again; null when the location does not want it.</summary>
     public async Task<TimeSpan?> ReconcileAsync(BackupStorageLocation location, IBucket bucket, CancellationToken cancellation)
     {
-        var period = location.Spec.BackupSyncPeriod is { } own && own >= TimeSpan.Zero ? own : DefaultPeriod;
+        if (options.Disables(ControllerNames.BackupSync)) return null;
+        var period = location.Spec.BackupSyncPeriod is { } own && own >= TimeSpan.Zero ? own : options.BackupSyncPeriod;
         if (period == TimeSpan.Zero) return null;
         var now = time.GetUtcNow();
         if (location.Status?.LastSyncedTime is { } last && now - last < period) return period - (now - last);
@@ -55,6 +55,7 @@ internal sealed class BackupSync(ClusterClient cluster, ControllerOptions option
         }
 
         foreach (var name in stored.Except(known.Keys).Order(StringComparer.Ordinal)) await AddAsync(name, location, bucket, cancellation);
+        if (options.RestoreOnly) return;
         foreach (var backup in known.Values.Where(b => b.Text("spec", "storageLocation") == location.Metadata.Name && !stored.Contains(b.Name())))
         {
             // Looked up once more: a backup may have been written after the folder was read. And a location that was just

@@ -17,8 +17,11 @@ internal sealed class KindLoop(
 {
     private static readonly TimeSpan MaxBackoff = TimeSpan.FromMinutes(1);
 
-    /// <summary>Told the number of objects at each resync.</summary>
-    public Action<int>? Listed { get; init; }
+    /// <summary>Told the names of the objects at each resync.</summary>
+    public Action<IReadOnlyCollection<string>>? Listed { get; init; }
+
+    /// <summary>Told of each resync.</summary>
+    public Action? Progress { get; init; }
 
     /// <summary>Works until cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellation)
@@ -50,7 +53,8 @@ internal sealed class KindLoop(
         {
             var all = objects.List();
             foreach (var item in all) queue.Add(item.Key);
-            Listed?.Invoke(all.Count);
+            Listed?.Invoke([.. all.Select(item => item.Key.Name)]);
+            Progress?.Invoke();
             await Task.Delay(options.ResyncPeriod, api.Time, cancellation);
         }
     }

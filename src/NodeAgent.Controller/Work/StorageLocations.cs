@@ -12,6 +12,9 @@ namespace NodeAgent.Controller.Work;
 /// <summary>Finds the location that a backup names or falls to, and opens it.</summary>
 internal sealed class StorageLocations(ClusterClient cluster, ControllerOptions options)
 {
+    /// <summary>What is said of whatever would write to a location or remove something from it.</summary>
+    public const string RestoreOnlyReason = "this server only restores (--restore-only): start it without that flag to make and delete backups";
+
     /// <summary>
     /// The named location; else the one marked as default (of several, the one made last, as the newest wish of the user);
     /// else the one with the server's default name. Null when there is none.
@@ -68,6 +71,7 @@ internal sealed class StorageLocations(ClusterClient cluster, ControllerOptions 
     /// </summary>
     public async Task<(IBucket? Bucket, string? Problem)> OpenAsync(BackupStorageLocation? location, string? name, bool forWriting, CancellationToken cancellation)
     {
+        if (forWriting && options.RestoreOnly) return (null, RestoreOnlyReason);
         if (ProblemOf(location, name, forWriting) is { } problem) return (null, problem);
         try
         {

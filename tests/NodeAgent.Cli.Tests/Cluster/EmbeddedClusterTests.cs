@@ -151,7 +151,15 @@ public sealed class EmbeddedClusterTests : IAsyncLifetime
 
     [Fact]
     public async Task Settings_of_the_controller_that_make_no_sense_are_refused_at_the_start() =>
-        (await RunAsync("controller", "--concurrent-backups", "0")).ExpectError(2, "concurrent-backups");
+        (await RunAsync("controller", "--concurrent-backups", "0", "--disable-controllers", "backups")).ExpectError(2, "concurrent-backups: must be at least 1; disable-controllers: \"backups\" is no controller");
+
+    /// <summary>The one setting that makes no sense ends it, so that none of the others was refused.</summary>
+    [Fact]
+    public async Task Arguments_of_a_Deployment_for_Velero_are_taken() =>
+        (await RunAsync(
+            "server", "--features=", "--uploader-type=kopia", "--client-qps", "20", "--client-burst=30", "--client-page-size=500", "--garbage-collection-frequency=1h", "--item-block-worker-count=1",
+            "--item-operation-sync-frequency", "10s", "--max-concurrent-k8s-connections", "30", "--plugin-dir=/plugins", "--profiler-address=localhost:6060", "--disable-informer-cache=false",
+            "--backup-sync-period=30s", "--restore-only", "--disable-controllers=gc,backup-sync", "--concurrent-backups=0")).ExpectError(2, "concurrent-backups: must be at least 1");
 
     private Task<CommandResult> RunAsync(params string[] arguments) =>
         NodeAgentProcess.RunAsync(new CommandEnvironment { Variables = { ["KUBECONFIG"] = _cluster.KubeconfigPath } }, arguments);

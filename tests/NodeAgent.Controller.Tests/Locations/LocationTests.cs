@@ -72,4 +72,50 @@ public sealed class LocationTests
         Assert.Equal("newer", backup.Text("spec", "storageLocation"));
         Assert.True(cluster.Api.Find(VeleroResources.BackupStorageLocations, "velero", "default").IsTrue("spec", "default"));
     }
+
+    [Fact]
+    public async Task Without_a_default_a_backup_that_names_no_location_is_refused_until_one_is_marked()
+    {
+        await using var cluster = await ControllerFixture.StartAsync(options => options with { DefaultBackupStorageLocation = "none" });
+        cluster.Api.Patch(VeleroResources.BackupStorageLocations, "velero", "default", """{"spec":{"default":false}}""");
+        var backup = await cluster.BackUpAsync("first");
+        Assert.Equal(BackupPhase.FailedValidation, backup.Text("status", "phase"));
+        Assert.Contains("there is no default backup storage location", backup["status"]!["validationErrors"]!.ToJsonString(), StringComparison.Ordinal);
+        cluster.Api.Patch(VeleroResources.BackupStorageLocations, "velero", "default", """{"spec":{"default":true}}""");
+        Assert.Equal("default", (await cluster.BackUpAsync("second", """{"includedNamespaces":["shop"]}""")).Text("spec", "storageLocation"));
+    }
+
+    [Fact]
+    public async Task The_location_with_the_servers_default_name_is_used_when_none_is_marked()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.Api.Patch(VeleroResources.BackupStorageLocations, "velero", "default", """{"spec":{"default":null}}""");
+        Assert.Equal("default", (await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""")).Text("spec", "storageLocation"));
+    }
+
+    [Fact]
+    public async Task The_default_moves_and_later_backups_go_with_it()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        await cluster.BackUpAsync("before", """{"includedNamespaces":["shop"]}""");
+        cluster.Api.Add(VeleroResources.BackupStorageLocations, $$"""
+            {"metadata":{"name":"west","namespace":"velero"},"spec":{"provider":"filesystem","config":{"path":"{{cluster.LocationPath}}"},"objectStorage":{"bucket":"plugins"} } }
+            """);
+        await cluster.WaitForPhaseAsync(VeleroResources.BackupStorageLocations, "west", LocationPhase.Available);
+        cluster.Api.Patch(VeleroResources.BackupStorageLocations, "velero", "default", """{"spec":{"default":false}}""");
+        cluster.Api.Patch(VeleroResources.BackupStorageLocations, "velero", "west", """{"spec":{"default":true}}""");
+        Assert.Equal("west", (await cluster.BackUpAsync("after", """{"includedNamespaces":["shop"]}""")).Text("spec", "storageLocation"));
+        Assert.Equal("default", cluster.Api.Find(VeleroResources.Backups, "velero", "before").Text("spec", "storageLocation"));
+        Assert.True(File.Exists(Path.Combine(cluster.LocationPath, "plugins/backups/after/velero-backup.json")));
+    }
+
+    [Fact]
+    public async Task A_location_is_looked_at_again_each_time_its_own_period_is_over()
+    {
+        await using var cluster = await ControllerFixture.StartAsync(options => options with { StoreValidationFrequency = TimeSpan.FromHours(1) });
+        var first = (await cluster.WaitForPhaseAsync(VeleroResources.BackupStorageLocations, "default", LocationPhase.Available)).Text("status", "lastValidationTime");
+        cluster.Api.Patch(VeleroResources.BackupStorageLocations, "velero", "default", """{"spec":{"validationFrequency":"1s"}}""");
+        var second = (await cluster.WaitAsync(VeleroResources.BackupStorageLocations, "default", l => l.Text("status", "lastValidationTime") != first)).Text("status", "lastValidationTime");
+        await cluster.WaitAsync(VeleroResources.BackupStorageLocations, "default", l => l.Text("status", "lastValidationTime") != second);
+    }
 }

@@ -66,7 +66,7 @@ public sealed class MaintenanceTests
         var repository = cluster.Api.Find(VeleroResources.BackupRepositories, "velero", Name)!;
         Assert.Equal(4, repository.Objects("status", "recentMaintenance").Count());
         Assert.NotNull(repository.Text("status", "lastMaintenanceTime"));
-        Assert.Equal(4, cluster.Api.All(KubernetesResources.Events).Count(e => e.Text("reason") == "MaintenanceSucceeded" && e.Text("involvedObject", "name") == Name));
+        await ControllerFixture.WaitUntilAsync(() => cluster.Api.All(KubernetesResources.Events).Count(e => e.Text("reason") == "MaintenanceSucceeded" && e.Text("involvedObject", "name") == Name) == 4);
     }
 
     [Fact]
@@ -87,7 +87,8 @@ public sealed class MaintenanceTests
         var repository = await cluster.WaitForPhaseAsync(VeleroResources.BackupRepositories, Name, BackupRepositoryPhase.NotReady);
         Assert.Equal(run.Text("message"), repository.Text("status", "message"));
         Assert.Null(repository.Text("status", "lastMaintenanceTime"));
-        Assert.Contains(cluster.Api.All(KubernetesResources.Events), e => e.Text("type") == "Warning" && e.Text("reason") == "RepositoryDamaged");
+        // Events follow what they tell of.
+        await ControllerFixture.WaitUntilAsync(() => cluster.Api.All(KubernetesResources.Events).Any(e => e.Text("type") == "Warning" && e.Text("reason") == "RepositoryDamaged"));
 
         foreach (var pack in packs) File.Move(pack + ".away", pack);
         Assert.Equal("Succeeded", (await MaintainAsync(cluster)).Text("result"));

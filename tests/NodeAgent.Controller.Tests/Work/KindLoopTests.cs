@@ -20,7 +20,7 @@ public sealed class KindLoopTests
         for (var i = 0; i < 7; i++) api.Add(VeleroResources.Schedules, $$"""{"metadata":{"name":"s{{i}}","namespace":"velero"},"spec":{"schedule":{{i}},"unknown":true} }""");
         var calls = new ConcurrentQueue<JsonObject>();
         var counts = new ConcurrentQueue<int>();
-        await RunAsync(api, Never, counts.Enqueue, item =>
+        await RunAsync(api, Never, names => counts.Enqueue(names.Count), item =>
         {
             calls.Enqueue((JsonObject)item.DeepClone());
             // What a reconciler does to its copy is no change of the object.
@@ -80,7 +80,7 @@ public sealed class KindLoopTests
         Assert.Equal(1, most);
     }
 
-    private static async Task RunAsync(TestApiServer api, TimeSpan resync, Action<int>? listed, Func<JsonObject, TimeSpan?> reconcile, Func<Task> meanwhile)
+    private static async Task RunAsync(TestApiServer api, TimeSpan resync, Action<IReadOnlyCollection<string>>? listed, Func<JsonObject, TimeSpan?> reconcile, Func<Task> meanwhile)
     {
         using var client = new ApiClient(api.Config);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
