@@ -24,6 +24,8 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
 
     private readonly SnapshotForgetting _snapshots = new(cluster, new LocationRepositories(cluster, locations, options, services.Log), options);
 
+    private readonly SnapshotRemoval _storage = new(services);
+
     public async Task<TimeSpan?> ReconcileAsync(JsonObject cached, CancellationToken cancellation)
     {
         // A processed request stays one. Before anything is deleted, the request is read anew: it may be processed or withdrawn.
@@ -123,6 +125,8 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
             if (!begun && phaseBefore is not (null or BackupPhase.Deleting)) await cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, name, new JsonObject { ["phase"] = phaseBefore }, cancellation);
             return [problem];
         }
+
+        if (await _storage.RemoveAsync(backup, bucket, cancellation) is { Count: > 0 } left) return left;
 
         var files = new BackupFiles(name);
         await TryAsync(errors, $"files of backup {name}", () => bucket.DeleteAsync(files.Metadata, cancellation));

@@ -4,6 +4,7 @@ using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Hooks;
 using NodeAgent.Controller.Restores.Mappings;
 using NodeAgent.Controller.Restores.Versions;
+using NodeAgent.Controller.Snapshots;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
@@ -11,7 +12,7 @@ using NodeAgent.Kubernetes.Velero;
 namespace NodeAgent.Controller.Restores;
 
 /// <summary>Brings objects back one by one, each once, and with each those that it cannot do without. Not for concurrent use.</summary>
-internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, PodVolumeRestores volumes, RestoreHookRunner hooks)
+internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, PodVolumeRestores volumes, SnapshotRestores snapshots, RestoreHookRunner hooks)
 {
     private readonly HashSet<string> _done = new(StringComparer.Ordinal);
     private readonly HashSet<string> _namespacesReady = new(StringComparer.Ordinal);
@@ -181,7 +182,7 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
 
                 return true;
             case "persistentvolumes":
-                return PrepareVolume(item);
+                return await snapshots.RestoreAsync(item, cancellation) || PrepareVolume(item);
             case "persistentvolumeclaims":
                 await PrepareClaimAsync(archived, item, cancellation);
                 return true;
@@ -235,6 +236,9 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
         if (volume.Length > 0)
         {
             await RestoreRelatedAsync(KubernetesResources.PersistentVolumes.GroupResource, volume, cancellation);
+            if (snapshots.HasFailed(volume)) throw new InvalidDataException($"its volume {volume} could not be made from its snapshot, and an empty one in its place would pass for the data; mend the cause and restore again");
+            volume = snapshots.NameOf(volume);
+            claim.Child("spec")["volumeName"] = volume;
             // A claim that names a volume which is nowhere would be lost for ever.
             provision |= _provisioned.Contains(volume) || await scope.Cluster.GetAsync(KubernetesResources.PersistentVolumes, null, volume, cancellation) is null;
         }

@@ -81,7 +81,8 @@ internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agent
     public Task TryCancelAsync() => _work.TryCancelAllAsync(VeleroResources.PodVolumeRestores, Selector);
 
     /// <summary>The volumeinfo file of the restore.</summary>
-    public JsonArray ToVolumeInfo() => new([.. _made.Select(m => (JsonNode)new JsonObject
+    /// <param name="snapshots">The entries of the volumes that came from snapshots.</param>
+    public JsonArray ToVolumeInfo(IEnumerable<JsonObject> snapshots) => new([.. snapshots, .. _made.Select(m => (JsonNode)new JsonObject
     {
         ["restoreMethod"] = "PodVolumeRestore",
         ["snapshotDataMoved"] = false,

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Hooks;
+using NodeAgent.Controller.Snapshots;
 using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes;
@@ -41,8 +42,9 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
         var sources = new RestoreSources(archive, restore.Spec);
         var scope = new RestoreScope(cluster, options, services.Time, log, restore);
         var volumes = new PodVolumeRestores(scope, agents, backups);
+        using var snapshots = new SnapshotRestores(scope, services, restore.Spec.RestorePvs == false ? [] : await SnapshotRecords.ReadAsync(restore.Bucket, restore.BackupName, cancellation));
         var hooks = new RestoreHookRunner(scope);
-        var items = new ItemRestorer(scope, sources, volumes, hooks);
+        var items = new ItemRestorer(scope, sources, volumes, snapshots, hooks);
         try
         {
             // 3. and 4. The objects.
@@ -65,7 +67,7 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
         await SetStatusAsync(new JsonObject { ["phase"] = log.Errors > 0 ? RestorePhase.FinalizingPartiallyFailed : RestorePhase.Finalizing }, cancellation);
         log.Info($"{items.Handled} objects, {log.Warnings} warnings, {log.Errors} errors");
         var phase = log.Errors > 0 ? RestorePhase.PartiallyFailed : RestorePhase.Completed;
-        await UploadAsync(items, volumes, log, cancellation);
+        await UploadAsync(items, volumes, snapshots, log, cancellation);
         await SetStatusAsync(new JsonObject
         {
             ["phase"] = phase,
@@ -129,7 +131,7 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
     }
 
     /// <summary>The files tell what happened; a location that takes none, such as a read-only one, does not undo the restore.</summary>
-    private async Task UploadAsync(ItemRestorer items, PodVolumeRestores volumes, RunLog log, CancellationToken cancellation)
+    private async Task UploadAsync(ItemRestorer items, PodVolumeRestores volumes, SnapshotRestores snapshots, RunLog log, CancellationToken cancellation)
     {
         var (bucket, files) = (restore.Bucket, restore.Files);
         try
@@ -139,7 +141,7 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
             await bucket.PutAsync(files.Results, GzipJson.Encode(results), cancellation);
             await bucket.PutAsync(files.ResourceList, GzipJson.Encode(items.ResourceList()), cancellation);
             await bucket.PutAsync(files.ItemOperations, GzipJson.Encode(null), cancellation);
-            await bucket.PutAsync(files.VolumeInfo, GzipJson.Encode(volumes.ToVolumeInfo()), cancellation);
+            await bucket.PutAsync(files.VolumeInfo, GzipJson.Encode(volumes.ToVolumeInfo(snapshots.ToVolumeInfo())), cancellation);
         }
         catch (Exception e) when (BucketFailure.IsCauseOf(e))
         {

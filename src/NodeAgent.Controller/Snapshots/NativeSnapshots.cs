@@ -3,23 +3,18 @@ using System.Text.Json.Nodes;
 using NodeAgent.Controller.Backups;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Kubernetes.Velero;
-using NodeAgent.Stores.Locations;
 
 namespace NodeAgent.Controller.Snapshots;
 
 /// <summary>The snapshots of one backup that storage systems make by themselves, and the record of them in Velero's form.</summary>
 internal sealed class NativeSnapshots(BackupScope scope, ControllerServices services) : IDisposable
 {
-    private const string Completed = "Completed";
-    private const string Failed = "Failed";
-
     private readonly List<(VolumeSnapshotLocation Location, ISnapshotProvider Provider)> _locations =
     [
         .. scope.Backup.Snapshots.Locations.Select(l => (l, services.Snapshots.Providers.Find(l.Spec.Provider)!)).Where(l => l.Item2 is not null),
     ];
 
-    // What a location was found unusable for is remembered, so that its Secret is not asked for again with each volume.
-    private readonly Dictionary<string, (IVolumeSnapshotter? Snapshotter, string? Problem)> _opened = new(StringComparer.Ordinal);
+    private readonly OpenSnapshotters _opened = new(services.Snapshots);
     private readonly List<(JsonObject Record, JsonObject Volume, JsonObject? Claim)> _taken = [];
 
     /// <summary>Whether the volume lies in a system that one of the backup's locations is of.</summary>
@@ -39,12 +34,12 @@ internal sealed class NativeSnapshots(BackupScope scope, ControllerServices serv
         services.Telemetry.Count("velero_volume_snapshot_attempt_total", scope.Backup.Schedule);
         try
         {
-            var snapshotter = await OpenAsync(location, cancellation);
+            var (snapshotter, _) = await _opened.OpenAsync(location, cancellation);
             traits = await snapshotter.DescribeVolumeAsync(id, zone, cancellation);
             snapshot = await snapshotter.CreateSnapshotAsync(id, zone, Tags(volume), cancellation);
             scope.Log.Info($"volume {volume.Name()} ({id}): snapshot {snapshot} begun in {location.Metadata.Name}");
         }
-        catch (Exception e) when (e is SnapshotException or LocationException)
+        catch (SnapshotException e)
         {
             problem = e.Message;
             scope.Log.Error(claim?.Namespace() ?? "", $"snapshot of volume {volume.Name()} ({id}) in {location.Metadata.Name}: {e.Message}");
@@ -62,7 +57,7 @@ internal sealed class NativeSnapshots(BackupScope scope, ControllerServices serv
         };
         if (zone.Length > 0) spec["volumeAZ"] = zone;
         if (traits.Iops is { } iops) spec["volumeIOPS"] = iops;
-        var status = new JsonObject { ["phase"] = problem is null ? Completed : Failed };
+        var status = new JsonObject { ["phase"] = problem is null ? SnapshotRecords.Completed : SnapshotRecords.Failed };
         if (snapshot is not null) status["providerSnapshotID"] = snapshot;
         _taken.Add((new JsonObject { ["spec"] = spec, ["status"] = status }, volume, claim));
     }
@@ -71,7 +66,7 @@ internal sealed class NativeSnapshots(BackupScope scope, ControllerServices serv
     {
         if (_taken.Count == 0) return;
         status["volumeSnapshotsAttempted"] = _taken.Count;
-        status["volumeSnapshotsCompleted"] = _taken.Count(t => t.Record.Text("status", "phase") == Completed);
+        status["volumeSnapshotsCompleted"] = _taken.Count(t => t.Record.Text("status", "phase") == SnapshotRecords.Completed);
     }
 
     public JsonArray ToFile() => new([.. _taken.Select(t => t.Record.DeepClone())]);
@@ -88,7 +83,7 @@ internal sealed class NativeSnapshots(BackupScope scope, ControllerServices serv
             ["snapshotDataMoved"] = false,
             ["preserveLocalSnapshot"] = false,
             ["skipped"] = false,
-            ["result"] = status.Text("phase") == Completed ? "succeeded" : "failed",
+            ["result"] = status.Text("phase") == SnapshotRecords.Completed ? "succeeded" : "failed",
             ["nativeSnapshotInfo"] = new JsonObject
             {
                 ["snapshotHandle"] = status.Text("providerSnapshotID") ?? "",
@@ -109,10 +104,10 @@ internal sealed class NativeSnapshots(BackupScope scope, ControllerServices serv
         foreach (var (record, volume, _) in _taken)
         {
             var (location, id) = (record.Text("spec", "location")!, record.Text("status", "providerSnapshotID"));
-            if (id is null || _opened.GetValueOrDefault(location).Snapshotter is not { } snapshotter) continue;
+            if (id is null) continue;
             try
             {
-                await snapshotter.DeleteSnapshotAsync(id, limit.Token);
+                await (await _opened.OpenAsync(location, limit.Token)).Snapshotter.DeleteSnapshotAsync(id, limit.Token);
             }
             catch (Exception e) when (e is SnapshotException or OperationCanceledException)
             {
@@ -121,10 +116,7 @@ internal sealed class NativeSnapshots(BackupScope scope, ControllerServices serv
         }
     }
 
-    public void Dispose()
-    {
-        foreach (var (snapshotter, _) in _opened.Values) snapshotter?.Dispose();
-    }
+    public void Dispose() => _opened.Dispose();
 
     private (VolumeSnapshotLocation Location, ISnapshotProvider Provider)? Find(JsonObject volume)
     {
@@ -134,26 +126,6 @@ internal sealed class NativeSnapshots(BackupScope scope, ControllerServices serv
         }
 
         return null;
-    }
-
-    private async Task<IVolumeSnapshotter> OpenAsync(VolumeSnapshotLocation location, CancellationToken cancellation)
-    {
-        var name = location.Metadata.Name!;
-        if (!_opened.TryGetValue(name, out var opened))
-        {
-            try
-            {
-                opened = (await services.Snapshots.OpenAsync(location, cancellation), null);
-            }
-            catch (LocationException e)
-            {
-                opened = (null, e.Message);
-            }
-
-            _opened[name] = opened;
-        }
-
-        return opened.Snapshotter ?? throw new SnapshotException(opened.Problem!);
     }
 
     private Dictionary<string, string> Tags(JsonObject volume)
