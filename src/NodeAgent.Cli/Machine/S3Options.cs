@@ -3,6 +3,7 @@ using System.Globalization;
 using NodeAgent.Cli.CommandLine;
 using NodeAgent.Cli.Invocation;
 using NodeAgent.Cli.Terminal;
+using NodeAgent.Stores.Requests;
 using NodeAgent.Stores.S3;
 
 namespace NodeAgent.Cli.Machine;
@@ -66,7 +67,7 @@ internal static class S3Options
             ObjectLockDays = days,
             Profile = parse.GetValue(Profile)!,
             CredentialsFile = parse.GetValue(CredentialsFile)!,
-            Retry = S3RetryOptions.ForCommandLine,
+            Retry = RetryOptions.ForCommandLine,
             CapabilityDirectory = S3CapabilityCache.DefaultDirectory,
             OnTrouble = StandardStreams.Warn,
         };

@@ -9,7 +9,7 @@ using NodeAgent.Kubernetes.Velero;
 using NodeAgent.Repository.Stores;
 using NodeAgent.Stores.Buckets;
 using NodeAgent.Stores.Locations;
-using NodeAgent.Stores.S3;
+using NodeAgent.Stores.Requests;
 
 namespace NodeAgent.Controller.Locations;
 
@@ -107,7 +107,7 @@ internal sealed class LocationReconciler(ClusterClient cluster, StorageLocations
         var readOnly = options.RestoreOnly || location.Spec.AccessMode == LocationAccessMode.ReadOnly;
         try
         {
-            await using var bucket = locations.OpenBucket(description, S3RetryOptions.ForChecks);
+            await using var bucket = locations.OpenBucket(description, RetryOptions.ForChecks);
             // Emptiness before the check, which makes the root; and absence before both, or a directory that appears in between,
             // empty, would pass the one because it was not there and the other because it is.
             await bucket.RequireAsync(cancellation);
@@ -138,7 +138,7 @@ internal sealed class LocationReconciler(ClusterClient cluster, StorageLocations
     {
         try
         {
-            await using var bucket = locations.OpenBucket(description, S3RetryOptions.ForChecks);
+            await using var bucket = locations.OpenBucket(description, RetryOptions.ForChecks);
             return await sync.ReconcileAsync(location, bucket, cancellation);
         }
         catch (StoreException e)

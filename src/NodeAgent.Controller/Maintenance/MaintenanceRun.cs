@@ -7,7 +7,7 @@ using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Verification;
 using NodeAgent.Stores.Buckets;
 using NodeAgent.Stores.Locations;
-using NodeAgent.Stores.S3;
+using NodeAgent.Stores.Requests;
 
 namespace NodeAgent.Controller.Maintenance;
 
@@ -53,7 +53,7 @@ internal sealed class MaintenanceRun(LocationRepositories repositories, StorageL
     {
         var check = new CheckOptions { MaxFiles = 0 };
         if (settings.ReadShare <= 0) return await new RepositoryCheck(repository, check, null).ExecuteAsync(cancellation);
-        await using var bucket = locations.OpenBucket(await locations.DescribeAsync(location, cancellation), S3RetryOptions.ForController);
+        await using var bucket = locations.OpenBucket(await locations.DescribeAsync(location, cancellation), RetryOptions.ForController);
         using var memory = new CheckMemory(bucket, await repositories.DeriveSealAsync(cancellation), options.WorkDirectory ?? Path.GetTempPath());
         var verifications = await memory.LoadAsync(repository, cancellation);
         check = check with { ReadData = true, Share = settings.ReadShare, Deadline = time.GetUtcNow() + options.MaintenanceReadTime, Verifications = verifications };

@@ -5,7 +5,7 @@ using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Velero;
 using NodeAgent.Stores.Buckets;
 using NodeAgent.Stores.Locations;
-using NodeAgent.Stores.S3;
+using NodeAgent.Stores.Requests;
 
 namespace NodeAgent.Controller.Work;
 
@@ -75,7 +75,7 @@ internal sealed class StorageLocations(ClusterClient cluster, ControllerOptions 
         if (ProblemOf(location, name, forWriting) is { } problem) return (null, problem);
         try
         {
-            return (OpenBucket(await DescribeAsync(location!, cancellation), S3RetryOptions.ForController), null);
+            return (OpenBucket(await DescribeAsync(location!, cancellation), RetryOptions.ForController), null);
         }
         catch (LocationException e)
         {
@@ -85,7 +85,7 @@ internal sealed class StorageLocations(ClusterClient cluster, ControllerOptions 
 
     /// <summary>The files at a described place. The caller disposes the bucket.</summary>
     /// <exception cref="LocationException">The description cannot be used.</exception>
-    public IBucket OpenBucket(LocationDescription description, S3RetryOptions retry) => LocationProviders.OpenBucket(description, options.WorkDirectory ?? Path.GetTempPath(), retry);
+    public IBucket OpenBucket(LocationDescription description, RetryOptions retry) => LocationProviders.OpenBucket(description, options.WorkDirectory ?? Path.GetTempPath(), retry);
 
     /// <summary>Where a location is, with what its Secrets hold.</summary>
     /// <exception cref="LocationException">A Secret is missing or malformed.</exception>

@@ -1,11 +1,13 @@
 using System.Text;
 using NodeAgent.Repository.Stores;
 using NodeAgent.Stores.Buckets;
+using NodeAgent.Stores.Filesystem;
+using NodeAgent.Stores.Requests;
 using NodeAgent.Stores.S3;
 
 namespace NodeAgent.Stores.Locations;
 
-/// <summary>Turns a location's description into stores. A provider is one case here.</summary>
+/// <summary>The providers that locations can name, and the way from a location's description to its stores.</summary>
 public static class LocationProviders
 {
     /// <summary>
@@ -14,57 +16,38 @@ public static class LocationProviders
     /// </summary>
     public const string RepositoryFolder = "plugins/nodeagent";
 
-    private const string Filesystem = "filesystem";
-    private const string Aws = "aws";
+    /// <summary>One line for each provider.</summary>
+    private static readonly ILocationProvider[] All =
+    [
+        new FilesystemProvider(),
+        new AwsProvider(),
+    ];
 
     /// <summary>The names that <see cref="LocationDescription.Provider"/> may have.</summary>
-    public static IReadOnlyList<string> Known { get; } = [Filesystem, Aws];
+    public static IReadOnlyList<string> Known { get; } = [.. All.Select(provider => provider.Name)];
 
     /// <summary>Whether a provider is reached over a network, so that credentials and certificates count.</summary>
-    public static bool IsRemote(string? provider) => NameOf(provider ?? "") == Aws;
+    public static bool IsRemote(string? provider) => Find(provider ?? "")?.IsRemote == true;
 
     /// <summary>The absolute directory of a <c>filesystem</c> location: its path, then bucket and prefix where given.</summary>
     /// <exception cref="LocationException">The provider is another, or the description is incomplete or leaves its path.</exception>
-    public static string DirectoryOf(LocationDescription location)
-    {
-        if (ProviderOf(location) != Filesystem) throw new LocationException($"location {location.Name}: provider {location.Provider} has no directory");
-        if (!location.Config.TryGetValue("path", out var path) || path.Length == 0)
-            throw new LocationException($"location {location.Name}: provider filesystem needs config.path, the absolute path of a directory");
-        if (!Path.IsPathRooted(path))
-            throw new LocationException($"location {location.Name}: config.path \"{path}\" is not absolute");
-        var parts = new List<string> { path };
-        if (location.Bucket.Contains('/', StringComparison.Ordinal)) throw new LocationException($"location {location.Name}: bucket \"{location.Bucket}\" holds a slash: put folders into spec.objectStorage.prefix");
-        foreach (var part in $"{location.Bucket}/{location.Prefix}".Split('/', StringSplitOptions.RemoveEmptyEntries))
-        {
-            if (part is "." or ".." || part.Contains('\0', StringComparison.Ordinal))
-                throw new LocationException($"location {location.Name}: bucket and prefix must not hold \"{part}\"");
-            parts.Add(part);
-        }
-
-        return Path.GetFullPath(Path.Combine([.. parts]));
-    }
+    public static string DirectoryOf(LocationDescription location) => ProviderOf(location) is FilesystemProvider
+        ? FilesystemProvider.DirectoryOf(location)
+        : throw new LocationException($"location {location.Name}: provider {location.Provider} has no directory");
 
     /// <summary>Opens the store that holds the location's repository. The caller disposes it.</summary>
     /// <exception cref="LocationException">The provider is unknown or the description cannot be used.</exception>
-    public static IObjectStore OpenRepositoryStore(LocationDescription location) => ProviderOf(location) switch
-    {
-        Aws => new S3Store(AwsLocation.OptionsOf(location, RepositoryFolder)),
-        _ => new DirectoryStore(Path.Combine(DirectoryOf(location), RepositoryFolder)),
-    };
+    public static IObjectStore OpenRepositoryStore(LocationDescription location) => ProviderOf(location).OpenRepositoryStore(location);
 
     /// <summary>Opens the files of backups and restores at a location. The caller disposes it.</summary>
     /// <param name="location">Where.</param>
     /// <param name="workDirectory">For large files while they are read.</param>
     /// <param name="retry">How failures of a remote provider are met.</param>
     /// <exception cref="LocationException">The provider is unknown or the description cannot be used.</exception>
-    public static IBucket OpenBucket(LocationDescription location, string workDirectory, S3RetryOptions retry) => ProviderOf(location) switch
-    {
-        Aws => new S3Bucket(AwsLocation.OptionsOf(location, "") with { Retry = retry }, workDirectory),
-        _ => new DirectoryBucket(DirectoryOf(location), location.Config["path"]),
-    };
+    public static IBucket OpenBucket(LocationDescription location, string workDirectory, RetryOptions retry) => ProviderOf(location).OpenBucket(location, workDirectory, retry);
 
     /// <summary>What of a location's settings is accepted and not done, a line each.</summary>
-    public static IEnumerable<string> NotesOn(LocationDescription location) => ProviderOf(location) == Aws ? AwsLocation.NotesOn(location) : [];
+    public static IEnumerable<string> NotesOn(LocationDescription location) => ProviderOf(location).NotesOn(location);
 
     /// <summary>The text of the certificates in a location's <c>caCert</c>.</summary>
     /// <exception cref="LocationException">It is no base64.</exception>
@@ -80,14 +63,12 @@ public static class LocationProviders
         }
     }
 
-    private static string ProviderOf(LocationDescription location)
+    private static ILocationProvider ProviderOf(LocationDescription location)
     {
         ArgumentNullException.ThrowIfNull(location);
-        var provider = NameOf(location.Provider);
-        return Known.Contains(provider, StringComparer.Ordinal)
-            ? provider
-            : throw new LocationException($"location {location.Name}: unknown provider \"{location.Provider}\": use one of {string.Join(", ", Known)}");
+        return Find(location.Provider) ?? throw new LocationException($"location {location.Name}: unknown provider \"{location.Provider}\": use one of {string.Join(", ", Known)}");
     }
 
-    private static string NameOf(string provider) => provider[(provider.LastIndexOf('/') + 1)..];
+    /// <summary>A domain before the name, as in <c>velero.io/aws</c>, does not matter.</summary>
+    private static ILocationProvider? Find(string provider) => All.FirstOrDefault(known => known.Name == provider[(provider.LastIndexOf('/') + 1)..]);
 }

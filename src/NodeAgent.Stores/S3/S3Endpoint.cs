@@ -2,6 +2,7 @@ using Amazon.Runtime;
 using Amazon.S3;
 using Amazon.S3.Model;
 using NodeAgent.Repository.Stores;
+using NodeAgent.Stores.Requests;
 
 namespace NodeAgent.Stores.S3;
 
@@ -13,7 +14,7 @@ internal sealed class S3Endpoint : IDisposable
 {
     private readonly TimeProvider _time;
     private readonly S3Connection _connection;
-    private readonly S3Retry _retry;
+    private readonly RequestRetry _retry;
     private readonly Lazy<Session> _session;
     private long _clockOffsetTicks;
 
@@ -25,7 +26,7 @@ internal sealed class S3Endpoint : IDisposable
         (Options, _time) = (options, time);
         _connection = new S3Connection(options, time);
         Headers = new S3ObjectHeaders(options);
-        _retry = new S3Retry(options, time, random);
+        _retry = new RequestRetry(options.Retry, exception => S3Failure.Of(exception, options), options.OnTrouble, time, random);
         Prefix = options.TrimmedPrefix.Length == 0 ? "" : options.TrimmedPrefix + "/";
         // A failure is not kept: the service that gives out credentials may be back at the next attempt.
         _session = new Lazy<Session>(Connect, LazyThreadSafetyMode.PublicationOnly);
@@ -53,7 +54,7 @@ internal sealed class S3Endpoint : IDisposable
     /// <summary>An object's name with its place, for messages.</summary>
     public string Describe(string key) => key.Length == 0 ? Location : $"{key} in {Location}";
 
-    /// <inheritdoc cref="S3Retry.RunAsync"/>
+    /// <inheritdoc cref="RequestRetry.RunAsync"/>
     public ValueTask<T> RunAsync<T>(string operation, string where, Func<CancellationToken, ValueTask<T>> attempt, CancellationToken cancellationToken) =>
         _retry.RunAsync(operation, where, attempt, cancellationToken);
 

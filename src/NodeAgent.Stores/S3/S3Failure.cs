@@ -1,35 +1,14 @@
-using System.Net.Sockets;
-using System.Security.Authentication;
 using Amazon.Runtime;
 using NodeAgent.Repository.Stores;
+using NodeAgent.Stores.Requests;
 
 namespace NodeAgent.Stores.S3;
 
-/// <summary>A failed request as the store judges it: whether to try again, and what to tell.</summary>
-internal sealed record S3Failure(StoreFailure Kind, string Why, string? Hint = null)
+/// <summary>What failed requests to S3 come to.</summary>
+internal static class S3Failure
 {
-    private const int MaxServerMessage = 200;
-
-    /// <summary>Whether it may work when tried again.</summary>
-    public bool IsRetryable => Kind == StoreFailure.Transient;
-
-    /// <summary>Whether the endpoint asks for less load.</summary>
-    public bool IsThrottling { get; init; }
-
-    /// <summary>Whether no connection came about: the request was never seen.</summary>
-    public bool IsUnreachable { get; init; }
-
-    /// <summary>The HTTP status; 0 when there was no answer.</summary>
-    public int Status { get; init; }
-
-    /// <summary>S3's word for it; empty when there is none.</summary>
-    public string Code { get; init; } = "";
-
-    /// <summary>Whether the request may have been carried out all the same.</summary>
-    public bool IsAmbiguous => !IsUnreachable && Status is 0 or 408 or (>= 500 and not 501);
-
     /// <summary>Judges an exception; null for one that is no failure of a request.</summary>
-    public static S3Failure? Of(Exception exception, S3StoreOptions options)
+    public static RequestFailure? Of(Exception exception, S3StoreOptions options)
     {
         for (var e = exception; e is not null; e = e.InnerException)
         {
@@ -42,27 +21,11 @@ internal sealed record S3Failure(StoreFailure Kind, string Why, string? Hint = n
                 case AmazonServiceException { StatusCode: not 0 } service:
                     var code = service.ErrorCode ?? "";
                     return OfAnswer((int)service.StatusCode, code, service.Message, options) with { Status = (int)service.StatusCode, Code = code };
-                case AuthenticationException:
-                    return new(StoreFailure.Other, "the server's certificate is not trusted", "give the CA certificate of the endpoint, or skip the verification") { IsUnreachable = true };
-                case SocketException { SocketErrorCode: SocketError.HostNotFound or SocketError.NoData }:
-                    return new(StoreFailure.Transient, "the host name is not known", "check the endpoint, the region and the DNS") { IsUnreachable = true };
-                case SocketException { SocketErrorCode: SocketError.ConnectionRefused }:
-                    return new(StoreFailure.Transient, "nothing listens at the endpoint", "check its address and port, and whether the server runs") { IsUnreachable = true };
-                case SocketException { SocketErrorCode: SocketError.NetworkUnreachable or SocketError.HostUnreachable } socket:
-                    return new(StoreFailure.Transient, socket.Message, "check the network and the endpoint's address") { IsUnreachable = true };
-                case TimeoutException timeout:
-                    return new(StoreFailure.Transient, timeout.Message, "check the network");
             }
         }
 
-        for (var e = exception; e is not null; e = e.InnerException)
+        return RequestFailure.OfConnection(exception) ?? exception switch
         {
-            if (e is IOException or HttpRequestException or SocketException) return new(StoreFailure.Transient, $"the connection broke: {Flatten(e.Message)}");
-        }
-
-        return exception switch
-        {
-            OperationCanceledException => new(StoreFailure.Transient, "no connection within the time for it", "check the network and the endpoint's address") { IsUnreachable = true },
             AmazonClientException when exception.Message.StartsWith("Failed to resolve AWS credentials", StringComparison.Ordinal) =>
                 new(StoreFailure.PermissionDenied, "no credentials: there are none in the environment, the credentials file, a web identity or the machine's role", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a credentials file and a profile"),
             // How the kit tells that a place of credentials could not be used.
@@ -71,7 +34,7 @@ internal sealed record S3Failure(StoreFailure Kind, string Why, string? Hint = n
         };
     }
 
-    private static S3Failure OfAnswer(int status, string code, string message, S3StoreOptions options) => (status, code) switch
+    private static RequestFailure OfAnswer(int status, string code, string message, S3StoreOptions options) => (status, code) switch
     {
         (_, "NoSuchBucket") => new(StoreFailure.Other, $"bucket {options.Bucket} does not exist", "make it, or check its name and the endpoint"),
         (404, _) => new(StoreFailure.NotFound, "it is not there"),
@@ -95,11 +58,7 @@ internal sealed record S3Failure(StoreFailure Kind, string Why, string? Hint = n
 
     private static string Name(int status, string code) => code.Length == 0 ? $"HTTP {status}" : $"{status} {code}";
 
-    /// <summary>One line of text that others wrote; one that quotes a signed URL is left out.</summary>
-    private static string Flatten(string text)
-    {
-        if (text.Contains("X-Amz-", StringComparison.OrdinalIgnoreCase)) return "the server's message is not shown because it holds a signed address";
-        var line = string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c)).Trim().TrimEnd('.');
-        return line.Length <= MaxServerMessage ? line : line[..MaxServerMessage] + "...";
-    }
+    /// <summary>One line of the server's; one that quotes a signed URL is left out.</summary>
+    private static string Flatten(string text) =>
+        text.Contains("X-Amz-", StringComparison.OrdinalIgnoreCase) ? "the server's message is not shown because it holds a signed address" : RequestFailure.OneLine(text);
 }

@@ -1,4 +1,5 @@
 using System.Security.Cryptography.X509Certificates;
+using NodeAgent.Stores.Requests;
 
 namespace NodeAgent.Stores.S3;
 
@@ -63,7 +64,7 @@ public sealed record S3StoreOptions
     public string CredentialsContent { get; init; } = "";
 
     /// <summary>How failures are met.</summary>
-    public S3RetryOptions Retry { get; init; } = S3RetryOptions.ForServers;
+    public RetryOptions Retry { get; init; } = RetryOptions.ForServers;
 
     /// <summary>Where <see cref="S3Capabilities"/> are remembered; empty for this process only, null for not at all.</summary>
     public string? CapabilityDirectory { get; init; }

@@ -3,6 +3,7 @@ using Amazon.S3.Model;
 using NodeAgent.Repository.Stores;
 using NodeAgent.Stores.Buckets;
 using NodeAgent.Stores.Locations;
+using NodeAgent.Stores.Requests;
 using NodeAgent.Stores.S3;
 using NodeAgent.Stores.Tests.Gateway;
 using NodeAgent.Stores.Tests.S3;
@@ -54,7 +55,7 @@ public sealed class S3BucketTests
             Prefix = "p",
             Endpoint = server.Endpoint,
             Credentials = new S3Credentials("a", "b"),
-            Retry = new S3RetryOptions { BaseDelay = TimeSpan.FromMilliseconds(1), MaxDelay = TimeSpan.FromMilliseconds(5), GiveUpAfter = TimeSpan.FromMilliseconds(20) },
+            Retry = new RetryOptions { BaseDelay = TimeSpan.FromMilliseconds(1), MaxDelay = TimeSpan.FromMilliseconds(5), GiveUpAfter = TimeSpan.FromMilliseconds(20) },
         };
         await using var bucket = new S3Bucket(options, Path.GetTempPath());
         server.Objects["p/backups/b/1"] = [1];

@@ -2,6 +2,7 @@ using System.Globalization;
 using Amazon.Runtime;
 using Amazon.S3;
 using Amazon.S3.Model;
+using NodeAgent.Stores.Requests;
 using NodeAgent.Stores.S3;
 
 namespace NodeAgent.Stores.Tests.Gateway;
@@ -22,7 +23,7 @@ internal static class S3Gateway
     });
 
     /// <summary>Retries without the long waits that a real outage deserves.</summary>
-    public static S3RetryOptions QuickRetry { get; } = new() { BaseDelay = TimeSpan.FromMilliseconds(5), MaxDelay = TimeSpan.FromMilliseconds(200), GiveUpAfter = TimeSpan.FromMinutes(2) };
+    public static RetryOptions QuickRetry { get; } = new() { BaseDelay = TimeSpan.FromMilliseconds(5), MaxDelay = TimeSpan.FromMilliseconds(200), GiveUpAfter = TimeSpan.FromMinutes(2) };
 
     public static string Endpoint => Get("S3_ENDPOINT");
 

@@ -1,4 +1,4 @@
-using NodeAgent.Stores.S3;
+using NodeAgent.Stores.Requests;
 
 namespace NodeAgent.Stores.Tests.S3;
 

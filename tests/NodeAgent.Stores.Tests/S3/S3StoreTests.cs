@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using NodeAgent.Repository.Stores;
+using NodeAgent.Stores.Requests;
 using NodeAgent.Stores.S3;
 
 namespace NodeAgent.Stores.Tests.S3;
@@ -21,7 +22,7 @@ public sealed class S3StoreTests : IDisposable
         Prefix = "a/b",
         Endpoint = _server.Endpoint,
         Credentials = new S3Credentials("someone", "the-secret-of-it"),
-        Retry = new S3RetryOptions { BaseDelay = TimeSpan.FromMilliseconds(1), MaxDelay = TimeSpan.FromMilliseconds(5), GiveUpAfter = giveUpAfter ?? TimeSpan.FromMinutes(2) },
+        Retry = new RetryOptions { BaseDelay = TimeSpan.FromMilliseconds(1), MaxDelay = TimeSpan.FromMilliseconds(5), GiveUpAfter = giveUpAfter ?? TimeSpan.FromMinutes(2) },
     };
 
     private S3Store Open() => new(Options());

@@ -1,19 +1,19 @@
-namespace NodeAgent.Stores.S3;
+namespace NodeAgent.Stores.Requests;
 
 /// <summary>How long and how hard a store tries again.</summary>
-public sealed record S3RetryOptions
+public sealed record RetryOptions
 {
     /// <summary>For agent and controller, which nobody waits for in front of a screen: an endpoint may restart meanwhile.</summary>
-    public static S3RetryOptions ForServers { get; } = new();
+    public static RetryOptions ForServers { get; } = new();
 
     /// <summary>For the command line: two minutes, and 15 s for an endpoint that has never answered, which is a wrong address more often than an outage.</summary>
-    public static S3RetryOptions ForCommandLine { get; } = new() { GiveUpAfter = TimeSpan.FromMinutes(2), GiveUpFirstContactAfter = TimeSpan.FromSeconds(15) };
+    public static RetryOptions ForCommandLine { get; } = new() { GiveUpAfter = TimeSpan.FromMinutes(2), GiveUpFirstContactAfter = TimeSpan.FromSeconds(15) };
 
     /// <summary>For a backup's own files: an outage in the middle is waited out, an endpoint that has never answered is soon told of.</summary>
-    public static S3RetryOptions ForController { get; } = new() { GiveUpFirstContactAfter = TimeSpan.FromSeconds(15) };
+    public static RetryOptions ForController { get; } = new() { GiveUpFirstContactAfter = TimeSpan.FromSeconds(15) };
 
     /// <summary>For a look at whether a location works, which is repeated anyway.</summary>
-    public static S3RetryOptions ForChecks { get; } = new() { GiveUpAfter = TimeSpan.FromSeconds(15), GiveUpFirstContactAfter = TimeSpan.FromSeconds(5), IdleTimeout = TimeSpan.FromSeconds(10) };
+    public static RetryOptions ForChecks { get; } = new() { GiveUpAfter = TimeSpan.FromSeconds(15), GiveUpFirstContactAfter = TimeSpan.FromSeconds(5), IdleTimeout = TimeSpan.FromSeconds(10) };
 
     /// <summary>Time from the first attempt after which a failed one is not repeated.</summary>
     public TimeSpan GiveUpAfter { get; init; } = TimeSpan.FromMinutes(15);

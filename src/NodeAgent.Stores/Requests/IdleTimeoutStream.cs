@@ -1,4 +1,4 @@
-namespace NodeAgent.Stores.S3;
+namespace NodeAgent.Stores.Requests;
 
 /// <summary>
 /// A connection that fails when no byte has moved on it, in either direction, for a while. A time limit for whole requests

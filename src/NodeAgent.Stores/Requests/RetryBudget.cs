@@ -1,4 +1,4 @@
-namespace NodeAgent.Stores.S3;
+namespace NodeAgent.Stores.Requests;
 
 /// <summary>
 /// How many retries all requests of a store may make together: a tenth of what succeeds, and one in two seconds in any case.

@@ -1,4 +1,4 @@
-namespace NodeAgent.Stores.S3;
+namespace NodeAgent.Stores.Requests;
 
 /// <summary>
 /// How long to wait before a further attempt: a draw between zero and a limit that doubles. Of many clients that fail at the

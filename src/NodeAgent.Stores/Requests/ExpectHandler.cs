@@ -1,4 +1,4 @@
-namespace NodeAgent.Stores.S3;
+namespace NodeAgent.Stores.Requests;
 
 /// <summary>
 /// Lets only bodies of some size wait for the server's "100 Continue". The framework sends a small one also after a refusal, and

@@ -1,11 +1,12 @@
 using NodeAgent.Repository.Stores;
+using NodeAgent.Stores.Requests;
 using NodeAgent.Stores.S3;
 
 namespace NodeAgent.Stores.Tests.S3;
 
-public sealed class S3RetryTests
+public sealed class RequestRetryTests
 {
-    private static readonly S3RetryOptions Patience = new() { GiveUpAfter = TimeSpan.FromMinutes(15), GiveUpFirstContactAfter = TimeSpan.FromMinutes(2) };
+    private static readonly RetryOptions Patience = new() { GiveUpAfter = TimeSpan.FromMinutes(15), GiveUpFirstContactAfter = TimeSpan.FromMinutes(2) };
 
     private readonly JumpingTime _time = new();
     private readonly List<string> _troubles = [];
@@ -13,10 +14,10 @@ public sealed class S3RetryTests
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    private S3Retry Create(S3RetryOptions? options = null) =>
-        new(new S3StoreOptions { Bucket = "shop", Retry = options ?? Patience, OnTrouble = _troubles.Add }, _time, new Random(1));
+    private RequestRetry Create(RetryOptions? options = null) =>
+        new(options ?? Patience, exception => S3Failure.Of(exception, new S3StoreOptions { Bucket = "shop" }), _troubles.Add, _time, new Random(1));
 
-    private ValueTask<int> RunAsync(S3Retry retry, Func<int, Exception?> fails) => retry.RunAsync(
+    private ValueTask<int> RunAsync(RequestRetry retry, Func<int, Exception?> fails) => retry.RunAsync(
         "writing", "x", _ => fails(++_attempts) is { } failure ? throw failure : ValueTask.FromResult(_attempts), Stop);
 
     private static S3RequestException Answer(int status, string code = "") => new(status, code, "said", null);

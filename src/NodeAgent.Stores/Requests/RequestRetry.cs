@@ -1,14 +1,16 @@
 using System.Globalization;
 using NodeAgent.Repository.Stores;
 
-namespace NodeAgent.Stores.S3;
+namespace NodeAgent.Stores.Requests;
 
 /// <summary>Runs requests within the concurrency limit and repeats those that failed for a passing reason.</summary>
-internal sealed class S3Retry
+internal sealed class RequestRetry
 {
     private static readonly TimeSpan TroubleInterval = TimeSpan.FromSeconds(30);
 
-    private readonly S3StoreOptions _options;
+    private readonly RetryOptions _options;
+    private readonly Func<Exception, RequestFailure?> _judge;
+    private readonly Action<string>? _onTrouble;
     private readonly TimeProvider _time;
     private readonly FullJitterBackoff _backoff;
     private readonly RetryBudget _budget;
@@ -16,13 +18,18 @@ internal sealed class S3Retry
     private long _toldAt;
     private volatile bool _wasAnswered;
 
-    public S3Retry(S3StoreOptions options, TimeProvider time, Random random)
+    /// <param name="options">How long and how hard.</param>
+    /// <param name="judge">What an exception of a request comes to; null for one that is no failure of a request.</param>
+    /// <param name="onTrouble">Told, now and then, of what is tried again; null for nobody.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="random">For the waits.</param>
+    public RequestRetry(RetryOptions options, Func<Exception, RequestFailure?> judge, Action<string>? onTrouble, TimeProvider time, Random random)
     {
-        _options = options;
+        (_options, _judge, _onTrouble) = (options, judge, onTrouble);
         _time = time;
-        _backoff = new FullJitterBackoff(options.Retry.BaseDelay, options.Retry.MaxDelay, random);
+        _backoff = new FullJitterBackoff(options.BaseDelay, options.MaxDelay, random);
         _budget = new RetryBudget(time);
-        _limiter = new ConcurrencyLimiter(options.Retry.MaxConcurrency);
+        _limiter = new ConcurrencyLimiter(options.MaxConcurrency);
     }
 
     /// <param name="operation">For the message, such as "writing".</param>
@@ -37,7 +44,7 @@ internal sealed class S3Retry
         {
             var admission = await _limiter.AcquireAsync(cancellationToken);
             var outcome = RequestOutcome.Failed;
-            S3Failure? failure;
+            RequestFailure? failure;
             Exception? cause;
             try
             {
@@ -47,10 +54,10 @@ internal sealed class S3Retry
                 _budget.AddSuccess();
                 return result;
             }
-            catch (Exception exception) when (!cancellationToken.IsCancellationRequested && S3Failure.Of(exception, _options) is not null)
+            catch (Exception exception) when (!cancellationToken.IsCancellationRequested && _judge(exception) is not null)
             {
                 cause = exception;
-                failure = S3Failure.Of(exception, _options)!;
+                failure = _judge(exception)!;
                 if (failure.IsThrottling) outcome = RequestOutcome.Throttled;
                 // A refusal for good, such as "not there", is an answer too.
                 else if (!failure.IsRetryable && failure.Status > 0) outcome = RequestOutcome.Succeeded;
@@ -63,7 +70,7 @@ internal sealed class S3Retry
 
             if (!failure.IsRetryable) throw Failed(failure, "");
             var elapsed = _time.GetElapsedTime(started);
-            var patience = failure.IsUnreachable && !_wasAnswered ? _options.Retry.GiveUpFirstContactAfter : _options.Retry.GiveUpAfter;
+            var patience = failure.IsUnreachable && !_wasAnswered ? _options.GiveUpFirstContactAfter : _options.GiveUpAfter;
             var delay = _backoff.DelayAfter(failures);
             // One retry is made in any case: a request that hung for long before it failed deserves it too.
             if (failures > 1 && elapsed >= patience)
@@ -75,14 +82,14 @@ internal sealed class S3Retry
             Tell(operation, where, failure, failures);
             await Task.Delay(delay, _time, cancellationToken);
 
-            StoreException Failed(S3Failure f, string suffix) => new(f.Kind, operation, where, f.Why + suffix, f.Hint, cause);
+            StoreException Failed(RequestFailure f, string suffix) => new(f.Kind, operation, where, f.Why + suffix, f.Hint, cause);
         }
     }
 
     /// <summary>From the second failure on and at most twice a minute: single ones are everyday life.</summary>
-    private void Tell(string operation, string where, S3Failure failure, int failures)
+    private void Tell(string operation, string where, RequestFailure failure, int failures)
     {
-        if (_options.OnTrouble is not { } tell || failures < 2) return;
+        if (_onTrouble is not { } tell || failures < 2) return;
         var (now, last) = (_time.GetTimestamp(), Interlocked.Read(ref _toldAt));
         if (last != 0 && _time.GetElapsedTime(last, now) < TroubleInterval) return;
         if (Interlocked.CompareExchange(ref _toldAt, now, last) != last) return;

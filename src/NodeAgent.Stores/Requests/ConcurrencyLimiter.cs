@@ -1,4 +1,4 @@
-namespace NodeAgent.Stores.S3;
+namespace NodeAgent.Stores.Requests;
 
 /// <summary>
 /// How many requests may be under way at once: one more after each round of successes, half as many when the endpoint asks

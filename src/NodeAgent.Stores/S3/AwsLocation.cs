@@ -1,7 +1,8 @@
 using System.Globalization;
-using NodeAgent.Stores.S3;
+using NodeAgent.Stores.Requests;
+using NodeAgent.Stores.Locations;
 
-namespace NodeAgent.Stores.Locations;
+namespace NodeAgent.Stores.S3;
 
 /// <summary>The provider <c>aws</c>: a bucket, with the configuration keys of Velero's plugin for it and some of our own.</summary>
 internal static class AwsLocation
@@ -53,7 +54,7 @@ internal static class AwsLocation
             ObjectLockDays = Days(),
             Profile = Text("profile"),
             CredentialsContent = location.Credentials,
-            Retry = S3RetryOptions.ForServers,
+            Retry = RetryOptions.ForServers,
             CapabilityDirectory = S3CapabilityCache.DefaultDirectory ?? "",
         };
         return options.Validate() is [var first, ..] ? throw Refused(location, first) : options;

@@ -1,4 +1,4 @@
-namespace NodeAgent.Stores.S3;
+namespace NodeAgent.Stores.Requests;
 
 /// <summary>What a request told about the load that the endpoint bears.</summary>
 internal enum RequestOutcome
