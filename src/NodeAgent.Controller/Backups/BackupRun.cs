@@ -86,9 +86,9 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
 
         // 2. Objects, and requests for the volumes of the pods among them.
         await using var archive = await BackupArchiveWriter.CreateAsync(scope.WorkDirectory, backup.Started, cancellation);
-        await new ItemCollector(scope, archive, volumes, snapshots, hooks, count => ReportAsync(count, false, cancellation)).CollectAsync(cancellation);
+        await new ItemCollector(scope, archive, volumes, snapshots, hooks, (count, total) => ReportAsync(count, total, false, cancellation)).CollectAsync(cancellation);
         Items = archive.Count;
-        await ReportAsync(archive.Count, true, cancellation);
+        await ReportAsync(archive.Count, archive.Count, true, cancellation);
 
         // 3. The volumes, which ran while the objects were collected.
         await volumes.WaitAsync(cancellation);
@@ -102,7 +102,7 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
         log.Info($"{archive.Count} objects, {log.Warnings} warnings, {log.Errors} errors");
         var status = FinalStatus(phase, archive.Count);
         snapshots.AddTo(status);
-        if (hooks.Status is { } hookStatus) status["hookStatus"] = hookStatus;
+        status["hookStatus"] = hooks.Status;
         await UploadAsync(archive, volumes, snapshots, log, status, cancellation);
         _isStored = true;
 
@@ -199,13 +199,13 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
         return System.Text.Encoding.UTF8.GetBytes(current.ToJsonString());
     }
 
-    private async Task ReportAsync(int count, bool always, CancellationToken cancellation)
+    private async Task ReportAsync(int count, int total, bool always, CancellationToken cancellation)
     {
         if (!always && _lastProgress != 0 && services.Time.GetElapsedTime(_lastProgress) < ProgressInterval) return;
         _lastProgress = services.Time.GetTimestamp();
         try
         {
-            if (!await cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, backup.Name, new JsonObject { ["progress"] = new JsonObject { ["totalItems"] = count, ["itemsBackedUp"] = count } }, cancellation)) throw Deleted();
+            if (!await cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, backup.Name, new JsonObject { ["progress"] = new JsonObject { ["totalItems"] = total, ["itemsBackedUp"] = count } }, cancellation)) throw Deleted();
         }
         catch (Exception e) when (Outage.IsCauseOf(e))
         {

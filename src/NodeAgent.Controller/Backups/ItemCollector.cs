@@ -9,7 +9,7 @@ using NodeAgent.Kubernetes.Api;
 namespace NodeAgent.Controller.Backups;
 
 /// <summary>Walks the cluster and puts what the backup takes into its archive, and with each object those that it needs.</summary>
-internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archive, PodVolumeBackups volumes, BackupSnapshots snapshots, BackupHookRunner hooks, Func<int, Task> progress)
+internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archive, PodVolumeBackups volumes, BackupSnapshots snapshots, BackupHookRunner hooks, Func<int, int, Task> progress)
 {
     private readonly HashSet<string> _done = new(StringComparer.Ordinal);
     private readonly HashSet<string> _taken = new(StringComparer.Ordinal);
@@ -17,6 +17,7 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
     private readonly HashSet<ResourceKind> _typesUsed = [];
     private readonly Dictionary<string, ServedResource> _served = scope.Backup.Resources.ToDictionary(r => r.Kind.GroupResource);
     private List<JsonObject>? _clusterRoleBindings;
+    private int _expected;
 
     public async Task CollectAsync(CancellationToken cancellation)
     {
@@ -26,7 +27,11 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
         var kinds = scope.Backup.Resources.Select(r => r.Kind).Where(k => k.GroupResource != KubernetesResources.Namespaces.GroupResource && scope.Backup.Filter.TakesType(k));
         await using (var listings = new ResourceListings(scope, kinds, NamespacesOf, IsWanted, cancellation))
         {
-            foreach (var (kind, listing) in listings.All) await CollectTypeAsync(kind, listing, cancellation);
+            foreach (var (kind, listing) in listings.All)
+            {
+                // Grows while types are still being listed; what objects pull in is not counted before it is there.
+                await CollectTypeAsync(kind, listing, () => _expected = listings.Count, cancellation);
+            }
         }
 
         await CollectOtherVersionsAsync(cancellation);
@@ -54,7 +59,7 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
             await foreach (var item in listing.ItemsAsync(cancellation))
             {
                 await archive.AddVersionAsync(kind, item, cancellation);
-                await progress(archive.Count);
+                await progress(archive.Count, Math.Max(archive.Count, _expected));
             }
         }
     }
@@ -87,11 +92,15 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
     private bool IsWanted(ResourceKind kind, JsonObject item) =>
         (!kind.Namespaced || scope.Backup.Filter.TakesNamespace(item.Namespace())) && scope.Backup.Filter.Labels.Matches(item);
 
-    private async Task CollectTypeAsync(ResourceKind kind, Task<ResourceListing> reading, CancellationToken cancellation)
+    private async Task CollectTypeAsync(ResourceKind kind, Task<ResourceListing> reading, Action count, CancellationToken cancellation)
     {
         if (await TryReadAsync(kind, reading) is not { } listing) return;
         foreach (var missing in listing.Order(scope.Backup.Order.Of(kind))) scope.Log.Warn(null, $"spec.orderedResources: {kind.GroupResource} {missing} is not among the objects of this backup");
-        await foreach (var item in listing.ItemsAsync(cancellation)) await AddAsync(kind, item, cancellation);
+        await foreach (var item in listing.ItemsAsync(cancellation))
+        {
+            count();
+            await AddAsync(kind, item, cancellation);
+        }
     }
 
     private static string IdOf(ResourceKind kind, JsonObject item) => $"{kind.GroupResource}/{item.Namespace()}/{item.Name()}";
@@ -125,6 +134,7 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
 
             if (kind == KubernetesResources.PersistentVolumeClaims) await snapshots.TakeOfClaimAsync(item, cancellation);
             if (kind == KubernetesResources.PersistentVolumes) await snapshots.TakeOfVolumeAsync(item, cancellation);
+            if (kind == KubernetesResources.PersistentVolumes) volumes.Note(item);
             await archive.AddAsync(kind, item, cancellation);
         }
         catch (Exception e) when (e is ApiException or HttpRequestException or InvalidDataException)
@@ -136,7 +146,7 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
         _typesUsed.Add(kind);
         if (scope.Backup.OtherVersions.Count > 0) _taken.Add(IdOf(kind, item));
         if (kind.Namespaced) _namespacesUsed.Add(item.Namespace());
-        await progress(archive.Count);
+        await progress(archive.Count, Math.Max(archive.Count, _expected));
         await AddRelatedAsync(kind, item, cancellation);
     }
 

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Backups.Policies;
 using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Snapshots;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Velero;
@@ -70,7 +71,21 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
     public Task TryCancelAsync() => _work.TryCancelAllAsync(VeleroResources.PodVolumeBackups, Selector);
 
     /// <summary>The podvolumebackups file: the objects as they ended.</summary>
-    public JsonArray ToFile() => new([.. _results.Select(r => (JsonNode)r.DeepClone())]);
+    public JsonArray ToFile()
+    {
+        var file = new JsonArray();
+        foreach (var result in _results)
+        {
+            var copy = (JsonObject)result.DeepClone();
+            copy.Child("metadata").Remove("managedFields");
+            file.Add((JsonNode)copy);
+        }
+
+        return file;
+    }
+
+    /// <summary>Remembers a persistent volume that is in the backup, for what the volumeinfo file tells of it.</summary>
+    public void Note(JsonObject volume) => _volumes.TryAdd(volume.Name(), volume);
 
     /// <summary>The volumeinfo file: one entry per volume, taken or not.</summary>
     /// <param name="snapshots">The entries of the volumes that were snapshotted, in whose favour those of volumes left out are dropped.</param>
@@ -79,24 +94,8 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
         var entries = new JsonArray();
         foreach (var result in _results)
         {
-            var claim = result.Annotation(VeleroLabels.PvcName);
-            var ns = result.Text("spec", "pod", "namespace") ?? "";
-            var entry = new JsonObject { ["backupMethod"] = "PodVolumeBackup", ["snapshotDataMoved"] = false, ["preserveLocalSnapshot"] = false, ["skipped"] = false };
-            if (claim is not null) AddClaim(entry, ns, claim);
-            if (result.Text("status", "startTimestamp") is { } start) entry["startTimestamp"] = start;
-            if (result.Text("status", "completionTimestamp") is { } end) entry["completionTimestamp"] = end;
-            entry["result"] = result.Text("status", "phase") == PodVolumePhase.Completed ? "succeeded" : "failed";
-            entry["pvbInfo"] = new JsonObject
-            {
-                ["snapshotHandle"] = result.Text("status", "snapshotID") ?? "",
-                ["size"] = result.Number("status", "progress", "totalBytes"),
-                ["incrementalSize"] = result.Number("status", "incrementalBytes"),
-                ["uploaderType"] = result.Text("spec", "uploaderType") ?? "",
-                ["volumeName"] = result.Text("spec", "volume") ?? "",
-                ["podName"] = result.Text("spec", "pod", "name") ?? "",
-                ["podNamespace"] = ns,
-                ["nodeName"] = result.Text("spec", "node") ?? "",
-            };
+            var entry = VolumeInfoEntries.OfFiles(result);
+            if (result.Annotation(VeleroLabels.PvcName) is { } claim) AddClaim(entry, result.Text("spec", "pod", "namespace") ?? "", claim);
             entries.Add((JsonNode)entry);
         }
 
@@ -111,6 +110,11 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
         foreach (var entry in _skipped.Where(e => e.Text("pvcName") is not { } claim || (!IsClaimTaken(e.Text("pvcNamespace")!, claim) && !snapshotted.Contains($"{e.Text("pvcNamespace")}/{claim}"))))
         {
             entries.Add((JsonNode)entry.DeepClone());
+        }
+
+        foreach (var entry in entries.OfType<JsonObject>().Where(e => !e.ContainsKey("pvInfo")))
+        {
+            if (entry.Text("pvName") is { } name && _volumes.GetValueOrDefault(name) is { } volume) entry["pvInfo"] = VolumeSummary.Of(volume);
         }
 
         return entries;

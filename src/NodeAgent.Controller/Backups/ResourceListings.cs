@@ -23,6 +23,9 @@ internal sealed class ResourceListings : IAsyncDisposable
     /// <summary>The types in order. Awaiting a listing fails as reading it did; it belongs to this object.</summary>
     public IReadOnlyList<(ResourceKind Kind, Task<ResourceListing> Listing)> All => _all;
 
+    /// <summary>How many objects the types have that are read by now.</summary>
+    public int Count => _all.Where(l => l.Listing.IsCompletedSuccessfully).Sum(l => l.Listing.Result.Count);
+
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();

@@ -16,8 +16,17 @@ internal sealed class BackupHookRunner(ClusterClient cluster, BackupHooks? hooks
     private int _attempted;
     private int _failed;
 
-    /// <summary>The counts for the status; null when there was no hook.</summary>
-    public JsonObject? Status => _attempted == 0 ? null : new JsonObject { ["hooksAttempted"] = _attempted, ["hooksFailed"] = _failed };
+    /// <summary>The counts for the status, without those that are zero.</summary>
+    public JsonObject Status
+    {
+        get
+        {
+            var status = new JsonObject();
+            if (_attempted > 0) status["hooksAttempted"] = _attempted;
+            if (_failed > 0) status["hooksFailed"] = _failed;
+            return status;
+        }
+    }
 
     /// <summary>Runs the hooks before the backup of a pod. False when one failed that the pod's backup depends on.</summary>
     public Task<bool> RunBeforeAsync(JsonObject pod, CancellationToken cancellation) => RunAsync(pod, HookSelection.Before(pod, hooks), cancellation);
