@@ -20,7 +20,7 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
 
     // UIDs of ended restores whose volumes were seen to. Touched by one call of the reconciler at a time.
     private readonly HashSet<string> _tidied = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, Task> _running = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, (Task Ended, CancellationTokenSource Stop)> _running = new(StringComparer.Ordinal);
 
     public async Task<TimeSpan?> ReconcileAsync(JsonObject cached, CancellationToken cancellation)
     {
@@ -32,6 +32,8 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
         if (await cluster.GetAsync(VeleroResources.Restores, options.Namespace, cached.Name(), cancellation) is not { } item) return null;
         if (item.Text("metadata", "deletionTimestamp") is not null)
         {
+            // Its run writes files, and has volumes that it must not leave at work.
+            if (await StopAsync(item.Uid())) return QueuePoll;
             await RemoveFilesAsync(item, cancellation);
             return null;
         }
@@ -40,8 +42,10 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
         {
             case "" or RestorePhase.New:
                 return await StartAsync(item, cancellation);
-            case RestorePhase.InProgress or RestorePhase.Finalizing or RestorePhase.FinalizingPartiallyFailed
-                or RestorePhase.WaitingForPluginOperations or RestorePhase.WaitingForPluginOperationsPartiallyFailed:
+            case RestorePhase.Finalizing or RestorePhase.FinalizingPartiallyFailed:
+                if (!_running.ContainsKey(item.Uid())) await FinishOrphanAsync(item, cancellation);
+                return null;
+            case RestorePhase.InProgress or RestorePhase.WaitingForPluginOperations or RestorePhase.WaitingForPluginOperationsPartiallyFailed:
                 if (!_running.ContainsKey(item.Uid())) await FailOrphanAsync(item, cancellation);
                 return null;
             default:
@@ -50,7 +54,23 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
     }
 
     /// <summary>Waits until no run is left; they end early when their token is cancelled.</summary>
-    public Task DrainAsync() => Task.WhenAll(_running.Values);
+    public Task DrainAsync() => Task.WhenAll(_running.Values.Select(r => r.Ended));
+
+    /// <summary>Ends a run early; false when there is none.</summary>
+    private async Task<bool> StopAsync(string uid)
+    {
+        if (!_running.TryGetValue(uid, out var run)) return false;
+        try
+        {
+            await run.Stop.CancelAsync();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It has ended by itself just now.
+        }
+
+        return true;
+    }
 
     private async Task<TimeSpan?> StartAsync(JsonObject item, CancellationToken cancellation)
     {
@@ -80,31 +100,37 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
         }
 
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _running[item.Uid()] = ended.Task;
+        var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        _running[item.Uid()] = (ended.Task, stop);
         // The run lives longer than this call; it reports its own end and is awaited by DrainAsync.
-        _ = RunAsync(prepared, ended, cancellation);
+        _ = RunAsync(prepared, ended, stop, cancellation);
         return null;
     }
 
-    private async Task RunAsync(PreparedRestore restore, TaskCompletionSource ended, CancellationToken cancellation)
+    private async Task RunAsync(PreparedRestore restore, TaskCompletionSource ended, CancellationTokenSource stop, CancellationToken cancellation)
     {
         services.Telemetry.Count("velero_restore_attempt_total", restore.Schedule);
         var phase = RestorePhase.Failed;
         try
         {
-            phase = await new RestoreRun(cluster, options, agents, services, restore).ExecuteAsync(cancellation);
+            phase = await new RestoreRun(cluster, options, agents, services, restore).ExecuteAsync(stop.Token);
         }
         catch (Exception e)
         {
             // The top of a run: whatever went wrong, the object must say so.
             services.Log.RunFailed("restore", restore.Name, e);
-            var reason = e is OperationCanceledException && cancellation.IsCancellationRequested ? "the controller was stopped, or could not reach the API server for too long, while the restore ran" : e.Message;
+            var reason = e is not OperationCanceledException ? e.Message
+                : cancellation.IsCancellationRequested ? "the controller was stopped, or could not reach the API server for too long, while the restore ran"
+                : stop.IsCancellationRequested ? "the restore was deleted while it ran" : e.Message;
             await TryFailAsync(restore.Object, reason, cancellation);
         }
         finally
         {
+            // Whatever the run has started and not awaited, such as commands of hooks, ends with it.
+            await stop.CancelAsync();
             await restore.Bucket.DisposeAsync();
             _running.TryRemove(restore.Uid, out _);
+            stop.Dispose();
             ended.SetResult();
         }
 
@@ -151,6 +177,19 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
         await new PodVolumeWork(cluster, options, services.Time).CancelAllAsync(VeleroResources.PodVolumeRestores, $"{VeleroLabels.RestoreUid}={item.Uid()}", cancellation);
         await FailAsync(item, $"the controller stopped while the restore was {item.Text("status", "phase")}; make a new restore", cancellation);
         services.Telemetry.Count("velero_restore_failed_total", item.Text("spec", "scheduleName") ?? "");
+    }
+
+    /// <summary>
+    /// A restore whose controller died in the last step has restored everything and counted its errors; at most its files are missing. As in
+    /// Velero it is brought to its end.
+    /// </summary>
+    private async Task FinishOrphanAsync(JsonObject item, CancellationToken cancellation)
+    {
+        var failed = item.Text("status", "phase") == RestorePhase.FinalizingPartiallyFailed;
+        var phase = failed ? RestorePhase.PartiallyFailed : RestorePhase.Completed;
+        await SetStatusAsync(item, new JsonObject { ["phase"] = phase, ["completionTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow()) }, cancellation);
+        services.Telemetry.Count(failed ? "velero_restore_partial_failure_total" : "velero_restore_success_total", item.Text("spec", "scheduleName") ?? "");
+        services.Log.Ended("restore", item.Name(), phase);
     }
 
     private Task<bool> FailAsync(JsonObject item, string reason, CancellationToken cancellation) => SetStatusAsync(item, new JsonObject

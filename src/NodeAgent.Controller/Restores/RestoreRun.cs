@@ -64,19 +64,22 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
         }
 
         // 6. The end.
-        await SetStatusAsync(new JsonObject { ["phase"] = log.Errors > 0 ? RestorePhase.FinalizingPartiallyFailed : RestorePhase.Finalizing }, cancellation);
-        log.Info($"{items.Handled} objects, {log.Warnings} warnings, {log.Errors} errors");
-        var phase = log.Errors > 0 ? RestorePhase.PartiallyFailed : RestorePhase.Completed;
-        await UploadAsync(items, volumes, snapshots, log, cancellation);
-        await SetStatusAsync(new JsonObject
+        var counts = new JsonObject
         {
-            ["phase"] = phase,
-            ["completionTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow()),
             ["warnings"] = log.Warnings,
             ["errors"] = log.Errors,
             ["hookStatus"] = hooks.Status,
             ["progress"] = new JsonObject { ["totalItems"] = items.Handled, ["itemsRestored"] = items.Handled },
-        }, cancellation);
+        };
+        // With the counts, so that whoever takes over from here on has all there is to know.
+        counts["phase"] = log.Errors > 0 ? RestorePhase.FinalizingPartiallyFailed : RestorePhase.Finalizing;
+        await SetStatusAsync((JsonObject)counts.DeepClone(), cancellation);
+        log.Info($"{items.Handled} objects, {log.Warnings} warnings, {log.Errors} errors");
+        var phase = log.Errors > 0 ? RestorePhase.PartiallyFailed : RestorePhase.Completed;
+        await UploadAsync(items, volumes, snapshots, log, cancellation);
+        counts["phase"] = phase;
+        counts["completionTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow());
+        await SetStatusAsync(counts, cancellation);
         return phase;
     }
 

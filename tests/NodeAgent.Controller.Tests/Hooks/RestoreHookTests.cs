@@ -72,6 +72,19 @@ public sealed class RestoreHookTests
         Assert.Empty(events);
     }
 
+    [Theory]
+    [InlineData("Continue", RestorePhase.Completed, 1, 0)]
+    [InlineData("Fail", RestorePhase.PartiallyFailed, 0, 1)]
+    public async Task A_command_that_hangs_is_given_up_after_its_time(string onError, string phase, int warnings, int errors)
+    {
+        var (restore, _, events) = await RunAsync($"post.hook.restore.velero.io/command: hang, post.hook.restore.velero.io/exec-timeout: 300ms, post.hook.restore.velero.io/on-error: {onError}", "{}");
+        Assert.Equal(phase, restore.Text("status", "phase"));
+        Assert.Equal(warnings, restore.Number("status", "warnings"));
+        Assert.Equal(errors, restore.Number("status", "errors"));
+        Assert.Equal(1, restore.Number("status", "hookStatus", "hooksFailed"));
+        Assert.Equal(["shop-2/db/db: hang"], events);
+    }
+
     private static async Task<(JsonObject Restore, JsonObject Pod, IReadOnlyList<string> Events)> RunAsync(string annotations, string hooks, bool comesUp = true)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
@@ -85,10 +98,11 @@ public sealed class RestoreHookTests
             {
                 Directory = Path.Combine(directory.FullName, "cluster"),
                 RunNodes = false,
-                ExecHandler = (request, _) =>
+                ExecHandler = async (request, token) =>
                 {
                     events.Enqueue($"{request.Namespace}/{request.Pod}/{request.Container}: {string.Join("|", request.Command)}");
-                    return Task.FromResult(new PodExecResult(request.Command[0] == "fail" ? 1 : 0));
+                    if (request.Command[0] == "hang") await Task.Delay(Timeout.Infinite, token).ContinueWith(static _ => { }, TaskScheduler.Default);
+                    return new PodExecResult(request.Command[0] == "fail" ? 1 : 0);
                 },
             }, limit.Token);
             embedded.Create(PodManifest.Replace("ANNOTATIONS", annotations, StringComparison.Ordinal));

@@ -29,18 +29,22 @@ internal sealed class S3Cluster : IAsyncDisposable
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    public static async Task<S3Cluster> StartAsync(bool withAgent)
+    public static async Task<S3Cluster> StartAsync(bool withAgent, params string[] nodes)
     {
+        if (nodes.Length == 0) nodes = [Node];
         var directory = Directory.CreateTempSubdirectory("s3-cluster-").FullName;
-        var cluster = await EmbeddedCluster.StartAsync(new EmbeddedClusterOptions { Directory = Path.Combine(directory, "cluster"), Nodes = [Node] }, Cancellation);
+        var cluster = await EmbeddedCluster.StartAsync(new EmbeddedClusterOptions { Directory = Path.Combine(directory, "cluster"), Nodes = nodes }, Cancellation);
         cluster.Create($$"""{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"{{System}}"} }""");
         var started = new S3Cluster(directory, cluster);
         var options = new ControllerOptions { LeaderElection = false, ResyncPeriod = TimeSpan.FromSeconds(1), PollInterval = TimeSpan.FromMilliseconds(50), WorkDirectory = Path.Combine(directory, "work") };
         started._servers.Add(new ControllerHost(options, ClusterConfig.ForServer(cluster.Address), NullLoggerFactory.Instance, TimeProvider.System).RunAsync(started._stop.Token));
         if (withAgent)
         {
-            var agent = new AgentOptions { NodeName = Node, HostPods = cluster.KubeletPodsDirectory(Node) };
-            started._servers.Add(new AgentHost(agent, ClusterConfig.ForServer(cluster.Address), NullLoggerFactory.Instance, null, TimeProvider.System).RunAsync(started._stop.Token));
+            foreach (var node in nodes)
+            {
+                var agent = new AgentOptions { NodeName = node, HostPods = cluster.KubeletPodsDirectory(node) };
+                started._servers.Add(new AgentHost(agent, ClusterConfig.ForServer(cluster.Address), NullLoggerFactory.Instance, null, TimeProvider.System).RunAsync(started._stop.Token));
+            }
         }
 
         return started;
@@ -76,6 +80,17 @@ internal sealed class S3Cluster : IAsyncDisposable
     }
 
     public Task<JsonObject?> WaitForPhaseAsync(ResourceKind kind, string name, string phase) => WaitAsync(kind, name, phase, o => (string?)o?["status"]?["phase"] == phase);
+
+    /// <summary>The directory of a running pod's volume on its node: of its persistent volume when it has one, else the emptyDir.</summary>
+    public async Task<string> AnyVolumeOfAsync(string ns, string pod)
+    {
+        var running = await WaitAsync(KubernetesResources.Pods, pod, "Running", p => (string?)p?["status"]?["phase"] == "Running", ns);
+        var volumes = Path.Combine(_cluster.KubeletPodsDirectory((string)running!["spec"]!["nodeName"]!), (string)running["metadata"]!["uid"]!, "volumes");
+        var claimed = Directory.EnumerateDirectories(volumes).FirstOrDefault(d => Path.GetFileName(d) is "kubernetes.io~csi" or "kubernetes.io~local-volume");
+        if (claimed is null) return Directory.EnumerateDirectories(Path.Combine(volumes, "kubernetes.io~empty-dir")).Single();
+        var volume = Directory.EnumerateDirectories(claimed).Single();
+        return claimed.EndsWith("csi", StringComparison.Ordinal) ? Path.Combine(volume, "mount") : volume;
+    }
 
     /// <summary>The directory of a running pod's volume of type emptyDir.</summary>
     public async Task<string> VolumeOfAsync(string ns, string pod, string volume)
