@@ -14,7 +14,6 @@ internal static class ControllerCommand
 
     private static readonly Option<string> DefaultLocation = Flags.Text("--default-backup-storage-location", $"Location of backups that name none (default: {Defaults.DefaultBackupStorageLocation})", "name");
     private static readonly Option<Dictionary<string, string>> DefaultSnapshotLocations = Flags.Map("--default-volume-snapshot-locations", "Snapshot location of backups that name none, where a provider has several", "provider:location", ':');
-    private static readonly Option<string[]> Features = Flags.List("--features", "EnableCSI: snapshot volumes of CSI drivers, without a snapshot location too; others of Velero's are accepted", "names");
     private static readonly Option<TimeSpan?> StoreValidationFrequency = Flags.Duration("--store-validation-frequency", "How often locations are checked; 0s: never (default: 1m)");
     private static readonly Option<TimeSpan?> DefaultBackupTtl = Flags.Duration("--default-backup-ttl", "How long backups are kept that do not say (default: 720h)");
     private static readonly Option<TimeSpan?> FsBackupTimeout = Flags.Duration("--fs-backup-timeout", "How long the volumes of one backup or restore may take (default: 4h)");
@@ -50,7 +49,7 @@ internal static class ControllerCommand
     {
         var command = new Command(name, "Run the controller of a cluster")
         {
-            DefaultLocation, DefaultSnapshotLocations, Features, StoreValidationFrequency, DefaultBackupTtl, FsBackupTimeout, ResourceTimeout, DefaultVolumesToFsBackup, ConcurrentBackups,
+            DefaultLocation, DefaultSnapshotLocations, StoreValidationFrequency, DefaultBackupTtl, FsBackupTimeout, ResourceTimeout, DefaultVolumesToFsBackup, ConcurrentBackups,
             MaxExtractionSize, RestorePriorities, RepoMaintainFrequency, ReadDataSubset, MaintenanceJobs, KeepMaintenanceJobs, MetricsAddress, HealthAddress, LeaderElection, RestoreImage, WorkDirectory, ServerLogging.Level, ServerLogging.Format,
         };
         foreach (var option in (Option[])[RestoreOnly, DisabledControllers, BackupSyncPeriod, .. Accepted])
@@ -87,7 +86,7 @@ internal static class ControllerCommand
         Namespace = ClusterOptions.NamespaceOf(parse),
         DefaultBackupStorageLocation = parse.GetValue(DefaultLocation) is { Length: > 0 } location ? location : Defaults.DefaultBackupStorageLocation,
         DefaultVolumeSnapshotLocations = parse.GetValue(DefaultSnapshotLocations) ?? [],
-        CsiSnapshots = (parse.GetValue(Features) ?? []).Contains("EnableCSI"),
+        CsiSnapshots = parse.GetValue(ClusterOptions.Features)?.Contains("EnableCSI") == true,
         StoreValidationFrequency = parse.GetValue(StoreValidationFrequency) ?? Defaults.StoreValidationFrequency,
         DefaultBackupTtl = parse.GetValue(DefaultBackupTtl) ?? Defaults.DefaultBackupTtl,
         FsBackupTimeout = parse.GetValue(FsBackupTimeout) ?? Defaults.FsBackupTimeout,

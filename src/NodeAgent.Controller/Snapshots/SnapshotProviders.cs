@@ -1,3 +1,5 @@
+using NodeAgent.Controller.Snapshots.Aws;
+
 namespace NodeAgent.Controller.Snapshots;
 
 /// <summary>The providers that locations may name. One more is a folder beside this file and a line in <see cref="Default"/>.</summary>
@@ -8,6 +10,7 @@ internal sealed class SnapshotProviders(IReadOnlyList<ISnapshotProvider> provide
 
     public static SnapshotProviders Default { get; } = new(
     [
+        new EbsProvider(),
     ]);
 
     public IReadOnlyList<ISnapshotProvider> All => providers;

@@ -19,6 +19,12 @@ internal static class AwsLocation
 
     private static readonly string[] OwnKeys = ["storageClass", "objectLockMode", "objectLockDays"];
 
+    public const string ProgramRefusal =
+        "its credentials name a program that prints keys (credential_process); none is run here, since whoever may write Secrets could have any program run in this pod: put keys into the Secret, or a role with a web identity";
+
+    /// <summary>Whether a location's credentials would have a program run.</summary>
+    public static bool NamesProgram(string credentials) => credentials.Split('\n').Any(static line => line.TrimStart().StartsWith("credential_process", StringComparison.OrdinalIgnoreCase));
+
     /// <summary>What of the settings is taken and not done, a line each.</summary>
     public static IEnumerable<string> NotesOn(LocationDescription location)
     {
@@ -33,8 +39,7 @@ internal static class AwsLocation
     {
         if (location.Config.Keys.Order(StringComparer.Ordinal).FirstOrDefault(key => !VeleroKeys.Contains(key) && !OwnKeys.Contains(key)) is { } unknown)
             throw Refused(location, $"config.{unknown} is not known to provider aws; known are {string.Join(", ", VeleroKeys.Except(["bucket", "prefix"]).Concat(OwnKeys))}");
-        if (location.Credentials.Split('\n').Any(static line => line.TrimStart().StartsWith("credential_process", StringComparison.OrdinalIgnoreCase)))
-            throw Refused(location, "its credentials name a program that prints keys (credential_process); none is run here, since whoever may write Secrets could have any program run in this pod: put keys into the Secret, or a role with a web identity");
+        if (NamesProgram(location.Credentials)) throw Refused(location, ProgramRefusal);
         var options = new S3StoreOptions
         {
             Bucket = location.Bucket,
