@@ -19,7 +19,7 @@ COPY src/NodeAgent.Cli/*.csproj src/NodeAgent.Cli/packages.lock.json src/NodeAge
 RUN dotnet restore --locked-mode src/NodeAgent.Cli
 COPY .editorconfig ./
 COPY src/ src/
-COPY daemonset/crds/ daemonset/crds/
+COPY daemonset/ daemonset/
 # Portable, so that one build serves amd64 and arm64.
 RUN dotnet publish src/NodeAgent.Cli -c Release --no-restore -o /app
 
@@ -28,6 +28,8 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends libzstd1 libargon2-1 \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /app /app
+# One command for all pods, whatever architecture: the init container of restored pods has no entry point of its own.
+RUN printf '#!/bin/sh\nexec dotnet /app/nodeagent.dll "$@"\n' > /nodeagent && chmod 755 /nodeagent
 # The controller runs as this user; the agent's DaemonSet asks for root with the few capabilities that it needs.
 USER 1654
-ENTRYPOINT ["dotnet", "/app/nodeagent.dll"]
+ENTRYPOINT ["/nodeagent"]

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using NodeAgent.Cli.Cluster.Backups;
 using NodeAgent.Cli.Cluster.Describe;
+using NodeAgent.Cli.Cluster.Installation;
 using NodeAgent.Cli.Cluster.Locations;
 using NodeAgent.Cli.Cluster.Restores;
 using NodeAgent.Cli.Cluster.Schedules;
@@ -91,6 +92,10 @@ internal static class ClusterCommands
     }.WithClusterOptions();
 
     public static Command CreatePlugin() => PluginCommands.Create().WithClusterOptions();
+
+    public static Command CreateInstall() => InstallCommand.Create();
+
+    public static Command CreateUninstall() => UninstallCommand.Create();
 
     public static Command CreateVersion() => VersionCommand.Create().WithClusterOptions();
 }

@@ -115,6 +115,46 @@ internal sealed class ClusterSession : IAsyncDisposable
     public Task PatchAsync(VeleroKind kind, string name, JsonObject patch, CancellationToken cancellationToken) =>
         AskAsync(kind, $"{kind.Noun} {name}", () => _api.PatchAsync(kind.Resource, Namespace, name, patch, cancellationToken));
 
+    /// <summary>An object of any kind, in the session's namespace where the kind lives in one; null when it is not there.</summary>
+    public async Task<JsonObject?> FindAsync(ResourceKind kind, string name, CancellationToken cancellationToken) =>
+        (await AskAsync(kind, $"{kind.Kind}/{name}", () => _api.FindAsync(kind, NamespaceFor(kind), name, cancellationToken)))?.Json;
+
+    /// <summary>False when there is one of that name already, which stays as it is.</summary>
+    public Task<bool> TryCreateAsync(ResourceKind kind, JsonObject resource, CancellationToken cancellationToken) => AskAsync(kind, $"{kind.Kind}/{resource.Name()}", async () =>
+    {
+        try
+        {
+            await _api.CreateAsync(kind, NamespaceFor(kind), new KubernetesObject(resource.DeepClone().AsObject()), cancellationToken);
+            return true;
+        }
+        catch (ApiException exception) when (exception.StatusCode == HttpStatusCode.Conflict)
+        {
+            return false;
+        }
+    });
+
+    /// <summary>Server-side apply, which takes over fields that others have set.</summary>
+    public Task ApplyAsync(ResourceKind kind, JsonObject resource, string fieldManager, CancellationToken cancellationToken) =>
+        AskAsync(kind, $"{kind.Kind}/{resource.Name()}", () => _api.ApplyAsync(kind, NamespaceFor(kind), resource.Name(), new KubernetesObject(resource.DeepClone().AsObject()), fieldManager, force: true, cancellationToken));
+
+    /// <summary>False when there was none.</summary>
+    public Task<bool> DeleteAsync(ResourceKind kind, string name, CancellationToken cancellationToken) =>
+        AskAsync(kind, $"{kind.Kind}/{name}", () => _api.DeleteAsync(kind, NamespaceFor(kind), name, DeleteOptions.Default, cancellationToken));
+
+    /// <summary>Whether the cluster knows the kind by now.</summary>
+    public Task<bool> IsServedAsync(ResourceKind kind, CancellationToken cancellationToken) => AskAsync(kind, kind.GroupResource, async () =>
+    {
+        try
+        {
+            await _api.GetAsync(kind, NamespaceFor(kind), "default", cancellationToken);
+            return true;
+        }
+        catch (ApiException exception) when (exception.IsNotFound)
+        {
+            return IsAboutObject(exception);
+        }
+    });
+
     /// <summary>The backup location that holds the files of a backup or a restore; empty when that cannot be told.</summary>
     public async Task<string> StorageLocationOfAsync(VeleroKind kind, JsonObject resource, CancellationToken cancellationToken)
     {
@@ -131,8 +171,12 @@ internal sealed class ClusterSession : IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
+    private string? NamespaceFor(ResourceKind kind) => kind.Namespaced ? Namespace : null;
+
+    private Task<T> AskAsync<T>(VeleroKind kind, string what, Func<Task<T>> request) => AskAsync(kind.Resource, what, request);
+
     /// <summary>Makes a request; what goes wrong becomes one line for the user.</summary>
-    private async Task<T> AskAsync<T>(VeleroKind kind, string what, Func<Task<T>> request)
+    private async Task<T> AskAsync<T>(ResourceKind kind, string what, Func<Task<T>> request)
     {
         try
         {
@@ -143,7 +187,7 @@ internal sealed class ClusterSession : IAsyncDisposable
             var reason = exception.ServerMessage.Length > 0 ? exception.ServerMessage : $"HTTP {(int)exception.StatusCode}";
             throw exception.StatusCode switch
             {
-                HttpStatusCode.NotFound when !IsAboutObject(exception) => new CommandException(ExitCode.Failed, $"{what}: the cluster does not know {kind.Plural}.{VeleroKind.Group} (install the custom resources first)", exception),
+                HttpStatusCode.NotFound when !IsAboutObject(exception) => new CommandException(ExitCode.Failed, $"{what}: the cluster does not know {kind.GroupResource} (install the custom resources first: nodeagent install --crds-only)", exception),
                 HttpStatusCode.NotFound => new CommandException(ExitCode.NotFound, $"{what}: {reason}", exception),
                 HttpStatusCode.Unauthorized => new CommandException(ExitCode.Failed, $"{what}: the cluster does not accept the credentials (check the kubeconfig)", exception),
                 HttpStatusCode.Forbidden => new CommandException(ExitCode.Failed, $"{what}: not allowed: {reason}", exception),

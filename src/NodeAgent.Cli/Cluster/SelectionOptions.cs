@@ -26,12 +26,16 @@ internal static class SelectionOptions
     }
 
     /// <summary>Asks on the terminal unless --confirm was given. Without a terminal there is nobody to ask, so nothing is deleted.</summary>
-    public static bool Confirmed(ParseResult parse, string question)
+    public static bool Confirmed(ParseResult parse, string question) => parse.GetValue(Confirm) || Confirmed(question, Confirm.Name);
+
+    /// <summary>Asks on the terminal.</summary>
+    /// <param name="question">What.</param>
+    /// <param name="flag">The flag that says yes.</param>
+    /// <exception cref="UsageException">There is nobody to ask.</exception>
+    public static bool Confirmed(string question, string flag)
     {
-        if (parse.GetValue(Confirm))
-            return true;
         if (!StandardStreams.InputIsTerminal)
-            throw new UsageException($"{question} Nobody can be asked, since standard input is no terminal (give --confirm)");
+            throw new UsageException($"{question} Nobody can be asked, since standard input is no terminal (give {flag})");
         StandardStreams.Error.Write($"{DisplayText.OneLine(question)} (y/N) ");
         return Console.ReadLine()?.Trim().ToUpperInvariant() is "Y" or "YES";
     }

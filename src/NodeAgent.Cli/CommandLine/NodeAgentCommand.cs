@@ -68,6 +68,8 @@ internal static class NodeAgentCommand
         ClusterCommands.CreateDescribe(),
         ClusterCommands.CreateDelete(),
         ClusterCommands.CreatePlugin(),
+        ClusterCommands.CreateInstall(),
+        ClusterCommands.CreateUninstall(),
         ClusterCommands.CreateVersion(),
         ClientConfigCommands.Create(),
         CompletionCommand.Create(),

@@ -48,6 +48,18 @@ internal static class VeleroCommands
         { "snapshot-location set", "", "--credential" },
         { "repo get", "", "-l --selector" + Output },
         { "plugin get", "get plugins|get plugin", "--timeout" + Output },
+        { "install", "", "--provider --bucket --secret-file --no-secret --apply --no-default-backup-location --image --prefix --pod-annotations --pod-labels --sa-annotations "
+            + "--service-account-name --velero-pod-cpu-request --velero-pod-mem-request --velero-pod-cpu-limit --velero-pod-mem-limit --node-agent-pod-cpu-request "
+            + "--node-agent-pod-mem-request --node-agent-pod-cpu-limit --node-agent-pod-mem-limit --kubelet-root-dir --backup-location-config "
+            + "--snapshot-location-config --use-volume-snapshots --restore-only --dry-run --use-node-agent --use-node-agent-windows --privileged-node-agent --wait "
+            + "--default-repo-maintain-frequency --garbage-collection-frequency --pod-volume-operation-timeout --plugins --crds-only --cacert "
+            + "--default-volumes-to-fs-backup --uploader-type --default-snapshot-move-data --csi-snapshot-early-frequent-polling --disable-informer-cache "
+            + "--schedule-skip-immediately --node-agent-disable-host-path --keep-latest-maintenance-jobs --maintenance-job-cpu-request --maintenance-job-mem-request "
+            + "--maintenance-job-cpu-limit --maintenance-job-mem-limit --backup-repository-configmap --repo-maintenance-job-configmap "
+            + "--default-resource-modifier-configmap --node-agent-configmap --item-block-worker-count --concurrent-backups --server-priority-class-name "
+            + "--node-agent-priority-class-name "
+            + "-o --output" },
+        { "uninstall", "", "--force" },
         { "version", "", "--timeout --client-only" },
     };
 
@@ -55,5 +67,5 @@ internal static class VeleroCommands
     public static readonly string[] WithoutCluster = ["client config get", "client config set", "completion bash", "completion zsh", "completion fish"];
 
     /// <summary>Commands that are not there.</summary>
-    public static readonly string[] Missing = ["install", "uninstall", "debug", "bug"];
+    public static readonly string[] Missing = ["debug", "bug"];
 }
