@@ -9,6 +9,7 @@ using NodeAgent.DevCluster.Storage;
 using NodeAgent.DevCluster.Tables;
 using NodeAgent.DevCluster.Volumes;
 using NodeAgent.DevCluster.Writes;
+using NodeAgent.Kubernetes.Yaml;
 
 namespace NodeAgent.DevCluster;
 
@@ -95,7 +96,7 @@ public sealed class EmbeddedCluster : IAsyncDisposable
     /// <exception cref="FormatException">The text is not YAML, or names a kind that is not served.</exception>
     public void Create(string yaml)
     {
-        foreach (var obj in YamlDocuments.Parse(yaml).OfType<JsonObject>())
+        foreach (var obj in YamlJson.ParseAll(yaml).OfType<JsonObject>())
             CreateOne(obj);
     }
 

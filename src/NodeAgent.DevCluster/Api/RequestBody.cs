@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
 using NodeAgent.DevCluster.Objects;
+using NodeAgent.Kubernetes.Yaml;
 
 namespace NodeAgent.DevCluster.Api;
 
@@ -32,7 +33,7 @@ internal static class RequestBody
             }
             if (bytes.AsSpan().TrimStart(" \t\r\n"u8) is [(byte)'{' or (byte)'[', ..])
                 return JsonNode.Parse(bytes, null, new JsonDocumentOptions { AllowDuplicateProperties = false });
-            return YamlDocuments.Parse(Encoding.UTF8.GetString(bytes)).FirstOrDefault();
+            return YamlJson.ParseAll(Encoding.UTF8.GetString(bytes)) is [var first, ..] ? first : null;
         }
         catch (Exception e) when (e is JsonException or FormatException)
         {

@@ -25,19 +25,40 @@ public static partial class YamlJson
         ArgumentNullException.ThrowIfNull(text);
         // JSON may be indented with tabs, which YAML does not allow.
         if (text.TrimStart() is ['{' or '[', ..] && TryParseJson(text, out var json)) return json;
+        var stream = Load(text);
+        if (stream.Documents.Count > 1) throw new FormatException($"line {stream.Documents[1].RootNode.Start.Line}: a second document begins; only one is read");
+        var left = MaxNodes;
+        return stream.Documents.Count == 0 ? null : Convert(stream.Documents[0].RootNode, 0, ref left);
+    }
+
+    /// <summary>All documents of the text but for empty ones.</summary>
+    /// <exception cref="FormatException">The text is no YAML; the message names the line.</exception>
+    public static IReadOnlyList<JsonNode> ParseAll(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        if (text.TrimStart() is ['{' or '[', ..] && TryParseJson(text, out var json)) return json is null ? [] : [json];
+        var documents = new List<JsonNode>();
+        var left = MaxNodes;
+        foreach (var document in Load(text).Documents)
+        {
+            if (Convert(document.RootNode, 0, ref left) is { } node) documents.Add(node);
+        }
+
+        return documents;
+    }
+
+    private static YamlStream Load(string text)
+    {
         var stream = new YamlStream();
         try
         {
             stream.Load(new StringReader(text));
+            return stream;
         }
         catch (YamlException e)
         {
             throw new FormatException($"line {e.Start.Line}: {OneLine(e.InnerException?.Message ?? e.Message)}", e);
         }
-
-        if (stream.Documents.Count > 1) throw new FormatException($"line {stream.Documents[1].RootNode.Start.Line}: a second document begins; only one is read");
-        var left = MaxNodes;
-        return stream.Documents.Count == 0 ? null : Convert(stream.Documents[0].RootNode, 0, ref left);
     }
 
     private static bool TryParseJson(string text, out JsonNode? json)

@@ -36,6 +36,17 @@ public sealed class YamlJsonTests
         Assert.DoesNotContain('\n', error.Message);
     }
 
+    [Theory]
+    [InlineData("a: 1\n---\n# nothing\n---\nb: yes\n", """[{"a":1},{"b":true}]""")]
+    [InlineData("""{"a":1}""", """[{"a":1}]""")]
+    [InlineData("", "[]")]
+    public void Of_many_documents_the_empty_ones_are_left_out(string text, string json) =>
+        Assert.Equal(json, new JsonArray([.. YamlJson.ParseAll(text)]).ToJsonString());
+
+    [Fact]
+    public void A_mistake_in_a_later_document_is_named_by_its_line() =>
+        Assert.StartsWith("line 4:", Assert.Throws<FormatException>(() => YamlJson.ParseAll("a: 1\n---\nb: 1\nb: 2\n")).Message, StringComparison.Ordinal);
+
     [Fact]
     public void Aliases_of_aliases_do_not_grow_without_bound()
     {
