@@ -49,19 +49,17 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
         var snapshots = await snapshotLocations.ChooseAsync(
             read.Spec with { DefaultVolumesToFsBackup = read.Spec.DefaultVolumesToFsBackup ?? read.Spec.DefaultVolumesToRestic ?? options.DefaultVolumesToFsBackup }, cancellation);
         errors.AddRange(snapshots.Errors);
-        var location = await locations.FindAsync(read.Spec.StorageLocation, cancellation);
-        var (bucket, problem) = await locations.OpenAsync(location, read.Spec.StorageLocation, forWriting: true, cancellation);
-        if (problem is not null) errors.Add(problem);
-        else if (await ProblemInsideAsync(location!, bucket!, item.Name(), cancellation) is { } inside) errors.Add(inside);
+        var (places, problems) = await FindPlacesAsync(item, errors, cancellation);
+        if (places.Count == 0) errors.AddRange(problems);
         if (errors.Count > 0)
         {
-            if (bucket is not null) await bucket.DisposeAsync();
+            foreach (var place in places) await place.Bucket.DisposeAsync();
             return (null, errors);
         }
 
         var spec = read.Spec with
         {
-            StorageLocation = location!.Metadata.Name,
+            StorageLocation = places[0].Name,
             Ttl = read.Spec.Ttl is { } ttl && ttl > TimeSpan.Zero ? ttl : options.DefaultBackupTtl,
             DefaultVolumesToFsBackup = read.Spec.DefaultVolumesToFsBackup ?? read.Spec.DefaultVolumesToRestic ?? options.DefaultVolumesToFsBackup,
             CsiSnapshotTimeout = read.Spec.CsiSnapshotTimeout is { } csi && csi > TimeSpan.Zero ? csi : CsiSnapshotTimeout,
@@ -71,18 +69,18 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
         };
         try
         {
-            return (await PrepareAsync(item, read with { Spec = spec }, policies, location, bucket!, cancellation) with { Snapshots = snapshots }, []);
+            return (await PrepareAsync(item, read with { Spec = spec }, policies, places, cancellation) with { Snapshots = snapshots, PlaceProblems = problems }, []);
         }
         catch
         {
-            await bucket!.DisposeAsync();
+            foreach (var place in places) await place.Bucket.DisposeAsync();
             throw;
         }
     }
 
-    private async Task<PreparedBackup> PrepareAsync(JsonObject item, Backup read, ResourcePolicies policies, BackupStorageLocation location, IBucket bucket, CancellationToken cancellation)
+    private async Task<PreparedBackup> PrepareAsync(JsonObject item, Backup read, ResourcePolicies policies, List<BackupPlace> places, CancellationToken cancellation)
     {
-        var updated = await WriteDefaultsAsync(item, read.Spec, location, cancellation);
+        var updated = await WriteDefaultsAsync(item, read.Spec, places[0].Location, cancellation);
         var served = await cluster.DiscoverAsync(cancellation);
         var (namespaces, excluded) = await ResolveNamespacesAsync(read.Spec, cancellation);
         var names = new ResourceNames(served.Preferred);
@@ -90,8 +88,8 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
         {
             Object = updated,
             Backup = read,
-            Location = location,
-            Bucket = bucket,
+            Places = places,
+            PlaceProblems = [],
             Filter = new BackupFilter(read.Spec, policies.Filters, names, namespaces, excluded),
             Policies = policies,
             Order = new ResourceOrder(read.Spec.OrderedResources, names),
@@ -102,20 +100,55 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
         };
     }
 
-    /// <summary>What speaks against a backup in that place, which its location's phase does not tell: that may be a minute old.</summary>
-    private async Task<string?> ProblemInsideAsync(BackupStorageLocation location, IBucket bucket, string backup, CancellationToken cancellation)
+    /// <summary>
+    /// The locations that can take the backup, and why others cannot. One that does not exist or has a backup of the name is a mistake of
+    /// whoever asks, and becomes an error; one that is away is no reason to leave the others without the backup.
+    /// </summary>
+    private async Task<(List<BackupPlace> Places, List<string> Problems)> FindPlacesAsync(JsonObject item, List<string> errors, CancellationToken cancellation)
+    {
+        var (places, problems) = (new List<BackupPlace>(), new List<string>());
+        IReadOnlyList<string?> names = BackupLocations.NamesOf(item);
+        if (names.Count == 0) names = [null];
+        foreach (var name in names)
+        {
+            var location = await locations.FindAsync(name, cancellation);
+            var (bucket, problem) = await locations.OpenAsync(location, name, forWriting: true, cancellation);
+            if (bucket is null)
+            {
+                (location is null ? errors : problems).Add(problem!);
+                continue;
+            }
+
+            var place = new BackupPlace(location!, bucket);
+            var (inside, isTaken) = await ProblemInsideAsync(place, item.Name(), cancellation);
+            if (places.FirstOrDefault(p => p.Bucket.Location == bucket.Location) is { } same) (inside, isTaken) = ($"backup storage locations \"{same.Name}\" and \"{place.Name}\" are the same place; name one of them", true);
+            if (inside is null)
+            {
+                places.Add(place);
+                continue;
+            }
+
+            await bucket.DisposeAsync();
+            (isTaken ? errors : problems).Add(inside);
+        }
+
+        return (places, problems);
+    }
+
+    /// <summary>What speaks against a backup in that place, which its location's phase does not tell: that may be a minute old. And whether the name is taken.</summary>
+    private async Task<(string? Problem, bool IsTaken)> ProblemInsideAsync(BackupPlace place, string backup, CancellationToken cancellation)
     {
         try
         {
-            if (await locations.EmptinessOfAsync(location, bucket, cancellation) is { } emptiness) return $"backup storage location \"{location.Metadata.Name}\": {emptiness}";
+            if (await locations.EmptinessOfAsync(place.Location, place.Bucket, cancellation) is { } emptiness) return ($"backup storage location \"{place.Name}\": {emptiness}", false);
             // A name that is none is told of already, and makes no key.
-            return ObjectName.IsValid(backup) && await bucket.ExistsAsync(new Storage.BackupFiles(backup).Metadata, cancellation)
-                ? $"location \"{location.Metadata.Name}\" already has a backup named \"{backup}\"; choose another name or delete that one first"
-                : null;
+            return ObjectName.IsValid(backup) && await place.Bucket.ExistsAsync(new Storage.BackupFiles(backup).Metadata, cancellation)
+                ? ($"location \"{place.Name}\" already has a backup named \"{backup}\"; choose another name or delete that one first", true)
+                : (null, false);
         }
         catch (Exception e) when (BucketFailure.IsCauseOf(e))
         {
-            return $"backup storage location \"{location.Metadata.Name}\": {e.Message}";
+            return ($"backup storage location \"{place.Name}\": {e.Message}", false);
         }
     }
 

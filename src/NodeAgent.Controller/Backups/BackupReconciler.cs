@@ -108,7 +108,7 @@ internal sealed class BackupReconciler(
         }
         finally
         {
-            await backup.Bucket.DisposeAsync();
+            foreach (var place in backup.Places) await place.Bucket.DisposeAsync();
             _running.TryRemove(backup.Uid, out _);
             ended.SetResult();
         }

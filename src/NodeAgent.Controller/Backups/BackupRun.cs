@@ -2,10 +2,8 @@ using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Hooks;
 using NodeAgent.Controller.Snapshots;
-using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes.Velero;
-using NodeAgent.Stores.Buckets;
 
 namespace NodeAgent.Controller.Backups;
 
@@ -43,12 +41,13 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
         var volumes = new PodVolumeBackups(scope, agents);
         using var snapshots = new BackupSnapshots(scope, volumes, services);
         var hooks = new BackupHookRunner(cluster, backup.Backup.Spec.Hooks, log);
+        var upload = new BackupUpload(backup, log, ReadObjectAsync, services);
         await using var interruption = new BackupInterruption(cluster, options, services.Time, backup, cancellation);
         // Ends the wait of hooks for volumes when the run fails; the hooks themselves still run.
         using var abandoned = CancellationTokenSource.CreateLinkedTokenSource(interruption.Token);
         try
         {
-            return await ExecuteAsync(scope, volumes, snapshots, hooks, abandoned.Token, cancellation);
+            return await ExecuteAsync(scope, volumes, snapshots, hooks, upload, abandoned.Token, cancellation);
         }
         catch (Exception e)
         {
@@ -58,8 +57,17 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
             await abandoned.CancelAsync();
             await hooks.FinishAsync();
             var asked = cancellation.IsCancellationRequested ? null : interruption.Reason;
-            if (isDeleted) await TryAsync(token => backup.Bucket.DeleteFolderAsync(backup.Files.Directory, token));
-            else await TryKeepLogAsync(log, cancellation.IsCancellationRequested ? "the controller was stopped" : asked ?? e.Message);
+            if (isDeleted)
+            {
+                await upload.TryRemoveAllAsync();
+            }
+            else
+            {
+                if (!_isStored) await upload.TryRemoveAsync();
+                log.Error(null, $"the backup failed: {(cancellation.IsCancellationRequested ? "the controller was stopped" : asked ?? e.Message)}");
+                await upload.TryKeepLogAsync();
+            }
+
             if (asked is null) throw;
             throw new InvalidOperationException(asked, e);
         }
@@ -67,7 +75,7 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
 
     /// <param name="cancellation">Ends the run early.</param>
     /// <param name="stopping">Ends it even when all of its files are written.</param>
-    private async Task<string> ExecuteAsync(BackupScope scope, PodVolumeBackups volumes, BackupSnapshots snapshots, BackupHookRunner hooks, CancellationToken cancellation, CancellationToken stopping)
+    private async Task<string> ExecuteAsync(BackupScope scope, PodVolumeBackups volumes, BackupSnapshots snapshots, BackupHookRunner hooks, BackupUpload upload, CancellationToken cancellation, CancellationToken stopping)
     {
         var log = scope.Log;
 
@@ -81,7 +89,8 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
             ["expiration"] = ApiTimeConverter.Format(backup.Started + backup.Backup.Spec.Ttl!.Value),
             ["queuePosition"] = null,
         }, cancellation);
-        log.Info($"backup of {options.Namespace}/{backup.Name} into {backup.Location.Metadata.Name} begins");
+        log.Info($"backup of {options.Namespace}/{backup.Name} into {string.Join(", ", backup.Places.Select(p => p.Name))} begins");
+        foreach (var problem in backup.PlaceProblems) log.Error(null, $"{problem}: the backup is not in it");
         NoteSnapshotLocations(log);
 
         // 2. Objects, and requests for the volumes of the pods among them.
@@ -96,19 +105,34 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
 
         // 4. The files.
         await SetStatusAsync(new JsonObject { ["phase"] = log.Errors > 0 ? BackupPhase.FinalizingPartiallyFailed : BackupPhase.Finalizing }, cancellation);
-        Errors = log.Errors;
-        Warnings = log.Warnings;
-        var phase = log.Errors > 0 ? BackupPhase.PartiallyFailed : BackupPhase.Completed;
+        await upload.WriteContentsAsync(archive, volumes, snapshots, cancellation);
+        ArchiveBytes = upload.ArchiveBytes;
         log.Info($"{archive.Count} objects, {log.Warnings} warnings, {log.Errors} errors");
-        var status = FinalStatus(phase, archive.Count);
-        snapshots.AddTo(status);
-        status["hookStatus"] = hooks.Status;
-        await UploadAsync(archive, volumes, snapshots, log, status, cancellation);
+        var status = await upload.WriteEndAsync(() =>
+        {
+            var end = FinalStatus(log, archive.Count);
+            snapshots.AddTo(end);
+            end["hookStatus"] = hooks.Status;
+            return end;
+        }, cancellation);
         _isStored = true;
 
         // 5. The end. The bucket has it already, so that nobody's wish to end it early counts any more.
+        await PointToAsync(upload.Places[0], stopping);
         await SetStatusAsync((JsonObject)status.DeepClone(), stopping);
-        return phase;
+        return status.Text("phase")!;
+    }
+
+    /// <summary>A backup whose first location failed is found in the next one.</summary>
+    private async Task PointToAsync(BackupPlace place, CancellationToken cancellation)
+    {
+        if (place == backup.Places[0]) return;
+        var patch = new JsonObject
+        {
+            ["metadata"] = new JsonObject { ["labels"] = new JsonObject { [VeleroLabels.StorageLocation] = VeleroLabels.ToLabelValue(place.Name) } },
+            ["spec"] = new JsonObject { ["storageLocation"] = place.Name },
+        };
+        await OutlastAsync(() => cluster.PatchAsync(VeleroResources.Backups, options.Namespace, backup.Name, patch, null, cancellation), cancellation);
     }
 
     /// <summary>What the backup asks for and does not get is said in its log; silence would pass for a promise.</summary>
@@ -117,87 +141,21 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
         foreach (var note in backup.Snapshots.Notes) log.Warn(null, note);
     }
 
-    private JsonObject FinalStatus(string phase, int items) => new()
+    private JsonObject FinalStatus(RunLog log, int items)
     {
-        ["phase"] = phase,
-        ["completionTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow()),
-        ["errors"] = Errors,
-        ["warnings"] = Warnings,
-        ["progress"] = new JsonObject { ["totalItems"] = items, ["itemsBackedUp"] = items },
-    };
-
-    private async Task UploadAsync(BackupArchiveWriter archive, PodVolumeBackups volumes, BackupSnapshots snapshots, RunLog log, JsonObject finalStatus, CancellationToken cancellation)
-    {
-        var (bucket, files) = (backup.Bucket, backup.Files);
-        var results = log.Results();
-        await bucket.PutAsync(files.Log, log.Finish(), cancellation);
-        try
+        (Errors, Warnings) = (log.Errors, log.Warnings);
+        return new JsonObject
         {
-            await bucket.PutAsync(files.Metadata, await MetadataAsync(null, cancellation), cancellation);
-            var contents = await archive.FinishAsync();
-            ArchiveBytes = contents.Length;
-            await bucket.PutAsync(files.Contents, contents, cancellation);
-            await bucket.PutAsync(files.PodVolumeBackups, GzipJson.Encode(volumes.ToFile()), cancellation);
-            await bucket.PutAsync(files.VolumeSnapshots, GzipJson.Encode(snapshots.ToFile()), cancellation);
-            await bucket.PutAsync(files.ItemOperations, GzipJson.Encode(null), cancellation);
-            await bucket.PutAsync(files.ResourceList, GzipJson.Encode(archive.ResourceList()), cancellation);
-            await bucket.PutAsync(files.Results, GzipJson.Encode(results), cancellation);
-            await bucket.PutAsync(files.VolumeInfo, GzipJson.Encode(volumes.ToVolumeInfo(snapshots.ToVolumeInfo())), cancellation);
-            // Last, so that the bucket never calls a backup complete whose files are not.
-            await bucket.PutAsync(files.Metadata, await MetadataAsync(finalStatus, cancellation), cancellation);
-        }
-        catch
-        {
-            await TryRemoveAsync();
-            throw;
-        }
+            ["phase"] = Errors > 0 ? BackupPhase.PartiallyFailed : BackupPhase.Completed,
+            ["completionTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow()),
+            ["errors"] = Errors,
+            ["warnings"] = Warnings,
+            ["progress"] = new JsonObject { ["totalItems"] = items, ["itemsBackedUp"] = items },
+        };
     }
 
-    /// <summary>Without the metadata file there is no backup; the contents alone would only take room.</summary>
-    private async Task TryRemoveAsync()
-    {
-        await TryAsync(async token =>
-        {
-            await backup.Bucket.DeleteAsync(backup.Files.Metadata, token);
-            await backup.Bucket.DeleteAsync(backup.Files.Contents, token);
-        });
-    }
-
-    /// <summary>The log of a backup that failed tells why, also to those who did not see the object.</summary>
-    private async Task TryKeepLogAsync(RunLog log, string reason)
-    {
-        log.Error(null, $"the backup failed: {reason}");
-        var results = log.Results();
-        await TryAsync(async token =>
-        {
-            await backup.Bucket.PutAsync(backup.Files.Log, log.Finish(), token);
-            await backup.Bucket.PutAsync(backup.Files.Results, GzipJson.Encode(results), token);
-        });
-    }
-
-    /// <summary>Does what a run that failed leaves to do, which must neither hide why it failed nor hold up a stop.</summary>
-    private async Task TryAsync(Func<CancellationToken, Task> action)
-    {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(5), services.Time);
-        try
-        {
-            await action(limit.Token);
-        }
-        catch (Exception e) when (BucketFailure.IsCauseOf(e) || e is OperationCanceledException)
-        {
-            // What is left says Finalizing and is taken for no backup; why the run failed is what counts.
-            services.Log.FilesNotRemoved("backup", backup.Name, e.Message);
-        }
-    }
-
-    private async Task<byte[]> MetadataAsync(JsonObject? finalStatus, CancellationToken cancellation)
-    {
-        var current = await OutlastAsync(() => cluster.GetAsync(VeleroResources.Backups, options.Namespace, backup.Name, cancellation), cancellation)
-            ?? throw Deleted();
-        current.Child("metadata").Remove("managedFields");
-        foreach (var (name, value) in finalStatus ?? []) current.Child("status")[name] = value?.DeepClone();
-        return System.Text.Encoding.UTF8.GetBytes(current.ToJsonString());
-    }
+    private async Task<JsonObject> ReadObjectAsync(CancellationToken cancellation) =>
+        await OutlastAsync(() => cluster.GetAsync(VeleroResources.Backups, options.Namespace, backup.Name, cancellation), cancellation) ?? throw Deleted();
 
     private async Task ReportAsync(int count, int total, bool always, CancellationToken cancellation)
     {

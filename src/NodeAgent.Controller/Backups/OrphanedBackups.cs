@@ -65,14 +65,29 @@ internal sealed class OrphanedBackups(ClusterClient cluster, StorageLocations lo
         }
     }
 
-    /// <summary>The status with which the backup ended in the bucket; null when it did not, and then nothing there passes for a backup.</summary>
+    /// <summary>
+    /// The status with which the backup ended in the first of its locations that is complete; null when it ended in none. Where it did not,
+    /// nothing passes for a backup afterwards.
+    /// </summary>
     private async Task<JsonObject?> EndInBucketAsync(JsonObject item, CancellationToken cancellation)
     {
         if (item.Text("status", "phase") is not (BackupPhase.Finalizing or BackupPhase.FinalizingPartiallyFailed)) return null;
-        var name = item.Text("spec", "storageLocation");
-        var (opened, _) = await locations.OpenAsync(await locations.FindAsync(name, cancellation), name, forWriting: false, cancellation);
-        await using var bucket = opened;
-        if (bucket is null) return null;
+        JsonObject? ended = null;
+        foreach (var name in BackupLocations.NamesOf(item))
+        {
+            var (opened, _) = await locations.OpenAsync(await locations.FindAsync(name, cancellation), name, forWriting: false, cancellation);
+            await using var bucket = opened;
+            if (bucket is null || await EndInAsync(bucket, item, cancellation) is not { } status || ended is not null) continue;
+            ended = status;
+            if (item.Text("spec", "storageLocation") == name) continue;
+            await cluster.PatchAsync(VeleroResources.Backups, options.Namespace, item.Name(), new JsonObject { ["spec"] = new JsonObject { ["storageLocation"] = name } }, null, cancellation);
+        }
+
+        return ended;
+    }
+
+    private async Task<JsonObject?> EndInAsync(IBucket bucket, JsonObject item, CancellationToken cancellation)
+    {
         try
         {
             if (await BackupMetadata.ReadAsync(bucket, item.Name(), cancellation) is not { } stored || stored.Uid() != item.Uid()) return null;

@@ -58,7 +58,7 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
         _results = [.. found.Values.OrderBy(v => v.Name(), StringComparer.Ordinal)];
         foreach (var result in _results)
         {
-            var what = $"volume {result.Text("spec", "volume")} of pod {result.Text("spec", "pod", "namespace")}/{result.Text("spec", "pod", "name")}";
+            var what = $"volume {result.Text("spec", "volume")} of pod {result.Text("spec", "pod", "namespace")}/{result.Text("spec", "pod", "name")}{In(result.Text("spec", "backupStorageLocation") ?? "")}";
             var ns = result.Text("spec", "pod", "namespace");
             var phase = result.Text("status", "phase");
             if (phase == PodVolumePhase.Completed) scope.Log.Info($"{what}: backed up as {result.Text("status", "snapshotID")}");
@@ -67,14 +67,19 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
         }
     }
 
+    /// <summary>Which location a line is about, where there are several.</summary>
+    private string In(string location) => scope.Backup.Places.Count == 1 ? "" : $" in location {location}";
+
+    private IEnumerable<JsonObject> ResultsIn(string location) => _results.Where(r => r.Text("spec", "backupStorageLocation") == location);
+
     /// <summary>Asks all unfinished volumes of the backup to stop.</summary>
     public Task TryCancelAsync() => _work.TryCancelAllAsync(VeleroResources.PodVolumeBackups, Selector);
 
-    /// <summary>The podvolumebackups file: the objects as they ended.</summary>
-    public JsonArray ToFile()
+    /// <summary>The podvolumebackups file of a location: the objects as they ended.</summary>
+    public JsonArray ToFile(string location)
     {
         var file = new JsonArray();
-        foreach (var result in _results)
+        foreach (var result in ResultsIn(location))
         {
             var copy = (JsonObject)result.DeepClone();
             copy.Child("metadata").Remove("managedFields");
@@ -88,11 +93,12 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
     public void Note(JsonObject volume) => _volumes.TryAdd(volume.Name(), volume);
 
     /// <summary>The volumeinfo file: one entry per volume, taken or not.</summary>
+    /// <param name="location">The location whose file it is.</param>
     /// <param name="snapshots">The entries of the volumes that were snapshotted, in whose favour those of volumes left out are dropped.</param>
-    public JsonArray ToVolumeInfo(IEnumerable<JsonObject> snapshots)
+    public JsonArray ToVolumeInfo(string location, IEnumerable<JsonObject> snapshots)
     {
         var entries = new JsonArray();
-        foreach (var result in _results)
+        foreach (var result in ResultsIn(location))
         {
             var entry = VolumeInfoEntries.OfFiles(result);
             if (result.Annotation(VeleroLabels.PvcName) is { } claim) AddClaim(entry, result.Text("spec", "pod", "namespace") ?? "", claim);
@@ -234,10 +240,13 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
             return;
         }
 
-        var made = await scope.Cluster.CreateAsync(VeleroResources.PodVolumeBackups, scope.Options.Namespace, Build(pod, decision, claim, node), cancellation);
-        _requested.Add(made.Name());
-        if (decision.Claim is not null) _claimsTaken.Add($"{ns}/{decision.Claim}");
-        scope.Log.Info($"{what}: requested as {made.Name()} from node {node}{(decision.IsFallback ? ", since no snapshot location takes the volume" : "")}");
+        foreach (var place in scope.Backup.Places)
+        {
+            var made = await scope.Cluster.CreateAsync(VeleroResources.PodVolumeBackups, scope.Options.Namespace, Build(pod, decision, claim, node, place.Name), cancellation);
+            _requested.Add(made.Name());
+            if (decision.Claim is not null) _claimsTaken.Add($"{ns}/{decision.Claim}");
+            scope.Log.Info($"{what}{In(place.Name)}: requested as {made.Name()} from node {node}{(decision.IsFallback ? ", since no snapshot location takes the volume" : "")}");
+        }
     }
 
     private async Task<string?> VolumeProblemAsync(JsonObject? claim, CancellationToken cancellation)
@@ -254,7 +263,7 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
         return served;
     }
 
-    private JsonObject Build(JsonObject pod, VolumeDecision decision, JsonObject? claim, string node)
+    private JsonObject Build(JsonObject pod, VolumeDecision decision, JsonObject? claim, string node, string location)
     {
         var labels = new Dictionary<string, string>
         {
@@ -293,7 +302,7 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
                 Node = node,
                 Pod = new ObjectReference { Kind = "Pod", Namespace = pod.Namespace(), Name = pod.Name(), Uid = pod.Uid() },
                 Volume = decision.Volume,
-                BackupStorageLocation = scope.Backup.Location.Metadata.Name,
+                BackupStorageLocation = location,
                 RepoIdentifier = "",
                 UploaderType = "kopia",
                 Tags = tags,

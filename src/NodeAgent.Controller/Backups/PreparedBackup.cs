@@ -6,7 +6,6 @@ using NodeAgent.Controller.Storage;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
-using NodeAgent.Stores.Buckets;
 
 namespace NodeAgent.Controller.Backups;
 
@@ -18,10 +17,11 @@ internal sealed record PreparedBackup
 
     public required Backup Backup { get; init; }
 
-    public required BackupStorageLocation Location { get; init; }
+    /// <summary>Where it goes, the location of its spec first. They belong to the run, which disposes the buckets.</summary>
+    public required IReadOnlyList<BackupPlace> Places { get; init; }
 
-    /// <summary>Belongs to the run, which disposes it.</summary>
-    public required IBucket Bucket { get; init; }
+    /// <summary>Locations that it was meant for as well and that cannot be used, each with the reason.</summary>
+    public required IReadOnlyList<string> PlaceProblems { get; init; }
 
     /// <summary>Where its volumes are snapshotted.</summary>
     public SnapshotChoice Snapshots { get; init; } = SnapshotChoice.None;

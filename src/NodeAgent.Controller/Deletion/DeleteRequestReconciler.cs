@@ -45,6 +45,8 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
         await using var bucket = opened;
         if (refusal is null && problem is null && IsRunning(backup!)) return await CancelRunAsync(item, backup!, cancellation);
         refusal ??= problem ?? await locations.EmptinessOfAsync(location!, bucket!, cancellation);
+        await using var copies = new BackupCopies(locations);
+        refusal ??= await copies.FindAsync(backup!, bucket!, cancellation);
         if (refusal is not null)
         {
             await SetStatusAsync(item, DeleteBackupRequestPhase.Processed, [refusal], cancellation);
@@ -55,7 +57,7 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
         if (await HasOpenVolumesAsync(backup!, cancellation)) return options.PollInterval;
         var schedule = backup!.Label(VeleroLabels.ScheduleName) ?? "";
         services.Telemetry.Count("velero_backup_deletion_attempt_total", schedule);
-        var errors = await DeleteAsync(item, backup!, location!, bucket!, cancellation);
+        var errors = await DeleteAsync(item, backup!, [.. copies.Places, new BackupPlace(location!, bucket!)], cancellation);
         await SetStatusAsync(item, DeleteBackupRequestPhase.Processed, errors, cancellation);
         services.Telemetry.Count(errors.Count == 0 ? "velero_backup_deletion_success_total" : "velero_backup_deletion_failure_total", schedule);
         services.Log.Ended("deletion of backup", name, errors.Count == 0 ? "done" : string.Join("; ", errors));
@@ -95,7 +97,7 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
         return options.PollInterval;
     }
 
-    private async Task<IReadOnlyList<string>> DeleteAsync(JsonObject request, JsonObject backup, BackupStorageLocation location, IBucket bucket, CancellationToken cancellation)
+    private async Task<IReadOnlyList<string>> DeleteAsync(JsonObject request, JsonObject backup, IReadOnlyList<BackupPlace> places, CancellationToken cancellation)
     {
         var name = backup.Name();
         var errors = new List<string>();
@@ -118,20 +120,30 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
         if (neverRan) return await DeleteObjectsAsync(backup, cancellation);
         // Snapshots come first, since nothing else tells which they are. Then the metadata file: without it there is no backup,
         // whatever else a crash leaves behind.
-        var (problem, begun) = await _snapshots.ForgetAsync(backup, location, bucket, cancellation);
-        if (problem is not null)
+        var isWhole = true;
+        foreach (var place in places)
         {
+            var (problem, begun) = await _snapshots.ForgetAsync(backup, place.Location, place.Bucket, cancellation);
+            isWhole &= !begun;
+            if (problem is null) continue;
             // Nothing is gone yet: the backup is as good as before, and says so.
-            if (!begun && phaseBefore is not (null or BackupPhase.Deleting)) await cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, name, new JsonObject { ["phase"] = phaseBefore }, cancellation);
+            if (isWhole && phaseBefore is not (null or BackupPhase.Deleting)) await cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, name, new JsonObject { ["phase"] = phaseBefore }, cancellation);
             return [problem];
         }
 
-        if (await _storage.RemoveAsync(backup, bucket, cancellation) is { Count: > 0 } left) return left;
+        if (await _storage.RemoveAsync(backup, places[^1].Bucket, cancellation) is { Count: > 0 } left) return left;
 
+        // The location of the spec comes last: what it tells is needed to begin again.
         var files = new BackupFiles(name);
-        await TryAsync(errors, $"files of backup {name}", () => bucket.DeleteAsync(files.Metadata, cancellation));
-        await TryAsync(errors, $"files of backup {name}", () => bucket.DeleteFolderAsync(files.Directory, cancellation));
-        await DeleteRestoresAsync(name, bucket, errors, cancellation);
+        foreach (var place in places)
+        {
+            var what = places.Count == 1 ? $"files of backup {name}" : $"files of backup {name} in location {place.Name}";
+            await TryAsync(errors, what, () => place.Bucket.DeleteAsync(files.Metadata, cancellation));
+            await TryAsync(errors, what, () => place.Bucket.DeleteFolderAsync(files.Directory, cancellation));
+            if (errors.Count > 0) return errors;
+        }
+
+        await DeleteRestoresAsync(name, places[^1].Bucket, errors, cancellation);
         return errors.Count > 0 ? errors : await DeleteObjectsAsync(backup, cancellation);
     }
 

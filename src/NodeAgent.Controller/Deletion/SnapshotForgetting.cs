@@ -22,7 +22,7 @@ internal sealed class SnapshotForgetting(ClusterClient cluster, LocationReposito
         var begun = false;
         try
         {
-            var ids = await SnapshotsOfAsync(backup, bucket, cancellation);
+            var ids = await SnapshotsOfAsync(backup, location.Metadata.Name, bucket, cancellation);
             if (ids.Count == 0) return (null, false);
             await using var repository = await repositories.OpenAsync(location, cancellation);
             var catalog = new SnapshotCatalog(repository);
@@ -44,10 +44,16 @@ internal sealed class SnapshotForgetting(ClusterClient cluster, LocationReposito
     /// What the stored file names, and for a backup that failed before it was stored, what the cluster still knows. Data that
     /// Velero's own uploader wrote is in another repository and no concern of this one.
     /// </summary>
-    private async Task<HashSet<SnapshotId>> SnapshotsOfAsync(JsonObject backup, IBucket bucket, CancellationToken cancellation)
+    private async Task<HashSet<SnapshotId>> SnapshotsOfAsync(JsonObject backup, string? location, IBucket bucket, CancellationToken cancellation)
     {
         var volumes = (await GzipJson.ReadAsync(bucket, new BackupFiles(backup.Name()).PodVolumeBackups, cancellation)).Objects().ToList();
-        await foreach (var volume in cluster.ListAsync(VeleroResources.PodVolumeBackups, options.Namespace, $"{VeleroLabels.BackupUid}={backup.Uid()}", cancellation)) volumes.Add(volume);
+        await foreach (var volume in cluster.ListAsync(VeleroResources.PodVolumeBackups, options.Namespace, $"{VeleroLabels.BackupUid}={backup.Uid()}", cancellation))
+        {
+            // Of a backup in several locations each has snapshots of its own.
+            if (volume.Text("spec", "backupStorageLocation") is not { } own || own == location) volumes.Add(volume);
+        }
+
+
         var ids = new HashSet<SnapshotId>();
         foreach (var volume in volumes.Where(v => v.Annotation(VeleroLabels.DataFormat) is not null))
         {

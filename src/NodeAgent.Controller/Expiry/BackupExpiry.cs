@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using NodeAgent.Controller.Backups;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes;
@@ -82,10 +83,19 @@ internal sealed class BackupExpiry(ClusterClient cluster, StorageLocations locat
 
     private async Task<string?> FailureAsync(JsonObject backup, CancellationToken cancellation)
     {
-        var location = await locations.FindAsync(backup.Text("spec", "storageLocation"), cancellation);
-        if (location is null) return "BSLNotFound";
-        if (location.Spec.AccessMode == LocationAccessMode.ReadOnly) return "BSLReadOnly";
-        return location.Status?.Phase == LocationPhase.Available ? null : "BSLUnavailable";
+        IReadOnlyList<string?> names = BackupLocations.NamesOf(backup);
+        if (names.Count == 0) names = [null];
+        // A backup that came from a bucket may name locations that this cluster never had; that of its spec it has.
+        if (backup.Annotation(Sync.BackupSync.SyncedFrom) is not null) names = [backup.Text("spec", "storageLocation")];
+        foreach (var name in names)
+        {
+            var location = await locations.FindAsync(name, cancellation);
+            if (location is null) return "BSLNotFound";
+            if (location.Spec.AccessMode == LocationAccessMode.ReadOnly) return "BSLReadOnly";
+            if (location.Status?.Phase != LocationPhase.Available) return "BSLUnavailable";
+        }
+
+        return null;
     }
 
     private async Task LabelAsync(JsonObject backup, string? failure, CancellationToken cancellation)

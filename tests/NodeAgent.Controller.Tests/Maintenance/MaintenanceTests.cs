@@ -159,8 +159,12 @@ public sealed class MaintenanceTests
 
     private static async Task<(string[] Ids, byte[] Key)> AddRepositoryAsync(ControllerFixture cluster)
     {
-        var (ids, key) = await SampleRepository.MakeAsync(cluster.LocationPath);
+        // The key is there first: a controller that looks in between would find a repository that it cannot open.
+        var aside = cluster.LocationPath + "-aside";
+        var (ids, key) = await SampleRepository.MakeAsync(aside);
         cluster.Api.Add(WellKnownTestKinds.Secrets, $$$"""{"metadata":{"name":"velero-repo-credentials","namespace":"velero"},"data":{"repository-key":"{{{Convert.ToBase64String(key)}}}"} }""");
+        Directory.CreateDirectory(Path.GetDirectoryName(SampleRepository.RootOf(cluster.LocationPath))!);
+        Directory.Move(SampleRepository.RootOf(aside), SampleRepository.RootOf(cluster.LocationPath));
         return (ids, key);
     }
 
