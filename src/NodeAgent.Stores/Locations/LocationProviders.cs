@@ -1,5 +1,6 @@
 using System.Text;
 using NodeAgent.Repository.Stores;
+using NodeAgent.Stores.Azure;
 using NodeAgent.Stores.Buckets;
 using NodeAgent.Stores.Filesystem;
 using NodeAgent.Stores.Requests;
@@ -21,6 +22,7 @@ public static class LocationProviders
     [
         new FilesystemProvider(),
         new AwsProvider(),
+        new AzureProvider(),
     ];
 
     /// <summary>The names that <see cref="LocationDescription.Provider"/> may have.</summary>

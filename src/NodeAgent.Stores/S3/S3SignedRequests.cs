@@ -1,14 +1,11 @@
 using System.Net.Http.Headers;
-using System.Xml;
+using NodeAgent.Stores.Requests;
 
 namespace NodeAgent.Stores.S3;
 
 /// <summary>Requests that are signed in their URL and sent without the kit. No message and no exception holds the URL.</summary>
 internal sealed class S3SignedRequests(HttpClient client, S3QuerySigner signer)
 {
-    /// <summary>An error's document has some hundred bytes; what is longer is none.</summary>
-    private const int MaxErrorLength = 64 * 1024;
-
     /// <summary>Sends one request.</summary>
     /// <returns>The time by the server's clock, when it tells.</returns>
     /// <exception cref="S3RequestException">The answer is an error.</exception>
@@ -38,25 +35,8 @@ internal sealed class S3SignedRequests(HttpClient client, S3QuerySigner signer)
 
     private static async Task<S3RequestException> ReadErrorAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
     {
-        var (code, message) = ("", answer.ReasonPhrase ?? "");
         await using var content = await answer.Content.ReadAsStreamAsync(cancellationToken);
-        var buffer = new byte[MaxErrorLength];
-        var length = await content.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancellationToken);
-        try
-        {
-            using var reader = XmlReader.Create(new MemoryStream(buffer, 0, length), new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit });
-            for (var more = reader.Read(); more;)
-            {
-                if (reader is { NodeType: XmlNodeType.Element, LocalName: "Code" }) code = reader.ReadElementContentAsString();
-                else if (reader is { NodeType: XmlNodeType.Element, LocalName: "Message" }) message = reader.ReadElementContentAsString();
-                else more = reader.Read();
-            }
-        }
-        catch (XmlException)
-        {
-            // No document, or that of a proxy: the status is what is known.
-        }
-
-        return new S3RequestException((int)answer.StatusCode, code, message, DateOf(answer.Headers));
+        var (code, message) = await ErrorDocument.ReadAsync(content, cancellationToken);
+        return new S3RequestException((int)answer.StatusCode, code, message.Length > 0 ? message : answer.ReasonPhrase ?? "", DateOf(answer.Headers));
     }
 }

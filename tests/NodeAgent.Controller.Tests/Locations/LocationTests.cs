@@ -23,7 +23,8 @@ public sealed class LocationTests
     }
 
     [Theory]
-    [InlineData("""{"provider":"azure","objectStorage":{"bucket":"b"}}""", "unknown provider \"azure\": use one of filesystem, aws")]
+    [InlineData("""{"provider":"gcp","objectStorage":{"bucket":"b"}}""", "unknown provider \"gcp\": use one of filesystem, aws, azure")]
+    [InlineData("""{"provider":"velero.io/azure","objectStorage":{"bucket":"backups"},"config":{"useAAD":"true"}}""", "config.useAAD")]
     [InlineData("""{"provider":"aws","objectStorage":{"bucket":"b"},"config":{"s3url":"http://127.0.0.1:1"}}""", "config.s3url is not known to provider aws")]
     [InlineData("""{"provider":"aws","objectStorage":{"bucket":"b"},"credential":{"name":"gone","key":"cloud"}}""", "spec.credential names entry cloud of Secret gone, which does not exist in namespace velero")]
     [InlineData("""{"provider":"aws","objectStorage":{"bucket":"b","caCert":"QQ==","caCertRef":{"name":"a","key":"b"}}}""", "caCert and caCertRef exclude each other")]

@@ -1,0 +1,267 @@
+using System.Globalization;
+using System.Net;
+using System.Runtime.CompilerServices;
+using System.Text;
+using NodeAgent.Repository.Stores;
+using NodeAgent.Stores.Buckets;
+using NodeAgent.Stores.Locations;
+
+namespace NodeAgent.Stores.Azure;
+
+/// <summary>The files of backups in a folder of a container. Small files are one request, larger ones come about when the list of their blocks is put.</summary>
+internal sealed class AzureBucket : IBucket
+{
+    /// <summary>What the service takes at most.</summary>
+    private const int MaxBlocks = 50_000;
+
+    private const int ParallelDeletions = 8;
+
+    private readonly AzureEndpoint _endpoint;
+    private readonly string _workDirectory;
+
+    /// <param name="options">Where.</param>
+    /// <param name="workDirectory">For large files while they are read.</param>
+    public AzureBucket(AzureStoreOptions options, string workDirectory)
+        : this(options, workDirectory, TimeProvider.System, Random.Shared)
+    {
+    }
+
+    internal AzureBucket(AzureStoreOptions options, string workDirectory, TimeProvider time, Random random) =>
+        (_endpoint, _workDirectory) = (new AzureEndpoint(options, time, random), workDirectory);
+
+    public string Location => _endpoint.Location;
+
+    private int BlockSize => _endpoint.Options.BlockSize;
+
+    public async Task RequireAsync(CancellationToken cancellationToken) => await _endpoint.ListPageAsync("", null, null, 1, cancellationToken);
+
+    public async Task ProveWritableAsync(CancellationToken cancellationToken)
+    {
+        // Where the repository's own probe writes: Velero takes no top-level folders that it does not know.
+        var key = $"{LocationProviders.RepositoryFolder}/probe/{Guid.NewGuid():N}";
+        await PutAsync(key, ReadOnlyMemory<byte>.Empty, cancellationToken);
+        await DeleteAsync(key, cancellationToken);
+    }
+
+    public async Task<bool> HoldsNothingAsync(CancellationToken cancellationToken)
+    {
+        // A page may be empty and not the last.
+        await foreach (var page in PagesAsync("", null, 1, cancellationToken))
+        {
+            if (page.Objects.Count > 0) return false;
+        }
+
+        return true;
+    }
+
+    public async Task<IReadOnlyList<string>> ListFoldersAsync(string prefix, CancellationToken cancellationToken)
+    {
+        var folder = FolderOf(prefix);
+        var found = new HashSet<string>(StringComparer.Ordinal);
+        await foreach (var page in PagesAsync(folder, "/", null, cancellationToken))
+        {
+            foreach (var name in page.Folders) found.Add(name[folder.Length..].TrimEnd('/'));
+        }
+
+        return [.. found.Order(StringComparer.Ordinal)];
+    }
+
+    public async Task<bool> ExistsAsync(string key, CancellationToken cancellationToken)
+    {
+        Require(key);
+        return await _endpoint.RunAsync("looking for", _endpoint.Describe(key), Attempt, cancellationToken);
+
+        async ValueTask<bool> Attempt(CancellationToken token)
+        {
+            try
+            {
+                using var answer = await _endpoint.SendAsync(HttpMethod.Head, key, "", [], null, token);
+                return true;
+            }
+            catch (AzureRequestException e) when (IsAbsence(e))
+            {
+                return false;
+            }
+        }
+    }
+
+    public async Task<Stream?> OpenAsync(string key, long maxLength, CancellationToken cancellationToken)
+    {
+        var (first, etag, length) = await ReadAsync(key, 0, null, cancellationToken);
+        if (first is null) return null;
+        if (length > maxLength) throw new InvalidDataException($"{_endpoint.Describe(key)} is longer than such a file can be ({maxLength} bytes)");
+        if (length <= first.Length) return new MemoryStream(first, writable: false);
+        Directory.CreateDirectory(_workDirectory);
+        var file = new FileStream(Path.Combine(_workDirectory, $"nodeagent-{Guid.NewGuid():N}"), new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.ReadWrite,
+            Options = FileOptions.DeleteOnClose | FileOptions.Asynchronous,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        });
+        try
+        {
+            await file.WriteAsync(first, cancellationToken);
+            while (file.Length < length)
+            {
+                var (part, _, _) = await ReadAsync(key, file.Length, etag, cancellationToken);
+                if (part is not { Length: > 0 }) throw Replaced(key);
+                await file.WriteAsync(part, cancellationToken);
+            }
+
+            file.Position = 0;
+            return file;
+        }
+        catch
+        {
+            await file.DisposeAsync();
+            throw;
+        }
+    }
+
+    public async Task PutAsync(string key, Stream content, CancellationToken cancellationToken)
+    {
+        var length = content.Length - content.Position;
+        if (length > BlockSize)
+        {
+            await PutInBlocksAsync(Require(key), content, length, cancellationToken);
+            return;
+        }
+
+        var body = new byte[length];
+        await content.ReadExactlyAsync(body, cancellationToken);
+        await PutAsync(key, body, cancellationToken);
+    }
+
+    public async Task PutAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+    {
+        Require(key);
+        await SendAsync("writing", HttpMethod.Put, key, "", AzureEndpoint.HeadersForPut(content.Span), content, cancellationToken);
+    }
+
+    public async Task DeleteAsync(string key, CancellationToken cancellationToken)
+    {
+        Require(key);
+        await _endpoint.RunAsync("deleting", _endpoint.Describe(key), Attempt, cancellationToken);
+
+        async ValueTask<bool> Attempt(CancellationToken token)
+        {
+            try
+            {
+                (await _endpoint.SendAsync(HttpMethod.Delete, key, "", [new("x-ms-delete-snapshots", "include")], null, token)).Dispose();
+            }
+            catch (AzureRequestException e) when (IsAbsence(e))
+            {
+                // It counts as deleted.
+            }
+
+            return true;
+        }
+    }
+
+    public async Task DeleteFolderAsync(string prefix, CancellationToken cancellationToken)
+    {
+        if (prefix.Length == 0) throw new ArgumentException("the root of a location is never deleted", nameof(prefix));
+        await foreach (var page in PagesAsync(FolderOf(prefix), null, null, cancellationToken))
+        {
+            await Parallel.ForEachAsync(page.Objects, new ParallelOptions { MaxDegreeOfParallelism = ParallelDeletions, CancellationToken = cancellationToken }, async (found, token) => await DeleteAsync(found.Key, token));
+        }
+    }
+
+    public Task<Uri> AddressForDownloadAsync(string key, TimeSpan lifetime, CancellationToken cancellationToken) => _endpoint.SignDownloadAsync(Require(key), lifetime, cancellationToken);
+
+    public ValueTask DisposeAsync()
+    {
+        _endpoint.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private async Task PutInBlocksAsync(string key, Stream content, long length, CancellationToken cancellationToken)
+    {
+        var size = (int)Math.Max(BlockSize, (length + MaxBlocks - 1) / MaxBlocks);
+        // Of this upload only: another of the same name may be under way, and blocks that nobody lists are dropped by the service after a week.
+        var upload = Guid.NewGuid().ToString("N");
+        var list = new StringBuilder("<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>");
+        var buffer = new byte[size];
+        var number = 0;
+        for (var left = length; left > 0; number++)
+        {
+            var body = buffer.AsMemory(0, (int)Math.Min(left, size));
+            await content.ReadExactlyAsync(body, cancellationToken);
+            left -= body.Length;
+            var id = Convert.ToBase64String(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{upload}-{number:D6}")));
+            list.Append("<Latest>").Append(id).Append("</Latest>");
+            await SendAsync("writing", HttpMethod.Put, key, $"?comp=block&blockid={Uri.EscapeDataString(id)}", [new("Content-MD5", AzureEndpoint.Md5(body.Span))], body, cancellationToken);
+        }
+
+        // A repetition of an attempt whose answer was lost lists the same blocks, which are then those of the blob itself.
+        var document = Encoding.UTF8.GetBytes(list.Append("</BlockList>").ToString());
+        await SendAsync("writing", HttpMethod.Put, key, "?comp=blocklist", [new("Content-MD5", AzureEndpoint.Md5(document))], document, cancellationToken);
+    }
+
+    private async Task SendAsync(string operation, HttpMethod method, string key, string query, IReadOnlyList<KeyValuePair<string, string>> headers, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
+    {
+        await _endpoint.RunAsync(operation, _endpoint.Describe(key), Attempt, cancellationToken);
+
+        async ValueTask<bool> Attempt(CancellationToken token)
+        {
+            (await _endpoint.SendAsync(method, key, query, headers, body, token)).Dispose();
+            return true;
+        }
+    }
+
+    /// <summary>Reads up to a block. Null when there is no such file.</summary>
+    private async Task<(byte[]? Content, string? ETag, long Length)> ReadAsync(string key, long offset, string? etag, CancellationToken cancellationToken)
+    {
+        Require(key);
+        return await _endpoint.RunAsync("reading", _endpoint.Describe(key), Attempt, cancellationToken);
+
+        async ValueTask<(byte[]? Content, string? ETag, long Length)> Attempt(CancellationToken token)
+        {
+            try
+            {
+                KeyValuePair<string, string>[] headers = etag is null ? [AzureEndpoint.Range(offset, BlockSize)] : [AzureEndpoint.Range(offset, BlockSize), new("If-Match", etag)];
+                using var answer = await _endpoint.SendAsync(HttpMethod.Get, key, "", headers, null, token);
+                if (offset > 0 && answer.StatusCode != HttpStatusCode.PartialContent)
+                    throw new StoreException(StoreFailure.Other, "reading", _endpoint.Describe(key), "the server does not know ranges");
+                var content = await answer.Content.ReadAsByteArrayAsync(token);
+                var length = answer.Content.Headers.ContentRange?.Length ?? content.Length;
+                return (content, answer.Headers.ETag?.ToString(), length);
+            }
+            catch (AzureRequestException e) when (IsAbsence(e))
+            {
+                return (null, null, 0);
+            }
+            catch (AzureRequestException e) when (e.Status == (int)HttpStatusCode.RequestedRangeNotSatisfiable)
+            {
+                // An empty file has no first byte.
+                return ([], null, 0);
+            }
+            catch (AzureRequestException e) when (e.Status == (int)HttpStatusCode.PreconditionFailed)
+            {
+                throw Replaced(key);
+            }
+        }
+    }
+
+    private async IAsyncEnumerable<AzureListPage> PagesAsync(string folder, string? delimiter, int? most, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        string? next = null;
+        do
+        {
+            var page = await _endpoint.ListPageAsync(folder, delimiter, next, most, cancellationToken);
+            yield return page;
+            next = page.Next;
+        }
+        while (next is not null);
+    }
+
+    private bool IsAbsence(AzureRequestException exception) => AzureFailure.Of(exception, _endpoint.Options) is { Kind: StoreFailure.NotFound };
+
+    private StoreException Replaced(string key) => new(StoreFailure.Other, "reading", _endpoint.Describe(key), "it was replaced meanwhile", "try again");
+
+    private static string FolderOf(string prefix) => prefix.Length == 0 ? "" : Require(prefix) + "/";
+
+    private static string Require(string key) =>
+        key.Split('/').Any(part => part is "" or "." or "..") ? throw new ArgumentException($"\"{key}\" is no key of a file", nameof(key)) : key;
+}
