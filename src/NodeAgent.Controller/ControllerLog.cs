@@ -32,6 +32,9 @@ internal static partial class ControllerLog
     [LoggerMessage(13, LogLevel.Warning, "location {Name} was not synchronised: {Reason}")]
     public static partial void NotSynchronised(this ILogger log, string name, string reason);
 
+    [LoggerMessage(21, LogLevel.Warning, "VolumeSnapshot {Name} of backup {Backup} could not be removed; delete it by hand: {Reason}")]
+    public static partial void VolumeSnapshotLeft(this ILogger log, string name, string backup, string reason);
+
     [LoggerMessage(20, LogLevel.Error, "snapshot {Id} in {Location} of volume {Volume} was made for backup {Backup}, which failed, and could not be removed; delete it by hand: {Reason}")]
     public static partial void SnapshotLeft(this ILogger log, string id, string location, string volume, string backup, string reason);
 

@@ -102,6 +102,7 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
         // 3. The volumes, which ran while the objects were collected.
         await volumes.WaitAsync(cancellation);
         await hooks.FinishAsync();
+        await snapshots.FinishAsync(archive, cancellation);
 
         // 4. The files.
         await SetStatusAsync(new JsonObject { ["phase"] = log.Errors > 0 ? BackupPhase.FinalizingPartiallyFailed : BackupPhase.Finalizing }, cancellation);
@@ -116,6 +117,7 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
             return end;
         }, cancellation);
         _isStored = true;
+        await snapshots.TryReleaseAsync();
 
         // 5. The end. The bucket has it already, so that nobody's wish to end it early counts any more.
         await PointToAsync(upload.Places[0], stopping);

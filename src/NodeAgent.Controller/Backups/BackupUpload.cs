@@ -38,7 +38,7 @@ internal sealed class BackupUpload(PreparedBackup backup, RunLog log, Func<Cance
             ArchiveBytes = contents.Length;
             await place.Bucket.PutAsync(files.Contents, contents, cancellation);
             await place.Bucket.PutAsync(files.PodVolumeBackups, GzipJson.Encode(volumes.ToFile(place.Name)), cancellation);
-            await place.Bucket.PutAsync(files.VolumeSnapshots, GzipJson.Encode(snapshots.ToFile()), cancellation);
+            foreach (var (key, content) in snapshots.ToFiles(files)) await place.Bucket.PutAsync(key, GzipJson.Encode(content), cancellation);
             await place.Bucket.PutAsync(files.ItemOperations, GzipJson.Encode(null), cancellation);
             await place.Bucket.PutAsync(files.ResourceList, GzipJson.Encode(archive.ResourceList()), cancellation);
             await place.Bucket.PutAsync(files.VolumeInfo, GzipJson.Encode(volumes.ToVolumeInfo(place.Name, snapshotInfo.Select(i => (JsonObject)i.DeepClone()))), cancellation);

@@ -24,7 +24,7 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
         await ReportMissingNamespacesAsync(cancellation);
         foreach (var problem in scope.Backup.Unavailable) scope.Log.Warn("", $"what this group serves is not in the backup: {problem}");
         WarnOfUnknownOrders();
-        var kinds = scope.Backup.Resources.Select(r => r.Kind).Where(k => k.GroupResource != KubernetesResources.Namespaces.GroupResource && scope.Backup.Filter.TakesType(k));
+        var kinds = scope.Backup.Resources.Select(r => r.Kind).Where(k => k.GroupResource != KubernetesResources.Namespaces.GroupResource && !BackupSnapshots.IsLeftToSnapshots(k) && scope.Backup.Filter.TakesType(k));
         await using (var listings = new ResourceListings(scope, kinds, NamespacesOf, IsWanted, cancellation))
         {
             foreach (var (kind, listing) in listings.All)
@@ -128,7 +128,7 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
                 finally
                 {
                     // Also when a request failed: the hooks before have run.
-                    hooks.RunAfter(item, () => volumes.WaitForAsync(requested, cancellation));
+                    hooks.RunAfter(item, () => Task.WhenAll(volumes.WaitForAsync(requested, cancellation), snapshots.WaitForAsync(item)));
                 }
             }
 

@@ -24,7 +24,7 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
 
     private readonly SnapshotForgetting _snapshots = new(cluster, new LocationRepositories(cluster, locations, options, services.Log), options);
 
-    private readonly SnapshotRemoval _storage = new(services);
+    private readonly SnapshotRemoval _storage = new(cluster, options, services);
 
     public async Task<TimeSpan?> ReconcileAsync(JsonObject cached, CancellationToken cancellation)
     {

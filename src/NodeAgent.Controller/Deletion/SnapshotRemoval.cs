@@ -1,12 +1,13 @@
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Snapshots;
+using NodeAgent.Controller.Snapshots.Csi;
 using NodeAgent.Stores.Buckets;
 
 namespace NodeAgent.Controller.Deletion;
 
 /// <summary>Removes the snapshots of a backup that storage systems keep. Done twice, it does no harm: those that are gone are none.</summary>
-internal sealed class SnapshotRemoval(ControllerServices services)
+internal sealed class SnapshotRemoval(ClusterClient cluster, ControllerOptions options, ControllerServices services)
 {
     /// <summary>Tries them all and says, a line each, which are still there and why.</summary>
     public async Task<IReadOnlyList<string>> RemoveAsync(JsonObject backup, IBucket bucket, CancellationToken cancellation)
@@ -14,9 +15,11 @@ internal sealed class SnapshotRemoval(ControllerServices services)
         var errors = new List<string>();
         using var opened = new OpenSnapshotters(services.Snapshots);
         IReadOnlyList<JsonObject> records;
+        CsiFiles csi;
         try
         {
             records = await SnapshotRecords.ReadAsync(bucket, backup.Name(), cancellation);
+            csi = await CsiFiles.ReadAsync(bucket, backup.Name(), cancellation);
         }
         catch (Exception e) when (BucketFailure.IsCauseOf(e) || e is InvalidDataException)
         {
@@ -37,6 +40,7 @@ internal sealed class SnapshotRemoval(ControllerServices services)
             }
         }
 
+        errors.AddRange(await new CsiRemoval(cluster, options, services.Time).RemoveAsync(backup, csi, cancellation));
         return errors;
     }
 }

@@ -195,6 +195,9 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
             case "customresourcedefinitions.apiextensions.k8s.io":
                 RestoredObject.PrepareDefinition(item);
                 return true;
+            case "volumesnapshots.snapshot.storage.k8s.io" or "volumesnapshotcontents.snapshot.storage.k8s.io" when item.Label(VeleroLabels.BackupName) is not null:
+                // Those of the backup's own come with the claims that are filled from them.
+                return false;
             case "jobs.batch":
                 RestoredObject.PrepareJob(item);
                 return true;
@@ -216,9 +219,9 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
 
     private bool PrepareVolume(JsonObject volume)
     {
-        var claim = $"{volume.Text("spec", "claimRef", "namespace")}/{volume.Text("spec", "claimRef", "name")}";
+        var (ns, name) = (volume.Text("spec", "claimRef", "namespace") ?? "", volume.Text("spec", "claimRef", "name") ?? "");
         // New and empty when its files come from the backup, or when it went with its claim and nothing of it is left.
-        if (volumes.ClaimsWithData.Contains(claim) || volume.Text("spec", "persistentVolumeReclaimPolicy") is null or "Delete")
+        if (volumes.ClaimsWithData.Contains($"{ns}/{name}") || snapshots.Csi.Has(ns, name) || volume.Text("spec", "persistentVolumeReclaimPolicy") is null or "Delete")
         {
             _provisioned.Add(volume.Name());
             scope.Log.Info($"persistentvolumes {volume.Name()} is left out: its claim gets a new volume");
@@ -245,6 +248,7 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
 
         var node = await _mapper.NodeForAsync(claim, cancellation);
         RestoredObject.PrepareClaim(claim, provision);
+        if (!volumes.ClaimsWithData.Contains($"{archived.Namespace}/{archived.Name}")) await snapshots.Csi.PrepareAsync(archived.Namespace, claim, cancellation);
         if (node is not null) ItemMapper.SelectNode(claim, node);
     }
 

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Hooks;
 using NodeAgent.Controller.Snapshots;
+using NodeAgent.Controller.Snapshots.Csi;
 using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes;
@@ -42,7 +43,9 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
         var sources = new RestoreSources(archive, restore.Spec);
         var scope = new RestoreScope(cluster, options, services.Time, log, restore);
         var volumes = new PodVolumeRestores(scope, agents, backups);
-        using var snapshots = new SnapshotRestores(scope, services, restore.Spec.RestorePvs == false ? [] : await SnapshotRecords.ReadAsync(restore.Bucket, restore.BackupName, cancellation));
+        var takesVolumes = restore.Spec.RestorePvs != false;
+        var csi = new CsiRestores(scope, takesVolumes ? await (await CsiFiles.ReadAsync(restore.Bucket, restore.BackupName, cancellation)).WithAsync(archive, cancellation) : CsiFiles.None);
+        using var snapshots = new SnapshotRestores(scope, services, takesVolumes ? await SnapshotRecords.ReadAsync(restore.Bucket, restore.BackupName, cancellation) : [], csi);
         var hooks = new RestoreHookRunner(scope);
         var items = new ItemRestorer(scope, sources, volumes, snapshots, hooks);
         try

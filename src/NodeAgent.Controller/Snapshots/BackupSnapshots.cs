@@ -2,6 +2,8 @@ using System.Text.Json.Nodes;
 using NodeAgent.Controller.Backups;
 using NodeAgent.Controller.Backups.Policies;
 using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Snapshots.Csi;
+using NodeAgent.Controller.Storage;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
 
@@ -14,13 +16,18 @@ namespace NodeAgent.Controller.Snapshots;
 internal sealed class BackupSnapshots(BackupScope scope, PodVolumeBackups files, ControllerServices services) : IDisposable
 {
     private readonly NativeSnapshots _native = new(scope, services);
+    private readonly CsiSnapshots _csi = new(scope, services);
     private readonly HashSet<string> _claimsTried = new(StringComparer.Ordinal);
     private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
     private readonly HashSet<string> _claimsTaken = new(StringComparer.Ordinal);
     private readonly Dictionary<string, HashSet<string>> _claimsInFiles = new(StringComparer.Ordinal);
 
+    /// <summary>VolumeSnapshots and their contents are in a backup only where it made them.</summary>
+    public static bool IsLeftToSnapshots(ResourceKind kind) =>
+        kind.GroupResource == KubernetesResources.VolumeSnapshots.GroupResource || kind.GroupResource == KubernetesResources.VolumeSnapshotContents.GroupResource;
+
     // Where nothing says that snapshots are wanted and there is nowhere to make them, volumes are left to the pods' annotations.
-    private bool IsActive => scope.Backup.Backup.Spec.SnapshotVolumes ?? scope.Backup.Snapshots.Locations.Count > 0;
+    private bool IsActive => scope.Backup.Backup.Spec.SnapshotVolumes ?? (scope.Backup.Snapshots.Locations.Count > 0 || _csi.IsEnabled);
 
     // Otherwise nothing needs to be asked about any volume.
     private bool IsNeeded => IsActive || scope.Backup.Policies.Volumes.Any(p => p.Action == VolumeAction.Snapshot);
@@ -36,6 +43,7 @@ internal sealed class BackupSnapshots(BackupScope scope, PodVolumeBackups files,
             {
                 var (claim, volume) = await FindAsync(pod.Namespace(), decision.Claim!, cancellation);
                 if (claim is null || volume is null || IsOptedOut(claim, volume) || PolicyOf(claim, volume) is not null || _native.Takes(volume)) return;
+                if ((await _csi.LookAsync(claim, volume, null, cancellation)).Takes) return;
                 found.Add(decision with { IsFallback = true });
             });
         }
@@ -49,13 +57,25 @@ internal sealed class BackupSnapshots(BackupScope scope, PodVolumeBackups files,
         if (!IsNeeded || !AdmitsClaims) return;
         foreach (var volume in pod.Objects("spec", "volumes"))
         {
-            var name = volume.Text("persistentVolumeClaim", "claimName") ?? (volume.ContainsKey("ephemeral") ? $"{pod.Name()}-{volume.Text("name")}" : null);
-            if (name is not null) await TakeOfClaimAsync(pod.Namespace(), name, cancellation);
+            if (ClaimOf(pod, volume) is { } name) await TakeOfClaimAsync(pod.Namespace(), name, cancellation);
         }
     }
 
     /// <summary>Snapshots the volume of a claim that is about to be put into the archive.</summary>
-    public Task TakeOfClaimAsync(JsonObject claim, CancellationToken cancellation) => TakeOfClaimAsync(claim.Namespace(), claim.Name(), cancellation);
+    public async Task TakeOfClaimAsync(JsonObject claim, CancellationToken cancellation)
+    {
+        await TakeOfClaimAsync(claim.Namespace(), claim.Name(), cancellation);
+        _csi.Mark(claim);
+    }
+
+    /// <summary>Waits until the snapshots of a pod's volumes hold what the volumes held, so that the pod may go on.</summary>
+    public Task WaitForAsync(JsonObject pod) => _csi.WaitForAsync(pod.Objects("spec", "volumes").Select(v => $"{pod.Namespace()}/{ClaimOf(pod, v)}"));
+
+    /// <summary>Waits until all snapshots have come about or failed, and puts into the archive what belongs to them.</summary>
+    public Task FinishAsync(BackupArchiveWriter archive, CancellationToken cancellation) => _csi.FinishAsync(archive, cancellation);
+
+    /// <summary>Removes from the cluster what the backup needs no longer when it is stored.</summary>
+    public Task TryReleaseAsync() => _csi.TryReleaseAsync();
 
     /// <summary>Snapshots a volume that is about to be put into the archive, unless its claim brought that about.</summary>
     public async Task TakeOfVolumeAsync(JsonObject volume, CancellationToken cancellation)
@@ -73,16 +93,32 @@ internal sealed class BackupSnapshots(BackupScope scope, PodVolumeBackups files,
     public bool IsClaimTaken(string ns, string claim) => _claimsTaken.Contains($"{ns}/{claim}");
 
     /// <summary>Adds the counts that the backup's status has.</summary>
-    public void AddTo(JsonObject status) => _native.AddTo(status);
+    public void AddTo(JsonObject status)
+    {
+        _native.AddTo(status);
+        _csi.AddTo(status);
+    }
 
-    /// <summary>The volumesnapshots file.</summary>
-    public JsonArray ToFile() => _native.ToFile();
+    /// <summary>The files that tell of the snapshots, by their keys.</summary>
+    public IEnumerable<(string Key, JsonArray Content)> ToFiles(BackupFiles names)
+    {
+        yield return (names.VolumeSnapshots, _native.ToFile());
+        if (!_csi.IsEnabled) yield break;
+        var (snapshots, contents, classes) = _csi.ToFiles();
+        yield return (names.CsiVolumeSnapshots, snapshots);
+        yield return (names.CsiVolumeSnapshotContents, contents);
+        yield return (names.CsiVolumeSnapshotClasses, classes);
+    }
 
     /// <summary>The entries of the volumeinfo file for what was snapshotted.</summary>
-    public IEnumerable<JsonObject> ToVolumeInfo() => _native.ToVolumeInfo();
+    public IEnumerable<JsonObject> ToVolumeInfo() => _native.ToVolumeInfo().Concat(_csi.ToVolumeInfo());
 
     /// <summary>Removes the snapshots of a backup that did not come about: without its files nobody would know of them.</summary>
-    public Task TryRemoveAsync() => _native.TryRemoveAsync();
+    public async Task TryRemoveAsync()
+    {
+        await _native.TryRemoveAsync();
+        await _csi.TryRemoveAsync();
+    }
 
     public void Dispose() => _native.Dispose();
 
@@ -90,6 +126,9 @@ internal sealed class BackupSnapshots(BackupScope scope, PodVolumeBackups files,
     private static Dictionary<string, VolumePolicy> NoPolicies => [];
 
     private bool AdmitsClaims => scope.Backup.Filter.AdmitsRelated(KubernetesResources.PersistentVolumeClaims);
+
+    private static string? ClaimOf(JsonObject pod, JsonObject volume) =>
+        volume.Text("persistentVolumeClaim", "claimName") ?? (volume.ContainsKey("ephemeral") ? $"{pod.Name()}-{volume.Text("name")}" : null);
 
     private static bool IsOptedOut(JsonObject? claim, JsonObject volume) =>
         BackupFilter.IsMarkedExcluded(volume) || (claim is not null && BackupFilter.IsMarkedExcluded(claim));
@@ -105,22 +144,29 @@ internal sealed class BackupSnapshots(BackupScope scope, PodVolumeBackups files,
         if (policy is null && !IsActive) return;
         // A policy that asks for a snapshot comes before a pod that asks for files; otherwise files come first.
         if (policy is null && claim is not null && (files.IsClaimTaken(claim.Namespace(), claim.Name()) || await IsInFilesAsync(claim, cancellation))) return;
-        if (_native.Takes(volume) && scope.Backup.Filter.AdmitsRelated(KubernetesResources.PersistentVolumes))
+        var policyClass = policy?.Parameters.GetValueOrDefault("snapshotClass");
+        var (takesCsi, whyNot) = await _csi.LookAsync(claim, volume, policyClass, cancellation);
+        if (takesCsi && AdmitsClaims)
+        {
+            _claimsTaken.Add(claim!.QualifiedName());
+            await _csi.TakeAsync(claim!, volume, policyClass, cancellation);
+        }
+        else if (_native.Takes(volume) && scope.Backup.Filter.AdmitsRelated(KubernetesResources.PersistentVolumes))
         {
             if (claim is not null) _claimsTaken.Add(claim.QualifiedName());
             await _native.TakeAsync(claim, volume, cancellation);
         }
         else
         {
-            Skip(claim, volume, policy);
+            Skip(claim, volume, policy, whyNot.Length > 0 ? whyNot : _native.WhyNot(volume));
         }
     }
 
-    private void Skip(JsonObject? claim, JsonObject volume, VolumePolicy? policy)
+    private void Skip(JsonObject? claim, JsonObject volume, VolumePolicy? policy, string why)
     {
         var ns = claim?.Namespace() ?? "";
         var what = claim is null ? $"volume {volume.Name()}" : $"claim {claim.QualifiedName()}";
-        var reason = policy is null ? _native.WhyNot(volume) + ", and no running pod has it mounted as files" : $"the resource policy of line {policy.Line} wants a snapshot of its volume, and {_native.WhyNot(volume)}";
+        var reason = policy is null ? why + ", and no running pod has it mounted as files" : $"the resource policy of line {policy.Line} wants a snapshot of its volume, and {why}";
         scope.Log.Warn(ns, $"{what}: {reason}; its data is not in the backup");
         files.RecordSkipped(ns, claim?.Name(), volume.Name(), reason);
     }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Restores;
+using NodeAgent.Controller.Snapshots.Csi;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Velero;
 
@@ -9,7 +10,8 @@ namespace NodeAgent.Controller.Snapshots;
 
 /// <summary>Makes the volumes of one restore out of the snapshots of its backup. Not for concurrent use.</summary>
 /// <param name="records">The backup's snapshots; none when the restore takes no volume data.</param>
-internal sealed class SnapshotRestores(RestoreScope scope, ControllerServices services, IReadOnlyList<JsonObject> records) : IDisposable
+/// <param name="csi">Those that drivers made of claims.</param>
+internal sealed class SnapshotRestores(RestoreScope scope, ControllerServices services, IReadOnlyList<JsonObject> records, CsiRestores csi) : IDisposable
 {
     private const string OriginalName = "velero.io/original-pv-name";
 
@@ -17,6 +19,9 @@ internal sealed class SnapshotRestores(RestoreScope scope, ControllerServices se
     private readonly Dictionary<string, string> _renamed = new(StringComparer.Ordinal);
     private readonly HashSet<string> _failed = new(StringComparer.Ordinal);
     private readonly List<JsonObject> _made = [];
+
+    /// <summary>Claims that are filled from snapshots of CSI drivers.</summary>
+    public CsiRestores Csi => csi;
 
     /// <summary>Whether a volume was to come from a snapshot and did not.</summary>
     public bool HasFailed(string volume) => _failed.Contains(volume);
@@ -53,7 +58,7 @@ internal sealed class SnapshotRestores(RestoreScope scope, ControllerServices se
     }
 
     /// <summary>The entries of the restore's volumeinfo file.</summary>
-    public IEnumerable<JsonObject> ToVolumeInfo() => _made;
+    public IEnumerable<JsonObject> ToVolumeInfo() => _made.Concat(csi.ToVolumeInfo());
 
     public void Dispose() => _opened.Dispose();
 

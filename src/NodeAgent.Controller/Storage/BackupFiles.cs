@@ -28,5 +28,7 @@ internal sealed record BackupFiles(string Backup)
 
     public string CsiVolumeSnapshots => $"{Directory}/{Backup}-csi-volumesnapshots.json.gz";
 
+    public string CsiVolumeSnapshotClasses => $"{Directory}/{Backup}-csi-volumesnapshotclasses.json.gz";
+
     public string CsiVolumeSnapshotContents => $"{Directory}/{Backup}-csi-volumesnapshotcontents.json.gz";
 }

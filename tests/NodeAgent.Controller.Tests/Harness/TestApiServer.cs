@@ -90,6 +90,9 @@ internal sealed class TestApiServer : IAsyncDisposable
         lock (_gate) return (JsonObject)Store(kind, item, "ADDED").DeepClone();
     }
 
+    /// <summary>Serves further resources; to be called before anybody asks.</summary>
+    public void ServeAlso(params ResourceKind[] more) => _kinds.AddRange(more);
+
     /// <summary>Serves a resource differently from now on, as after an upgrade.</summary>
     public void Serve(ResourceKind changed) => _kinds[_kinds.FindIndex(k => k.GroupResource == changed.GroupResource)] = changed;
 

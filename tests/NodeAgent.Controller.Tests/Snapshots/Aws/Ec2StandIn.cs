@@ -12,12 +12,19 @@ internal sealed class Ec2StandIn : IAsyncDisposable
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _loop;
-    private readonly Func<int, string?> _answer;
+    private readonly Func<int, string, string?> _answer;
     private readonly TimeSpan _ahead;
 
     /// <param name="answer">From the number of the request, 1 for the first, its whole answer but the Date; null breaks the connection.</param>
     /// <param name="ahead">How far its clock is ahead.</param>
     public Ec2StandIn(Func<int, string?> answer, TimeSpan ahead = default)
+        : this((number, _) => answer(number), ahead)
+    {
+    }
+
+    /// <param name="answer">The same, from the number and the text of the request.</param>
+    /// <param name="ahead">How far its clock is ahead.</param>
+    public Ec2StandIn(Func<int, string, string?> answer, TimeSpan ahead = default)
     {
         (_answer, _ahead) = (answer, ahead);
         _listener.Start();
@@ -71,7 +78,7 @@ internal sealed class Ec2StandIn : IAsyncDisposable
             }
 
             Requests.Enqueue(text.ToString());
-            if (_answer(Requests.Count) is not { } answer) return;
+            if (_answer(Requests.Count, text.ToString()) is not { } answer) return;
             var (status, body) = (answer[..answer.IndexOf('|', StringComparison.Ordinal)], answer[(answer.IndexOf('|', StringComparison.Ordinal) + 1)..]);
             var head = $"HTTP/1.1 {status} X\r\nDate: {DateTimeOffset.UtcNow + _ahead:R}\r\nContent-Type: text/xml\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\nConnection: close\r\n\r\n";
             await stream.WriteAsync(Encoding.UTF8.GetBytes(head + body), _stop.Token);
