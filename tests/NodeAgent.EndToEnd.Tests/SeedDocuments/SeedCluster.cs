@@ -31,8 +31,8 @@ internal sealed class SeedCluster : IAsyncDisposable
             apiVersion: v1
             kind: Config
             current-context: test
-            clusters: [{name: test, cluster: {server: "{{api.Address}}"}}]
-            contexts: [{name: test, context: {cluster: test, user: test}}]
+            clusters: [{name: test, cluster: {server: "{{api.Address}}"} }]
+            contexts: [{name: test, context: {cluster: test, user: test} }]
             users: [{name: test, user: {} }]
             """);
     }
