@@ -17,7 +17,7 @@ public sealed class InstallTests : IDisposable
     [Fact]
     public void The_kustomization_names_every_manifest()
     {
-        var folder = Path.Combine(FindRepository(), "daemonset");
+        var folder = Path.Combine(Checkout.Root, "daemonset");
         var listed = YamlJson.Parse(File.ReadAllText(Path.Combine(folder, "kustomization.yaml")))!["resources"]!.AsArray().Select(r => r!.GetValue<string>()).ToList();
         var there = Directory.EnumerateFiles(folder, "*.yaml", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(folder, file)).Where(file => file != "kustomization.yaml");
         Assert.Equal(there.Order(StringComparer.Ordinal), listed.Order(StringComparer.Ordinal));
@@ -27,7 +27,7 @@ public sealed class InstallTests : IDisposable
     public async Task Without_changes_what_is_printed_is_what_kubectl_applies()
     {
         var printed = await PrintAsync("--no-secret", "--no-default-backup-location", "--provider", "aws");
-        var folder = Path.Combine(FindRepository(), "daemonset");
+        var folder = Path.Combine(Checkout.Root, "daemonset");
         var files = Directory.EnumerateFiles(folder, "*.yaml", SearchOption.AllDirectories).Where(file => !file.EndsWith("kustomization.yaml", StringComparison.Ordinal)).Select(file => Sorted(YamlJson.Parse(File.ReadAllText(file))));
         Assert.Equal(files.Order(StringComparer.Ordinal), printed.Select(Sorted).Order(StringComparer.Ordinal));
     }
@@ -164,11 +164,4 @@ public sealed class InstallTests : IDisposable
     private static JsonObject Of(List<JsonObject> objects, string kind) => objects.First(o => o.Raw("kind") == kind);
 
     private static JsonObject PodOf(List<JsonObject> objects, string kind) => Of(objects, kind)["spec"]!["template"]!["spec"]!.AsObject();
-
-    private static string FindRepository()
-    {
-        var directory = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(directory.FullName, "NodeAgent.sln"))) directory = directory.Parent!;
-        return directory.FullName;
-    }
 }

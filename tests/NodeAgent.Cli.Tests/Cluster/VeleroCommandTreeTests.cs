@@ -8,7 +8,6 @@ namespace NodeAgent.Cli.Tests.Cluster;
 public sealed partial class VeleroCommandTreeTests
 {
     private static readonly RootCommand Root = NodeAgentCommand.Create();
-    private static readonly Lazy<string> Repository = new(FindRepository);
 
     [Theory]
     [MemberData(nameof(VeleroCommands.All), MemberType = typeof(VeleroCommands))]
@@ -51,7 +50,7 @@ public sealed partial class VeleroCommandTreeTests
     [Fact]
     public void Every_row_about_commands_names_a_test_that_exists_or_a_reason()
     {
-        var tests = string.Join('\n', Directory.EnumerateFiles(Path.Combine(Repository.Value, "tests"), "*.cs", SearchOption.AllDirectories).Select(File.ReadAllText));
+        var tests = string.Join('\n', Directory.EnumerateFiles(Path.Combine(Checkout.Root, "tests"), "*.cs", SearchOption.AllDirectories).Select(File.ReadAllText));
         foreach (var row in Rows("## Commands").Concat(Rows("### Flags of all commands")))
         {
             var named = TestName().Matches(row[^1]).Select(match => match.Value).ToArray();
@@ -93,7 +92,7 @@ public sealed partial class VeleroCommandTreeTests
     /// <summary>The cells of the table below a heading, without its head.</summary>
     private static List<string[]> Rows(string heading)
     {
-        var lines = File.ReadAllLines(Path.Combine(Repository.Value, "docs", "velero-compatibility.md"));
+        var lines = File.ReadAllLines(Path.Combine(Checkout.Root, "docs", "velero-compatibility.md"));
         var start = Array.IndexOf(lines, heading);
         Assert.True(start >= 0, $"no heading {heading}");
         return
@@ -106,14 +105,6 @@ public sealed partial class VeleroCommandTreeTests
     private static string FirstCode(string cell) => Codes(cell)[0];
 
     private static string[] Codes(string cell) => [.. Code().Matches(cell).Select(match => match.Groups[1].Value)];
-
-    private static string FindRepository()
-    {
-        var directory = new DirectoryInfo(AppContext.BaseDirectory);
-        while (directory is not null && !File.Exists(Path.Combine(directory.FullName, "NodeAgent.sln")))
-            directory = directory.Parent;
-        return directory?.FullName ?? throw new InvalidOperationException("the tests do not run inside the repository");
-    }
 
     [GeneratedRegex("`([^`]+)`")]
     private static partial Regex Code();

@@ -136,9 +136,7 @@ public sealed partial class DocumentationTests
 
     private static string Section(string from, string to)
     {
-        var directory = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(directory!.FullName, "NodeAgent.sln"))) directory = directory.Parent;
-        var text = File.ReadAllText(Path.Combine(directory.FullName, "docs", "cli.md"));
+        var text = File.ReadAllText(Path.Combine(Checkout.Root, "docs", "cli.md"));
         var start = text.IndexOf(from, StringComparison.Ordinal);
         return text[start..text.IndexOf(to, start, StringComparison.Ordinal)];
     }

@@ -25,7 +25,7 @@ public sealed class ProjectReferenceTests
     private static readonly (string From, string To)[] NeverReached =
         [("Controller", "Filesystem"), ("Controller", "Agent"), ("Agent", "Controller"), ("DevCluster", "Repository"), ("Kubernetes", "Repository")];
 
-    private static readonly string Root = FindRoot();
+    private static readonly string Root = Checkout.Root;
 
     [Fact]
     public void Every_source_project_references_only_what_the_architecture_allows()
@@ -92,14 +92,4 @@ public sealed class ProjectReferenceTests
 
     private static string ShortName(string projectFile) =>
         Path.GetFileNameWithoutExtension(projectFile.Replace('\\', '/'))["NodeAgent.".Length..];
-
-    private static string FindRoot()
-    {
-        for (var directory = new DirectoryInfo(AppContext.BaseDirectory); directory is not null; directory = directory.Parent)
-        {
-            if (File.Exists(Path.Combine(directory.FullName, "NodeAgent.sln"))) return directory.FullName;
-        }
-
-        throw new InvalidOperationException($"NodeAgent.sln was not found above {AppContext.BaseDirectory}: run the tests inside the checkout.");
-    }
 }

@@ -7,7 +7,7 @@ namespace NodeAgent.EndToEnd.Tests.IndependentReader;
 /// <summary>The golden repository of version 1 is read from docs/format.md alone, and is what its listings say.</summary>
 public sealed class GoldenRepositoryTests
 {
-    private static readonly string Golden = Path.Combine(FindRoot(), "tests/NodeAgent.Repository.Tests/Golden/v1");
+    private static readonly string Golden = Path.Combine(Checkout.Root, "tests/NodeAgent.Repository.Tests/Golden/v1");
     private static readonly PlainSecret Key = PlainSecret.Key([.. Enumerable.Range(1, 32).Select(i => (byte)i)]);
 
     [Theory]
@@ -58,11 +58,4 @@ public sealed class GoldenRepositoryTests
         string.Concat(name.Select(b => b is > 0x20 and < 0x7F and not (byte)'%' ? $"{(char)b}" : $"%{b:X2}"));
 
     private static string Hash(byte[] bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
-
-    private static string FindRoot()
-    {
-        var directory = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(directory.FullName, "NodeAgent.sln"))) directory = directory.Parent!;
-        return directory.FullName;
-    }
 }

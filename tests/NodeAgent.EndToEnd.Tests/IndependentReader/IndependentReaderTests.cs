@@ -150,7 +150,7 @@ public sealed partial class IndependentReaderTests(WrittenRepository written) : 
     [Fact]
     public void The_readers_sources_use_nothing_of_the_product()
     {
-        var folder = Path.Combine(FindRoot(), "tests/NodeAgent.EndToEnd.Tests/IndependentReader");
+        var folder = Path.Combine(Checkout.Root, "tests/NodeAgent.EndToEnd.Tests/IndependentReader");
         var files = Directory.GetFiles(folder, "*.cs");
         Assert.Contains(files, file => file.EndsWith("PlainReader.cs", StringComparison.Ordinal));
         Assert.All(files, file => Assert.DoesNotMatch(ProductName(), File.ReadAllText(file)));
@@ -192,12 +192,5 @@ public sealed partial class IndependentReaderTests(WrittenRepository written) : 
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var (bytes, length) in reader.Runs(file)) hash.AppendData(bytes ?? new byte[length]);
         return Convert.ToHexStringLower(hash.GetHashAndReset());
-    }
-
-    private static string FindRoot()
-    {
-        var directory = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(directory.FullName, "NodeAgent.sln"))) directory = directory.Parent!;
-        return directory.FullName;
     }
 }

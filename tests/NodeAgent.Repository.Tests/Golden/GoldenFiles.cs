@@ -37,7 +37,7 @@ internal static class GoldenFiles
 
     public static readonly DateTimeOffset Time = new(2026, 1, 2, 3, 4, 5, 678, TimeSpan.Zero);
 
-    public static string Folder { get; } = Path.Combine(FindRoot(), "tests/NodeAgent.Repository.Tests/Golden/v1");
+    public static string Folder { get; } = Path.Combine(Checkout.Root, "tests/NodeAgent.Repository.Tests/Golden/v1");
 
     public static string RepositoryFolder { get; } = Path.Combine(Folder, "repository");
 
@@ -65,15 +65,5 @@ internal static class GoldenFiles
             // The objects under test are handed to it: from here on it needs no store.
             Directory.Delete(directory, recursive: true);
         }
-    }
-
-    private static string FindRoot()
-    {
-        for (var directory = new DirectoryInfo(AppContext.BaseDirectory); directory is not null; directory = directory.Parent)
-        {
-            if (File.Exists(Path.Combine(directory.FullName, "NodeAgent.sln"))) return directory.FullName;
-        }
-
-        throw new InvalidOperationException($"NodeAgent.sln was not found above {AppContext.BaseDirectory}: run the tests inside the checkout.");
     }
 }
