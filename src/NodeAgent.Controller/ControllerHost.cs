@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using NodeAgent.Controller.Backups;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Deletion;
+using NodeAgent.Controller.Events;
 using NodeAgent.Controller.Locations;
 using NodeAgent.Controller.Maintenance;
 using NodeAgent.Controller.Requests;
@@ -116,10 +117,17 @@ public sealed class ControllerHost
         var backups = new BackupReconciler(cluster, locations, agents, _options, services);
         var repositories = new RepositoryReconciler(cluster, locations, new LocationRepositories(cluster, locations, _options, _log), _options, services);
         var restores = new RestoreReconciler(cluster, locations, agents, _options, services);
+        var events = new PhaseEvents(new EventWriter(cluster, _time, _log), _time);
+        async Task<TimeSpan?> ObservedAsync(ResourceKind kind, Func<JsonObject, CancellationToken, Task<TimeSpan?>> reconcile, JsonObject item, CancellationToken token)
+        {
+            await events.ObserveAsync(kind, item, token);
+            return await reconcile(item, token);
+        }
+
         IEnumerable<Task> Loop(ResourceKind kind, Func<JsonObject, CancellationToken, Task<TimeSpan?>> reconcile, Action<IReadOnlyCollection<string>>? listed = null, string? name = null) =>
             name is not null && _options.Disables(name)
                 ? []
-                : [new KindLoop(api, kind, _options, reconcile, _log) { Listed = listed, Progress = _progress.Begin(kind.Plural) }.RunAsync(stop.Token)];
+                : [new KindLoop(api, kind, _options, (item, token) => ObservedAsync(kind, reconcile, item, token), _log) { Listed = listed, Progress = _progress.Begin(kind.Plural) }.RunAsync(stop.Token)];
         _log.Started(_options.Namespace);
         Task[] loops =
         [

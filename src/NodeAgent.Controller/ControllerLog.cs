@@ -38,6 +38,9 @@ internal static partial class ControllerLog
     [LoggerMessage(20, LogLevel.Error, "snapshot {Id} in {Location} of volume {Volume} was made for backup {Backup}, which failed, and could not be removed; delete it by hand: {Reason}")]
     public static partial void SnapshotLeft(this ILogger log, string id, string location, string volume, string backup, string reason);
 
+    [LoggerMessage(31, LogLevel.Debug, "{Kind} {Name}: an Event about it could not be written: {Reason}")]
+    public static partial void EventNotWritten(this ILogger log, string kind, string name, string reason);
+
     [LoggerMessage(11, LogLevel.Warning, "{Kind} {Name}: files could not be written into the bucket: {Reason}")]
     public static partial void FilesNotWritten(this ILogger log, string kind, string name, string reason);
 }

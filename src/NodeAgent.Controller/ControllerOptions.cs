@@ -51,6 +51,9 @@ public sealed record ControllerOptions
     /// <summary>Most bytes that a backup's archive may unpack to (--max-backup-extraction-size).</summary>
     public long MaxBackupExtractionSize { get; init; } = 16L << 30;
 
+    /// <summary>Whether schedules that do not say skip the run that is due when they are made (--schedule-skip-immediately).</summary>
+    public bool ScheduleSkipImmediately { get; init; }
+
     /// <summary>Order of restores: first list, a "-", last list; empty keeps the built-in order (--restore-resource-priorities).</summary>
     public IReadOnlyList<string> RestoreResourcePriorities { get; init; } = [];
 

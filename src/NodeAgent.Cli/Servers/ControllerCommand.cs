@@ -32,6 +32,7 @@ internal static class ControllerCommand
     private static readonly Option<string> RestoreImage = Flags.Text("--restore-image", $"Image of the init container of restored pods (default: {Defaults.RestoreImage})", "image");
     private static readonly Option<string> WorkDirectory = Flags.Text("--work-directory", "Directory for archives while they are made or read (default: the system's)", "dir");
 
+    private static readonly Option<bool> ScheduleSkipImmediately = Flags.Switch("--schedule-skip-immediately", "Let schedules that do not say skip the run that is due when they are made");
     private static readonly Option<bool> RestoreOnly = Flags.Switch("--restore-only", "Only restore: refuse backups, schedules and deletions, and remove nothing from the cluster or from a location");
     private static readonly Option<string[]> DisabledControllers = Flags.List("--disable-controllers", $"Parts of the work to leave out: {string.Join(", ", ControllerNames.All)}", "names");
     private static readonly Option<TimeSpan?> BackupSyncPeriod = Flags.Duration("--backup-sync-period", "How often locations are synchronised that do not say; 0s: never (default: 1m)");
@@ -52,7 +53,7 @@ internal static class ControllerCommand
             DefaultLocation, DefaultSnapshotLocations, StoreValidationFrequency, DefaultBackupTtl, FsBackupTimeout, ResourceTimeout, DefaultVolumesToFsBackup, ConcurrentBackups,
             MaxExtractionSize, RestorePriorities, RepoMaintainFrequency, ReadDataSubset, MaintenanceJobs, KeepMaintenanceJobs, MetricsAddress, HealthAddress, LeaderElection, RestoreImage, WorkDirectory, ServerLogging.Level, ServerLogging.Format,
         };
-        foreach (var option in (Option[])[RestoreOnly, DisabledControllers, BackupSyncPeriod, .. Accepted])
+        foreach (var option in (Option[])[ScheduleSkipImmediately, RestoreOnly, DisabledControllers, BackupSyncPeriod, .. Accepted])
             command.Add(option);
         command.Hidden = hidden;
         command.WithClusterOptions().Runs(ExecuteAsync);
@@ -98,6 +99,7 @@ internal static class ControllerCommand
         RestoreResourcePriorities = parse.GetValue(RestorePriorities) ?? [],
         DefaultRepoMaintainFrequency = parse.GetValue(RepoMaintainFrequency) is { } frequency && frequency != TimeSpan.Zero ? frequency : Defaults.DefaultRepoMaintainFrequency,
         MaintenanceReadShare = parse.GetValue(ReadDataSubset) is { Length: > 0 } share ? ParseShare(share) : Defaults.MaintenanceReadShare,
+        ScheduleSkipImmediately = parse.GetValue(ScheduleSkipImmediately),
         RestoreOnly = parse.GetValue(RestoreOnly),
         DisabledControllers = parse.GetValue(DisabledControllers) ?? [],
         BackupSyncPeriod = parse.GetValue(BackupSyncPeriod) ?? Defaults.BackupSyncPeriod,

@@ -160,12 +160,17 @@ internal sealed class BackupReconciler(
         services.Telemetry.Count(CounterOf(phase), item.Label(VeleroLabels.ScheduleName) ?? "");
     }
 
-    private Task<bool> FailAsync(JsonObject item, string reason, CancellationToken cancellation) => SetStatusAsync(item, new JsonObject
+    private async Task<bool> FailAsync(JsonObject item, string reason, CancellationToken cancellation)
     {
-        ["phase"] = BackupPhase.Failed,
-        ["failureReason"] = reason,
-        ["completionTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow()),
-    }, cancellation);
+        // The run may have ended because its object was deleted, and another may have its name by now.
+        if (await cluster.GetAsync(VeleroResources.Backups, options.Namespace, item.Name(), cancellation) is not { } current || current.Uid() != item.Uid()) return false;
+        return await SetStatusAsync(item, new JsonObject
+        {
+            ["phase"] = BackupPhase.Failed,
+            ["failureReason"] = reason,
+            ["completionTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow()),
+        }, cancellation);
+    }
 
     private Task<bool> SetStatusAsync(JsonObject item, JsonObject status, CancellationToken cancellation) =>
         cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, item.Name(), status, cancellation);

@@ -192,12 +192,17 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
         services.Log.Ended("restore", item.Name(), phase);
     }
 
-    private Task<bool> FailAsync(JsonObject item, string reason, CancellationToken cancellation) => SetStatusAsync(item, new JsonObject
+    private async Task<bool> FailAsync(JsonObject item, string reason, CancellationToken cancellation)
     {
-        ["phase"] = RestorePhase.Failed,
-        ["failureReason"] = reason,
-        ["completionTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow()),
-    }, cancellation);
+        // The run may have ended because its object was deleted, and another may have its name by now.
+        if (await cluster.GetAsync(VeleroResources.Restores, options.Namespace, item.Name(), cancellation) is not { } current || current.Uid() != item.Uid()) return false;
+        return await SetStatusAsync(item, new JsonObject
+        {
+            ["phase"] = RestorePhase.Failed,
+            ["failureReason"] = reason,
+            ["completionTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow()),
+        }, cancellation);
+    }
 
     /// <summary>The finalizer lets the files in the bucket go with the object; the backup that a schedule came to is written down.</summary>
     private async Task AddFinalizerAsync(PreparedRestore restore, CancellationToken cancellation)

@@ -9,8 +9,8 @@ namespace NodeAgent.Controller.Schedules;
 /// </summary>
 internal sealed class CronSchedule
 {
-    // Beyond this no date of a valid expression is missing but 29 February on a given weekday; it counts as never.
-    private const int MaxYears = 5;
+    // Within this comes every date that there is: the longest without a 29 February, around a year such as 2100, are eight.
+    private const int MaxYears = 9;
 
     private static readonly string[] Months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
     private static readonly string[] Days = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
@@ -79,7 +79,7 @@ internal sealed class CronSchedule
     /// <summary>Between the first two runs after a moment; null when there are not two.</summary>
     public TimeSpan? IntervalAfter(DateTimeOffset moment) => Next(moment) is { } first && Next(first) is { } second ? second - first : null;
 
-    /// <summary>The first time strictly after the given one; null when there is none within five years.</summary>
+    /// <summary>The first time strictly after the given one; null when there is none in any year.</summary>
     public DateTimeOffset? Next(DateTimeOffset after)
     {
         if (_every > TimeSpan.Zero) return after + _every;

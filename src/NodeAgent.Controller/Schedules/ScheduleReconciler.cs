@@ -27,6 +27,7 @@ internal sealed class ScheduleReconciler(ClusterClient cluster, ControllerOption
         {
             schedule = item.Deserialize(VeleroJsonContext.Default.Schedule)!;
             cron = CronSchedule.Parse(schedule.Spec.Schedule);
+            if (cron.Next(services.Time.GetUtcNow()) is null) throw new FormatException($"\"{schedule.Spec.Schedule}\" never comes: there is no such day in any year; check day of month and month");
         }
         catch (Exception e) when (e is JsonException or FormatException)
         {
@@ -45,7 +46,7 @@ internal sealed class ScheduleReconciler(ClusterClient cluster, ControllerOption
         await WritePhaseAsync(item, SchedulePhase.Enabled, null, cancellation);
         if (schedule.Spec.Paused == true) return null;
         var now = services.Time.GetUtcNow();
-        if (schedule.Spec.SkipImmediately == true)
+        if (schedule.Spec.SkipImmediately ?? options.ScheduleSkipImmediately)
         {
             await SkipAsync(item, now, cancellation);
             return Longest;

@@ -19,8 +19,25 @@ public sealed class CronScheduleTests
     public void The_next_time_is_strictly_later(string expression, string after, string expected) =>
         Assert.Equal(Time(expected), CronSchedule.Parse(expression).Next(Time(after)));
 
+    [Theory]
+    [InlineData("0 0 31 2 *")]
+    [InlineData("0 0 30 2 *")]
+    [InlineData("0 0 31 4,6,9,11 *")]
+    public void A_date_that_never_comes_is_never(string expression) => Assert.Null(CronSchedule.Parse(expression).Next(Time("2026-01-01T00:00:00Z")));
+
     [Fact]
-    public void A_date_that_never_comes_is_never() => Assert.Null(CronSchedule.Parse("0 0 31 2 *").Next(Time("2026-01-01T00:00:00Z")));
+    public void The_day_that_comes_only_after_eight_years_comes() => Assert.Equal(Time("2104-02-29T00:00:00Z"), CronSchedule.Parse("0 0 29 2 *").Next(Time("2096-03-01T00:00:00Z")));
+
+    [Fact]
+    public void An_hour_that_the_clock_repeats_has_one_run()
+    {
+        Assert.SkipUnless(TimeZoneInfo.TryFindSystemTimeZoneById("Europe/Berlin", out _), "no time zone data on this machine: install tzdata");
+        var cron = CronSchedule.Parse("CRON_TZ=Europe/Berlin 30 2 * * *");
+        // On 25 October 2026 the clock goes from 3 back to 2.
+        var first = cron.Next(Time("2026-10-24T12:00:00Z"));
+        Assert.Equal(Time("2026-10-25T00:30:00Z"), first);
+        Assert.Equal(Time("2026-10-26T01:30:00Z"), cron.Next(first!.Value));
+    }
 
     [Fact]
     public void A_zone_moves_the_time_and_a_skipped_hour_has_none()

@@ -80,7 +80,8 @@ public sealed class SyncTests
         await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
         // Only a location that was never checked is still checked then.
         await SyncAsync(2);
-        Directory.Delete(cluster.LocationPath, recursive: true);
+        // At one stroke, as a mount goes.
+        Directory.Move(cluster.LocationPath, cluster.LocationPath + "-unmounted");
         Directory.CreateDirectory(cluster.LocationPath);
         await SyncAsync(3);
         Assert.Equal(LocationPhase.Available, cluster.Api.Find(VeleroResources.BackupStorageLocations, "velero", "default").Text("status", "phase"));
