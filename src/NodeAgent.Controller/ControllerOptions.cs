@@ -42,6 +42,9 @@ public sealed record ControllerOptions
     /// <summary>How often objects that are waited for are looked at.</summary>
     public TimeSpan PollInterval { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>How often pods are looked through for cron expressions of their own (annotation nodeagent.io/schedule); zero never (--pod-schedule-interval).</summary>
+    public TimeSpan PodScheduleInterval { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>Whether objects are stored in all versions that the cluster serves, and not only in the preferred ones (--features EnableAPIGroupVersions).</summary>
     public bool AllApiVersions { get; init; }
 
@@ -120,6 +123,7 @@ public sealed record ControllerOptions
         if (ResyncPeriod <= TimeSpan.Zero) errors.Add("resync-period: must be positive");
         if (DefaultBackupTtl <= TimeSpan.Zero) errors.Add("default-backup-ttl: must be positive");
         if (FsBackupTimeout <= TimeSpan.Zero) errors.Add("fs-backup-timeout: must be positive");
+        if (PodScheduleInterval < TimeSpan.Zero) errors.Add("pod-schedule-interval: must not be negative");
         if (PollInterval <= TimeSpan.Zero) errors.Add("poll-interval: must be positive");
         if (ConcurrentBackups < 1) errors.Add("concurrent-backups: must be at least 1");
         if (MaxBackupExtractionSize < 1) errors.Add("max-backup-extraction-size: must be positive");

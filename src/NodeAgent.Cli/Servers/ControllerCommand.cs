@@ -20,6 +20,7 @@ internal static class ControllerCommand
     private static readonly Option<TimeSpan?> ResourceTimeout = Flags.Duration("--resource-timeout", "How long to wait for objects of the cluster (default: 10m)");
     private static readonly Option<bool> DefaultVolumesToFsBackup = Flags.Switch("--default-volumes-to-fs-backup", "Back up all pod volumes as files where a backup does not say");
     private static readonly Option<int> ConcurrentBackups = Flags.Count("--concurrent-backups", "Backups that run at once", Defaults.ConcurrentBackups);
+    private static readonly Option<TimeSpan?> PodScheduleInterval = Flags.Duration("--pod-schedule-interval", "How often pods are looked through for the annotation nodeagent.io/schedule; 0s: never (default: 1m)");
     private static readonly Option<int> MaxExtractionSize = Flags.Count("--max-backup-extraction-size", "Most MiB that a backup's archive may unpack to (0: 16 GiB)");
     private static readonly Option<string[]> RestorePriorities = Flags.List("--restore-resource-priorities", "Order of restores: first ones,-,last ones", "resources");
     private static readonly Option<TimeSpan?> RepoMaintainFrequency = Flags.Duration("--default-repo-maintain-frequency", "How often repositories are checked and pruned that do not say (default: 24h)");
@@ -51,7 +52,7 @@ internal static class ControllerCommand
         var command = new Command(name, "Run the controller of a cluster")
         {
             DefaultLocation, DefaultSnapshotLocations, StoreValidationFrequency, DefaultBackupTtl, FsBackupTimeout, ResourceTimeout, DefaultVolumesToFsBackup, ConcurrentBackups,
-            MaxExtractionSize, RestorePriorities, RepoMaintainFrequency, ReadDataSubset, MaintenanceJobs, KeepMaintenanceJobs, MetricsAddress, HealthAddress, LeaderElection, RestoreImage, WorkDirectory, ServerLogging.Level, ServerLogging.Format,
+            PodScheduleInterval, MaxExtractionSize, RestorePriorities, RepoMaintainFrequency, ReadDataSubset, MaintenanceJobs, KeepMaintenanceJobs, MetricsAddress, HealthAddress, LeaderElection, RestoreImage, WorkDirectory, ServerLogging.Level, ServerLogging.Format,
         };
         foreach (var option in (Option[])[ScheduleSkipImmediately, RestoreOnly, DisabledControllers, BackupSyncPeriod, .. Accepted])
             command.Add(option);
@@ -93,6 +94,7 @@ internal static class ControllerCommand
         FsBackupTimeout = parse.GetValue(FsBackupTimeout) ?? Defaults.FsBackupTimeout,
         ResourceTimeout = parse.GetValue(ResourceTimeout) ?? Defaults.ResourceTimeout,
         DefaultVolumesToFsBackup = parse.GetValue(DefaultVolumesToFsBackup),
+        PodScheduleInterval = parse.GetValue(PodScheduleInterval) ?? Defaults.PodScheduleInterval,
         AllApiVersions = parse.GetValue(ClusterOptions.Features)?.Contains("EnableAPIGroupVersions") == true,
         ConcurrentBackups = parse.GetValue(ConcurrentBackups),
         MaxBackupExtractionSize = parse.GetValue(MaxExtractionSize) is > 0 and var size ? (long)size << 20 : Defaults.MaxBackupExtractionSize,

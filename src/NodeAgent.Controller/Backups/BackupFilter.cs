@@ -10,6 +10,9 @@ namespace NodeAgent.Controller.Backups;
 /// <summary>Which resource types, namespaces and objects a backup takes: the older filters or the scoped ones, never both.</summary>
 internal sealed class BackupFilter
 {
+    /// <summary>Annotation of a Backup that takes no more than some pods and what they need: their names with commas between them.</summary>
+    public const string PodsAnnotation = "nodeagent.io/pods";
+
     private readonly BackupSpec _spec;
     private readonly bool _scoped;
     private readonly IncludesExcludes _resources;
@@ -35,6 +38,9 @@ internal sealed class BackupFilter
         Namespaces = namespaces;
         ExcludedNamespaces = new IncludesExcludes(null, excludedNamespaces);
     }
+
+    /// <summary>The pods that alone are taken; null for everything that the rest admits.</summary>
+    public IReadOnlySet<string>? OnlyPods { get; init; }
 
     public LabelSelectors Labels { get; }
 
@@ -68,6 +74,7 @@ internal sealed class BackupFilter
     /// <summary>Whether all objects of the type are looked through. Namespaces have rules of their own and are not asked about.</summary>
     public bool TakesType(ResourceKind kind)
     {
+        if (OnlyPods is not null) return kind == KubernetesResources.Pods;
         if (_scoped)
         {
             if (kind.Namespaced) return !_namespaced.Excludes.Contains("*") && _namespaced.ShouldInclude(kind.GroupResource);

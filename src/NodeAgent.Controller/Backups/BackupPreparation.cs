@@ -90,7 +90,10 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
             Backup = read,
             Places = places,
             PlaceProblems = [],
-            Filter = new BackupFilter(read.Spec, policies.Filters, names, namespaces, excluded),
+            Filter = new BackupFilter(read.Spec, policies.Filters, names, namespaces, excluded)
+            {
+                OnlyPods = item.Annotation(BackupFilter.PodsAnnotation)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).ToHashSet(StringComparer.Ordinal),
+            },
             Policies = policies,
             Order = new ResourceOrder(read.Spec.OrderedResources, names),
             Resources = InOrder(served.Preferred),

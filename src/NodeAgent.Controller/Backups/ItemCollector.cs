@@ -90,7 +90,8 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
         kind.Namespaced && scope.Backup.Filter.Namespaces is { } named ? named.Where(scope.Backup.Filter.TakesNamespace).Order(StringComparer.Ordinal) : [null];
 
     private bool IsWanted(ResourceKind kind, JsonObject item) =>
-        (!kind.Namespaced || scope.Backup.Filter.TakesNamespace(item.Namespace())) && scope.Backup.Filter.Labels.Matches(item);
+        (!kind.Namespaced || scope.Backup.Filter.TakesNamespace(item.Namespace())) && scope.Backup.Filter.Labels.Matches(item)
+        && (scope.Backup.Filter.OnlyPods is not { } pods || kind != KubernetesResources.Pods || pods.Contains(item.Name()));
 
     private async Task CollectTypeAsync(ResourceKind kind, Task<ResourceListing> reading, Action count, CancellationToken cancellation)
     {

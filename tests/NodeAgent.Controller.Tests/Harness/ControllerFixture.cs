@@ -56,6 +56,7 @@ internal sealed class ControllerFixture : IAsyncDisposable
             ResyncPeriod = TimeSpan.FromSeconds(2),
             CancelGracePeriod = TimeSpan.FromSeconds(2),
             ResourceTimeout = TimeSpan.FromSeconds(5),
+            PodScheduleInterval = TimeSpan.Zero,
             LeaderElection = false,
             RestoreImage = "registry.example/nodeagent:1",
         };

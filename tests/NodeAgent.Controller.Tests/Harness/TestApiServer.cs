@@ -31,7 +31,9 @@ internal sealed class TestApiServer : IAsyncDisposable
     private readonly WebApplication _app;
     private readonly CancellationTokenSource _stop = new();
     private long _version = 1;
+    private readonly ConcurrentDictionary<string, int> _refused = new(StringComparer.Ordinal);
     private int _requests;
+    private int _podLists;
 
     private TestApiServer(WebApplication app, IEnumerable<ResourceKind> extra)
     {
@@ -53,7 +55,7 @@ internal sealed class TestApiServer : IAsyncDisposable
     /// <summary>Most objects of one page, whatever limit was asked for.</summary>
     public int MaxPage { get; set; } = 3;
 
-    /// <summary>Every how many-th request is refused as if the server were overloaded; 0 for none.</summary>
+    /// <summary>Every how many-th request is refused as if the server were overloaded, but none more than twice in a row; 0 for none.</summary>
     public int RefuseEvery { get; set; }
 
     /// <summary>Group of which the server does not say what it serves, as when an aggregated server is down.</summary>
@@ -64,6 +66,9 @@ internal sealed class TestApiServer : IAsyncDisposable
 
     /// <summary>Asked about each request before it is looked at: an answer is given in place of the server's own.</summary>
     public Func<HttpRequest, (HttpStatusCode Status, string Reason)?>? Interfere { get; set; }
+
+    /// <summary>How many lists of all pods of the cluster were begun.</summary>
+    public int Looks() => Volatile.Read(ref _podLists);
 
     /// <summary>Everything that was written, as "METHOD path", in order.</summary>
     public ConcurrentQueue<string> Writes { get; } = new();
@@ -172,6 +177,13 @@ internal sealed class TestApiServer : IAsyncDisposable
     private static Task RefuseAsync(HttpContext context, HttpStatusCode status, string reason, string message) => AnswerAsync(
         context, new JsonObject { ["kind"] = "Status", ["status"] = "Failure", ["reason"] = reason, ["message"] = message, ["code"] = (int)status }, status);
 
+    private bool IsRefused(string request)
+    {
+        // Requests that are made at the same time would else meet the unlucky number again and again by chance.
+        var isTurn = Interlocked.Increment(ref _requests) % RefuseEvery == 0;
+        return _refused.AddOrUpdate(request, isTurn ? 1 : 0, (_, inARow) => isTurn && inARow < 2 ? inARow + 1 : 0) > 0;
+    }
+
     private JsonObject Store(ResourceKind kind, JsonObject item, string change)
     {
         item["apiVersion"] = kind.ApiVersion;
@@ -204,7 +216,7 @@ internal sealed class TestApiServer : IAsyncDisposable
     private async Task HandleAsync(HttpContext context)
     {
         var path = context.Request.Path.Value!.Trim('/');
-        if (RefuseEvery > 0 && Interlocked.Increment(ref _requests) % RefuseEvery == 0)
+        if (RefuseEvery > 0 && IsRefused($"{context.Request.Method} {context.Request.Path}{context.Request.QueryString}"))
         {
             await RefuseAsync(context, HttpStatusCode.TooManyRequests, "TooManyRequests", "try again");
             return;
@@ -356,6 +368,7 @@ internal sealed class TestApiServer : IAsyncDisposable
     private async Task ListAsync(HttpContext context, ResourceKind kind, string ns)
     {
         var selector = context.Request.Query["labelSelector"].ToString();
+        if (kind == KubernetesResources.Pods && ns.Length == 0 && !context.Request.Query.ContainsKey("continue")) Interlocked.Increment(ref _podLists);
         // Pages go on behind the last object of the one before, at its version: what changes meanwhile comes with a watch from there.
         var token = context.Request.Query["continue"].ToString().Split('|', 2);
         string version;

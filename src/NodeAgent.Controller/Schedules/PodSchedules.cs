@@ -1,0 +1,142 @@
+using System.Globalization;
+using System.Net;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using NodeAgent.Controller.Backups;
+using NodeAgent.Controller.Cluster;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Api;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.Controller.Schedules;
+
+/// <summary>
+/// Backs up the volumes of pods that carry a cron expression, or whose owner does, without a Schedule: the backups are found again by
+/// a label, so that nothing else needs to be kept. One at a time for each owner, and missed ones are not made up for.
+/// </summary>
+internal sealed class PodSchedules(ClusterClient cluster, ControllerOptions options, ControllerServices services)
+{
+    /// <summary>Label of a backup with the workload that it is of.</summary>
+    public const string Label = "nodeagent.io/scheduled-by";
+
+    private const int MaxNameLength = 200;
+
+    // Expressions that were complained of, so that each is once. Touched by the loop alone.
+    private readonly HashSet<string> _complaints = new(StringComparer.Ordinal);
+
+    /// <summary>Looks through the cluster's pods from time to time, until cancelled.</summary>
+    public async Task RunAsync(CancellationToken cancellation)
+    {
+        while (true)
+        {
+            try
+            {
+                foreach (var workload in await ScheduledWorkloads.FindAsync(cluster, cancellation)) await ReconcileAsync(workload, cancellation);
+            }
+            catch (Exception e) when (e is ApiException or HttpRequestException or JsonException)
+            {
+                services.Log.RunFailed("search for annotation", ScheduledWorkloads.Annotation, e);
+            }
+
+            await Task.Delay(options.PodScheduleInterval, services.Time, cancellation);
+        }
+    }
+
+    private static DateTimeOffset? Time(JsonObject item) =>
+        DateTimeOffset.TryParse(item.Text("metadata", "creationTimestamp"), CultureInfo.InvariantCulture, out var time) ? time : null;
+
+    private static bool IsUnfinished(JsonObject backup) => backup.Text("status", "phase") is null or "" or BackupPhase.New or BackupPhase.Queued or BackupPhase.ReadyToStart
+        or BackupPhase.InProgress or BackupPhase.Finalizing or BackupPhase.FinalizingPartiallyFailed;
+
+    private static string NameOf(ScheduledWorkload workload)
+    {
+        var name = $"{workload.Root.Namespace()}-{workload.Root.Text("kind")!.ToLowerInvariant()}-{workload.Root.Name()}";
+        return name.Length <= MaxNameLength ? name : name[..MaxNameLength].TrimEnd('-', '.');
+    }
+
+    private async Task ReconcileAsync(ScheduledWorkload workload, CancellationToken cancellation)
+    {
+        CronSchedule cron;
+        try
+        {
+            cron = CronSchedule.Parse(workload.Expression);
+        }
+        catch (FormatException e)
+        {
+            await ComplainAsync(workload, e.Message, cancellation);
+            return;
+        }
+
+        var label = VeleroLabels.ToLabelValue($"{workload.Root.Namespace()}.{workload.Root.Text("kind")!.ToLowerInvariant()}.{workload.Root.Name()}");
+        var now = services.Time.GetUtcNow();
+        var last = Time(workload.Root) ?? now;
+        await foreach (var backup in cluster.ListAsync(VeleroResources.Backups, options.Namespace, $"{Label}={label}", cancellation))
+        {
+            if (IsUnfinished(backup)) return;
+            if (Time(backup) is { } made && made > last) last = made;
+        }
+
+        if (cron.Next(last) is not { } next)
+        {
+            await ComplainAsync(workload, "it never comes", cancellation);
+            return;
+        }
+
+        if (now > next) await CreateAsync(workload, label, now, cancellation);
+    }
+
+    private async Task CreateAsync(ScheduledWorkload workload, string label, DateTimeOffset now, CancellationToken cancellation)
+    {
+        var annotations = new Dictionary<string, string> { [BackupFilter.PodsAnnotation] = string.Join(',', workload.Pods.Select(p => p.Name())) };
+        if (workload.Locations is { } locations) annotations[BackupLocations.Annotation] = locations;
+        var backup = new Backup
+        {
+            Metadata = new ObjectMeta
+            {
+                Name = $"{NameOf(workload)}-{now.UtcDateTime.ToString("yyyyMMddHHmmss", CultureInfo.InvariantCulture)}",
+                Namespace = options.Namespace,
+                Labels = new Dictionary<string, string> { [Label] = label },
+                Annotations = annotations,
+            },
+            Spec = new BackupSpec
+            {
+                IncludedNamespaces = [workload.Root.Namespace()],
+                SnapshotVolumes = false,
+                // Pods that name volumes get those; where none does, all are meant.
+                DefaultVolumesToFsBackup = workload.Pods.All(p => p.Annotation(VeleroLabels.BackupVolumes) is null),
+            },
+        };
+        try
+        {
+            await cluster.CreateAsync(VeleroResources.Backups, options.Namespace, (JsonObject)JsonSerializer.SerializeToNode(backup, VeleroJsonContext.Default.Backup)!, cancellation);
+        }
+        catch (ApiException e) when (e.StatusCode == HttpStatusCode.Conflict)
+        {
+            // Made in this very second.
+        }
+    }
+
+    /// <summary>Says on the object and in the log what is wrong with its expression.</summary>
+    private async Task ComplainAsync(ScheduledWorkload workload, string problem, CancellationToken cancellation)
+    {
+        if (!_complaints.Add($"{workload.Root.Uid()} {workload.Expression}")) return;
+        var root = workload.Root;
+        var message = $"annotation {ScheduledWorkloads.Annotation} \"{workload.Expression}\": {problem}; no volume is backed up by it";
+        services.Log.Waiting(root.Text("kind")!, root.QualifiedName(), message);
+        var now = ApiTimeConverter.Format(services.Time.GetUtcNow());
+        await cluster.CreateAsync(KubernetesResources.Events, root.Namespace(), new JsonObject
+        {
+            ["apiVersion"] = "v1",
+            ["kind"] = "Event",
+            ["metadata"] = new JsonObject { ["generateName"] = $"{root.Name()}.", ["namespace"] = root.Namespace() },
+            ["involvedObject"] = new JsonObject { ["apiVersion"] = root.Text("apiVersion"), ["kind"] = root.Text("kind"), ["namespace"] = root.Namespace(), ["name"] = root.Name(), ["uid"] = root.Uid() },
+            ["type"] = "Warning",
+            ["reason"] = "BadSchedule",
+            ["message"] = message,
+            ["source"] = new JsonObject { ["component"] = "nodeagent-controller" },
+            ["firstTimestamp"] = now,
+            ["lastTimestamp"] = now,
+            ["count"] = 1,
+        }, cancellation);
+    }
+}
