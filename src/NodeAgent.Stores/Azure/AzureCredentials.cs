@@ -9,6 +9,15 @@ internal sealed class AzureCredentials
     /// <summary>Which of Azure's clouds the account is in.</summary>
     public const string CloudName = "AZURE_CLOUD_NAME";
 
+    /// <summary>The directory that a service principal is in.</summary>
+    public const string Tenant = "AZURE_TENANT_ID";
+
+    /// <summary>The service principal.</summary>
+    public const string Client = "AZURE_CLIENT_ID";
+
+    /// <summary>Its secret.</summary>
+    public const string Secret = "AZURE_CLIENT_SECRET";
+
     /// <summary>Names the server's own credentials file.</summary>
     public const string FileVariable = "AZURE_CREDENTIALS_FILE";
 
@@ -43,7 +52,7 @@ internal sealed class AzureCredentials
     public static AzureCredentials OfServer(Func<string, string?> environment)
     {
         var credentials = environment(FileVariable) is { Length: > 0 } file ? Parse(File.ReadAllText(file)) : new AzureCredentials();
-        foreach (var name in (string[])[AccountKey, CloudName])
+        foreach (var name in (string[])[AccountKey, CloudName, Tenant, Client, Secret])
         {
             if (environment(name) is { Length: > 0 } value) credentials._values.TryAdd(name, value);
         }

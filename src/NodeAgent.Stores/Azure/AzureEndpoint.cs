@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using NodeAgent.Repository.Stores;
 using NodeAgent.Stores.Requests;
@@ -18,7 +17,7 @@ internal sealed class AzureEndpoint : IDisposable
     private readonly HttpClient _client;
     private readonly TimeProvider _time;
     private readonly RequestRetry _retry;
-    private readonly AzureSharedKey _key;
+    private readonly IAzureSigner _signer;
     private readonly string _container;
     private long _clockOffsetTicks;
 
@@ -30,7 +29,9 @@ internal sealed class AzureEndpoint : IDisposable
         (Options, _time) = (options, time);
         _client = HttpConnection.Create(options.Retry, options.ReadCertificates(), skipVerification: false, time);
         _retry = new RequestRetry(options.Retry, exception => AzureFailure.Of(exception, options), null, time, random);
-        _key = new AzureSharedKey(options.Account, options.AccountKey);
+        _signer = options.Principal is { } principal
+            ? new AzureTokens(options, principal, _client, () => AssumedTime)
+            : new AzureSharedKey(options.Account, options.Container, options.AccountKey);
         _container = $"{options.Endpoint.TrimEnd('/')}/{options.Container}";
         Prefix = options.TrimmedPrefix.Length == 0 ? "" : options.TrimmedPrefix + "/";
     }
@@ -41,6 +42,9 @@ internal sealed class AzureEndpoint : IDisposable
 
     /// <summary>What every name begins with; empty or with a slash at its end.</summary>
     public string Prefix { get; }
+
+    /// <summary>The server's time as far as it is known.</summary>
+    private DateTimeOffset AssumedTime => _time.GetUtcNow() + TimeSpan.FromTicks(Interlocked.Read(ref _clockOffsetTicks));
 
     /// <summary>An object's name with its place, for messages.</summary>
     public string Describe(string key) => key.Length == 0 ? Location : $"{key} in {Location}";
@@ -108,15 +112,15 @@ internal sealed class AzureEndpoint : IDisposable
     public async Task<HttpResponseMessage> SendAsync(
         HttpMethod method, string? key, string query, IReadOnlyList<KeyValuePair<string, string>> headers, ReadOnlyMemory<byte>? body, CancellationToken cancellationToken)
     {
-        var assumed = _time.GetUtcNow() + TimeSpan.FromTicks(Interlocked.Read(ref _clockOffsetTicks));
+        var assumed = AssumedTime;
         var all = new Dictionary<string, string>(headers) { ["x-ms-date"] = assumed.ToString("R", CultureInfo.InvariantCulture), ["x-ms-version"] = AzureSharedKey.Version };
         if (body is { Length: > 0 } content) all["Content-Length"] = content.Length.ToString(CultureInfo.InvariantCulture);
         var address = new Uri(AddressOf(key) + query);
         using var message = MessageOf(method, address, all, body);
-        message.Headers.TryAddWithoutValidation("Authorization", _key.Authorize(method, address, all));
+        message.Headers.TryAddWithoutValidation("Authorization", await _signer.AuthorizeAsync(method, address, all, cancellationToken));
         try
         {
-            return await SendAsync(message, cancellationToken);
+            return await SendAsync(_client, message, cancellationToken);
         }
         catch (AzureRequestException e) when (e is { Status: 403, ServerTime: { } time } && (time - assumed).Duration() > TolerableSkew)
         {
@@ -130,9 +134,9 @@ internal sealed class AzureEndpoint : IDisposable
     public async Task<HttpResponseMessage> SendSignedAsync(
         HttpMethod method, string key, string permissions, DateTimeOffset expires, IReadOnlyList<KeyValuePair<string, string>> headers, ReadOnlyMemory<byte>? body, CancellationToken cancellationToken)
     {
-        var address = new Uri(AddressOf(key) + _key.QueryFor(Options.Container, Prefix + key, permissions, expires));
+        var address = new Uri(AddressOf(key) + await _signer.QueryForAsync(Prefix + key, permissions, expires, cancellationToken));
         using var message = MessageOf(method, address, new Dictionary<string, string>(headers) { ["x-ms-version"] = AzureSharedKey.Version }, body);
-        return await SendAsync(message, cancellationToken);
+        return await SendAsync(_client, message, cancellationToken);
     }
 
     /// <summary>An address that whoever has it can read the object by, until its time is over.</summary>
@@ -140,7 +144,7 @@ internal sealed class AzureEndpoint : IDisposable
     {
         // By the server's clock: a controller whose own is ahead or behind would give out addresses that are not valid.
         var now = await GetTimeAsync(cancellationToken);
-        return new Uri(AddressOf(key) + _key.QueryFor(Options.Container, Prefix + key, "r", now + lifetime));
+        return await RunAsync("signing an address of", Describe(key), async token => new Uri(AddressOf(key) + await _signer.QueryForAsync(Prefix + key, "r", now + lifetime, token)), cancellationToken);
     }
 
     /// <summary>The headers of a blob that is put whole.</summary>
@@ -158,7 +162,27 @@ internal sealed class AzureEndpoint : IDisposable
     /// <summary>The header that asks for a part.</summary>
     public static KeyValuePair<string, string> Range(long offset, long count) => new("x-ms-range", string.Create(CultureInfo.InvariantCulture, $"bytes={offset}-{offset + count - 1}"));
 
-    public void Dispose() => _client.Dispose();
+    public void Dispose()
+    {
+        (_signer as IDisposable)?.Dispose();
+        _client.Dispose();
+    }
+
+    /// <summary>Sends what is ready to be sent. The caller disposes the answer.</summary>
+    /// <exception cref="AzureRequestException">The answer is an error.</exception>
+    internal static async Task<HttpResponseMessage> SendAsync(HttpClient client, HttpRequestMessage message, CancellationToken cancellationToken)
+    {
+        var answer = await client.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        if (answer.IsSuccessStatusCode) return answer;
+        using (answer)
+        {
+            await using var content = await answer.Content.ReadAsStreamAsync(cancellationToken);
+            var (code, text) = await ErrorDocument.ReadAsync(content, cancellationToken);
+            // The answer to HEAD has no body, but this.
+            if (answer.Headers.TryGetValues("x-ms-error-code", out var codes)) code = codes.First();
+            throw new AzureRequestException((int)answer.StatusCode, code, text.Length > 0 ? text : answer.ReasonPhrase ?? "", answer.Headers.Date);
+        }
+    }
 
     private static HttpRequestMessage MessageOf(HttpMethod method, Uri address, Dictionary<string, string> headers, ReadOnlyMemory<byte>? body)
     {
@@ -177,20 +201,6 @@ internal sealed class AzureEndpoint : IDisposable
         }
 
         return message;
-    }
-
-    private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage message, CancellationToken cancellationToken)
-    {
-        var answer = await _client.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
-        if (answer.IsSuccessStatusCode) return answer;
-        using (answer)
-        {
-            await using var content = await answer.Content.ReadAsStreamAsync(cancellationToken);
-            var (code, text) = await ErrorDocument.ReadAsync(content, cancellationToken);
-            // The answer to HEAD has no body, but this.
-            if (answer.Headers.TryGetValues("x-ms-error-code", out var codes)) code = codes.First();
-            throw new AzureRequestException((int)answer.StatusCode, code, text.Length > 0 ? text : answer.ReasonPhrase ?? "", answer.Headers.Date);
-        }
     }
 
     private string AddressOf(string? key) => key is null ? _container : $"{_container}/{string.Join('/', (Prefix + key).Split('/').Select(Uri.EscapeDataString))}";

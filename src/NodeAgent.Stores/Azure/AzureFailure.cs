@@ -7,7 +7,7 @@ namespace NodeAgent.Stores.Azure;
 /// <summary>What failed requests to the blob service come to.</summary>
 internal static class AzureFailure
 {
-    private static readonly RequestFailure WrongCredentials = new(StoreFailure.PermissionDenied, "the server does not accept the credentials", "check that the account key belongs to the storage account; keys that were rotated are no longer good");
+    private static readonly RequestFailure WrongCredentials = new(StoreFailure.PermissionDenied, "the server does not accept the credentials", "check that the account key or the service principal belongs to the storage account; keys that were rotated are no longer good");
 
     /// <summary>Judges an exception; null for one that is no failure of a request.</summary>
     public static RequestFailure? Of(Exception exception, AzureStoreOptions options) => exception switch
@@ -20,6 +20,9 @@ internal static class AzureFailure
 
     private static RequestFailure OfAnswer(AzureRequestException answer, AzureStoreOptions options) => (answer.Status, answer.Code) switch
     {
+        (>= 500 or 408 or 429, var code) when code.StartsWith(AzureTokens.SignInCode, StringComparison.Ordinal) => new(StoreFailure.Transient, $"signing in: HTTP {answer.Status}"),
+        (_, var code) when code.StartsWith(AzureTokens.SignInCode, StringComparison.Ordinal) => new(
+            StoreFailure.PermissionDenied, $"signing in failed: {RequestFailure.OneLine($"{code[AzureTokens.SignInCode.Length..]} {Message(answer)}")}", "check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, and that the secret has not expired"),
         (_, "ContainerNotFound") => new(StoreFailure.Other, $"container {options.Container} does not exist in storage account {options.Account}", "make it, or check its name and the account"),
         (_, "ContainerBeingDeleted") => new(StoreFailure.Other, $"container {options.Container} is being deleted", "make it anew when it is gone"),
         (404, _) => new(StoreFailure.NotFound, "it is not there"),

@@ -22,8 +22,11 @@ internal sealed record AzureStoreOptions
     /// <summary>Address of the account's blob service, without a slash at its end.</summary>
     public required string Endpoint { get; init; }
 
-    /// <summary>The account's key, in base64.</summary>
+    /// <summary>The account's key, in base64; empty where a principal signs in.</summary>
     public string AccountKey { get; init; } = "";
+
+    /// <summary>Who signs in; null where the account's key is used.</summary>
+    public AzurePrincipal? Principal { get; init; }
 
     public int BlockSize { get; init; } = DefaultBlockSize;
 
@@ -51,7 +54,9 @@ internal sealed record AzureStoreOptions
         if (!Uri.TryCreate(Endpoint, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https") || uri.Host.Length == 0 || uri.Query.Length + uri.UserInfo.Length > 0)
             errors.Add($"config.storageAccountURI \"{Endpoint}\" is no address of a blob service, such as https://{(Account.Length > 0 ? Account : "account")}.blob.core.windows.net");
         if (BlockSize is < 1 or > MaxBlockSize) errors.Add($"config.blockSizeInBytes is {BlockSize}, and must be from 1 to {MaxBlockSize}");
-        if (!Convert.TryFromBase64String(AccountKey, new byte[AccountKey.Length], out var length) || length == 0) errors.Add("the account key is no base64");
+        if (Principal is not null && uri is { Scheme: "http" }) errors.Add("config.useAAD: tokens are sent over https only, and the address of the blob service is not");
+        if (Principal is null && !Convert.TryFromBase64String(AccountKey, new byte[AccountKey.Length], out _)) errors.Add("the account key is no base64");
+        else if (Principal is null && AccountKey.Length == 0) errors.Add("the account key is empty");
         if (CaCertificates.Length > 0 && !HasCertificate()) errors.Add("the CA certificates hold no certificate: a PEM file with -----BEGIN CERTIFICATE----- is needed");
         return errors;
     }

@@ -67,7 +67,7 @@ public sealed class AzureLocationTests
     [InlineData("blockSizeInBytes", "1MB", "instead of a number of bytes")]
     [InlineData("blockSizeInBytes", "0", "must be from 1 to")]
     [InlineData("useAAD", "maybe", "instead of \"true\" or \"false\"")]
-    [InlineData("useAAD", "true", "put the account's key into the credentials as AZURE_STORAGE_ACCOUNT_ACCESS_KEY")]
+    [InlineData("useAAD", "true", "config.useAAD needs a service principal with a secret, and the credentials have no line AZURE_TENANT_ID=...")]
     [InlineData("storageAccountURI", "ftp://x", "is no address of a blob service")]
     [InlineData("storageAccountKeyEnvVar", "OTHER", "the credentials have no line OTHER=...")]
     public void What_cannot_be_used_is_refused_in_one_line(string key, string value, string says)
@@ -97,6 +97,40 @@ public sealed class AzureLocationTests
     [InlineData("a/b")]
     public void A_bucket_that_is_no_container_is_refused(string bucket) =>
         Assert.Contains("container", Assert.Throws<LocationException>(() => Read(Location(("storageAccount", "myaccount")) with { Bucket = bucket })).Message, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("AzurePublicCloud", "", "https://login.microsoftonline.com")]
+    [InlineData("AzureUSGovernmentCloud", "", "https://login.microsoftonline.us")]
+    [InlineData("AzurePublicCloud", "https://login.example/", "https://login.example/")]
+    public void A_service_principal_signs_in_where_its_cloud_or_the_location_says(string cloud, string given, string authority)
+    {
+        var location = Location(("storageAccount", "myaccount"), ("useAAD", "true"), ("activeDirectoryAuthorityURI", given)) with
+        {
+            Credentials = $"AZURE_TENANT_ID=t\nAZURE_CLIENT_ID=c\nAZURE_CLIENT_SECRET=hidden\nAZURE_CLOUD_NAME={cloud}\n",
+        };
+        var options = Read(location);
+        Assert.Equal(new AzurePrincipal("t", "c", "hidden", authority), options.Principal);
+        Assert.DoesNotContain("hidden", $"{options} {options.Principal}", StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("activeDirectoryAuthorityURI", "https://login.example")]
+    [InlineData("storageAccountURI", "https://blobs.example")]
+    public void The_servers_own_service_principal_is_sent_nowhere_that_a_location_names(string key, string value)
+    {
+        var location = Location(("storageAccount", "myaccount"), ("useAAD", "true"), (key, value)) with { Credentials = "" };
+        var error = Assert.Throws<LocationException>(() => Read(location, name => name.StartsWith("AZURE_C", StringComparison.Ordinal) && name != "AZURE_CREDENTIALS_FILE" || name == "AZURE_TENANT_ID" ? "AzurePublicCloud" : null));
+        Assert.Contains($"config.{key} is not used with useAAD and the server's own credentials", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("activeDirectoryAuthorityURI", "http://login.example", "is no address of a service that gives out tokens")]
+    [InlineData("storageAccountURI", "http://blobs.example", "tokens are sent over https only")]
+    public void Secrets_and_tokens_go_over_https_only(string key, string value, string says)
+    {
+        var location = Location(("storageAccount", "myaccount"), ("useAAD", "true"), (key, value)) with { Credentials = "AZURE_TENANT_ID=t\nAZURE_CLIENT_ID=c\nAZURE_CLIENT_SECRET=hidden\n" };
+        Assert.Contains(says, Assert.Throws<LocationException>(() => Read(location)).Message, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void Neither_the_options_nor_their_text_show_the_key()
