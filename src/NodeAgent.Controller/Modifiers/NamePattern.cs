@@ -7,7 +7,14 @@ internal static partial class NamePattern
 {
     private static readonly Dictionary<string, string> Classes = new()
     {
-        ["alpha"] = "a-zA-Z", ["digit"] = "0-9", ["alnum"] = "a-zA-Z0-9", ["lower"] = "a-z", ["upper"] = "A-Z", ["word"] = "a-zA-Z0-9_", ["xdigit"] = "0-9a-fA-F", ["space"] = "\\s",
+        ["alpha"] = "a-zA-Z",
+        ["digit"] = "0-9",
+        ["alnum"] = "a-zA-Z0-9",
+        ["lower"] = "a-z",
+        ["upper"] = "A-Z",
+        ["word"] = "a-zA-Z0-9_",
+        ["xdigit"] = "0-9a-fA-F",
+        ["space"] = "\\s",
     };
 
     /// <exception cref="FormatException">The expression is not valid.</exception>

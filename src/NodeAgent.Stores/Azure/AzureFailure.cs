@@ -20,7 +20,7 @@ internal static class AzureFailure
 
     private static RequestFailure OfAnswer(AzureRequestException answer, AzureStoreOptions options) => (answer.Status, answer.Code) switch
     {
-        (>= 500 or 408 or 429, var code) when code.StartsWith(AzureTokens.SignInCode, StringComparison.Ordinal) => new(StoreFailure.Transient, $"signing in: HTTP {answer.Status}"),
+        ( >= 500 or 408 or 429, var code) when code.StartsWith(AzureTokens.SignInCode, StringComparison.Ordinal) => new(StoreFailure.Transient, $"signing in: HTTP {answer.Status}"),
         (_, var code) when code.StartsWith(AzureTokens.SignInCode, StringComparison.Ordinal) => new(
             StoreFailure.PermissionDenied, $"signing in failed: {RequestFailure.OneLine($"{code[AzureTokens.SignInCode.Length..]} {Message(answer)}")}", "check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, and that the secret has not expired"),
         (_, "ContainerNotFound") => new(StoreFailure.Other, $"container {options.Container} does not exist in storage account {options.Account}", "make it, or check its name and the account"),

@@ -128,7 +128,7 @@ public sealed class RestoreInterruptionTests
         await stop.CancelAsync();
         await first;
         cluster.Api.Interfere = null;
-// Or the dying one would have cleaned up, which is not what this is about.
+        // Or the dying one would have cleaned up, which is not what this is about.
         Assert.NotEqual(RestorePhase.Failed, cluster.Api.Find(VeleroResources.Restores, "velero", "r").Text("status", "phase"));
 
         // The volumes of a restore that begins anew do end; those of one that failed are cancelled.
