@@ -95,7 +95,6 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
         var order = new RestorePriorities(options.RestoreResourcePriorities).Order(archive.Resources.Where(r => r != definitions && r != KubernetesResources.Namespaces.GroupResource));
         await RestoreNamespacesAsync(archive, sources, items, log, cancellation);
         var total = items.Handled + order.Sum(r => sources.Select(r).Count());
-        if (total == 0) log.Warn(null, "nothing in the backup matches the restore; check its namespaces, resources and selectors");
         foreach (var resource in order)
         {
             foreach (var item in await SelectAsync(sources, resource, cancellation))
@@ -104,6 +103,8 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
                 await ReportAsync(Math.Max(total, items.Handled), items.Handled, cancellation);
             }
         }
+
+        if (items.Handled == 0) log.Warn(null, "nothing in the backup matches the restore; check its namespaces, resources and selectors");
     }
 
     private static async Task<IReadOnlyList<ArchivedItem>> SelectAsync(RestoreSources sources, string groupResource, CancellationToken cancellation)
