@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Expiry;
+using NodeAgent.Controller.Snapshots.Csi;
 using NodeAgent.Controller.Sync;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes.Api;
@@ -151,6 +152,7 @@ internal sealed class BackupReconciler(
     {
         if (item.Text("status", "phase") is not (BackupPhase.Failed or BackupPhase.PartiallyFailed) || _running.ContainsKey(item.Uid()) || _tidied.Contains(item.Uid())) return;
         await new PodVolumeWork(cluster, options, services.Time).CancelAllAsync(VeleroResources.PodVolumeBackups, $"{VeleroLabels.BackupUid}={item.Uid()}", cancellation);
+        if (item.Text("status", "phase") == BackupPhase.Failed) await new CsiLeftovers(cluster).RemoveAsync(item.Uid(), cancellation);
         _tidied.Add(item.Uid());
     }
 

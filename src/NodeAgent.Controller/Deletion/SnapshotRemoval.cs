@@ -1,7 +1,10 @@
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Restores;
 using NodeAgent.Controller.Snapshots;
 using NodeAgent.Controller.Snapshots.Csi;
+using NodeAgent.Controller.Storage;
+using NodeAgent.Kubernetes;
 using NodeAgent.Stores.Buckets;
 
 namespace NodeAgent.Controller.Deletion;
@@ -19,7 +22,7 @@ internal sealed class SnapshotRemoval(ClusterClient cluster, ControllerOptions o
         try
         {
             records = await SnapshotRecords.ReadAsync(bucket, backup.Name(), cancellation);
-            csi = await CsiFiles.ReadAsync(bucket, backup.Name(), cancellation);
+            csi = await ReadCsiAsync(bucket, backup.Name(), cancellation);
         }
         catch (Exception e) when (BucketFailure.IsCauseOf(e) || e is InvalidDataException)
         {
@@ -42,5 +45,17 @@ internal sealed class SnapshotRemoval(ClusterClient cluster, ControllerOptions o
 
         errors.AddRange(await new CsiRemoval(cluster, options, services.Time).RemoveAsync(backup, csi, cancellation));
         return errors;
+    }
+
+    /// <summary>Today's Velero keeps the list of them in the archive alone, which is fetched only where the list of resources says that it has some.</summary>
+    private async Task<CsiFiles> ReadCsiAsync(IBucket bucket, string backup, CancellationToken cancellation)
+    {
+        var (csi, files) = (await CsiFiles.ReadAsync(bucket, backup, cancellation), new BackupFiles(backup));
+        var kind = KubernetesResources.VolumeSnapshotContents;
+        if (csi.Contents.Count > 0 || (await GzipJson.ReadAsync(bucket, files.ResourceList, cancellation)).At($"{kind.ApiVersion}/{kind.Kind}") is null) return csi;
+        await using var content = await bucket.OpenAsync(files.Contents, options.MaxBackupExtractionSize, cancellation);
+        if (content is null) return csi;
+        using var archive = await BackupArchive.OpenAsync(content, options.WorkDirectory ?? Path.GetTempPath(), options.MaxBackupExtractionSize, cancellation);
+        return await csi.WithAsync(archive, cancellation);
     }
 }

@@ -7,7 +7,7 @@ using NodeAgent.Stores.Locations;
 
 namespace NodeAgent.Controller.Requests;
 
-/// <summary>Answers which version runs and which storage providers it has.</summary>
+/// <summary>Answers which version runs and which providers of storage and of snapshots it has.</summary>
 internal sealed class ServerStatusReconciler(ClusterClient cluster, ControllerOptions options, ControllerServices services)
 {
     private static readonly TimeSpan KeepProcessed = TimeSpan.FromMinutes(1);
@@ -29,8 +29,10 @@ internal sealed class ServerStatusReconciler(ClusterClient cluster, ControllerOp
             ["phase"] = ServerStatusRequestPhase.Processed,
             ["processedTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow()),
             ["serverVersion"] = $"nodeagent {version}",
-            ["plugins"] = new JsonArray([.. LocationProviders.Known.Select(provider => new JsonObject { ["name"] = $"nodeagent.io/{provider}", ["kind"] = "ObjectStore" })]),
+            ["plugins"] = new JsonArray([.. LocationProviders.Known.Select(name => Plugin(name, "ObjectStore")), .. services.Snapshots.Providers.Known.Select(name => Plugin(name, "VolumeSnapshotter"))]),
         }, cancellation);
         return KeepProcessed;
     }
+
+    private static JsonObject Plugin(string provider, string kind) => new JsonObject { ["name"] = $"nodeagent.io/{provider}", ["kind"] = kind };
 }

@@ -157,7 +157,7 @@ public sealed class EmbeddedClusterTests : IAsyncLifetime
     [Fact]
     public async Task Arguments_of_a_Deployment_for_Velero_are_taken() =>
         (await RunAsync(
-            "server", "--features=", "--uploader-type=kopia", "--client-qps", "20", "--client-burst=30", "--client-page-size=500", "--garbage-collection-frequency=1h", "--item-block-worker-count=1",
+            "server", "--features=EnableCSI", "--default-volume-snapshot-locations", "aws:east,portworx:cloud", "--uploader-type=kopia", "--client-qps", "20", "--client-burst=30", "--client-page-size=500", "--garbage-collection-frequency=1h", "--item-block-worker-count=1",
             "--item-operation-sync-frequency", "10s", "--max-concurrent-k8s-connections", "30", "--plugin-dir=/plugins", "--profiler-address=localhost:6060", "--disable-informer-cache=false",
             "--backup-sync-period=30s", "--restore-only", "--disable-controllers=gc,backup-sync", "--concurrent-backups=0")).ExpectError(2, "concurrent-backups: must be at least 1");
 

@@ -64,5 +64,6 @@ public sealed class RequestTests
         Assert.StartsWith("nodeagent ", request.Text("status", "serverVersion"), StringComparison.Ordinal);
         Assert.NotNull(request.Text("status", "processedTimestamp"));
         Assert.Contains(request.Objects("status", "plugins"), p => p.Text("name") == "nodeagent.io/filesystem" && p.Text("kind") == "ObjectStore");
+        Assert.Equal(["nodeagent.io/aws", "nodeagent.io/csi"], request.Objects("status", "plugins").Where(p => p.Text("kind") == "VolumeSnapshotter").Select(p => p.Text("name")));
     }
 }

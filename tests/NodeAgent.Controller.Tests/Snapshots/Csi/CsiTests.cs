@@ -96,7 +96,7 @@ public sealed class CsiTests
     }
 
     [Fact]
-    public async Task A_backup_as_Velero_makes_it_today_with_its_snapshots_in_the_archive_alone_is_restored()
+    public async Task A_backup_as_Velero_makes_it_today_with_its_snapshots_in_the_archive_alone_is_restored_and_deleted()
     {
         await using var cluster = await StartAsync();
         await using var driver = new SampleDriver(cluster.Api);
@@ -108,6 +108,9 @@ public sealed class CsiTests
         Assert.Equal(RestorePhase.Completed, restore.Text("status", "phase"));
         await ControllerFixture.WaitUntilAsync(() => driver.Filled.ContainsKey("shop/data"));
         Assert.Equal("snap-1", driver.Filled["shop/data"]);
+        cluster.Api.Add(VeleroResources.DeleteBackupRequests, """{"metadata":{"name":"d","namespace":"velero"},"spec":{"backupName":"b"}}""");
+        await ControllerFixture.WaitUntilAsync(() => cluster.Api.Find(VeleroResources.Backups, "velero", "b") is null);
+        Assert.Empty(driver.Stored);
     }
 
     [Theory]
@@ -157,6 +160,30 @@ public sealed class CsiTests
         // What users snapshot for themselves is theirs: it is neither in the backup nor removed with it.
         Assert.DoesNotContain(BackupContents.ReadArchive(cluster.Bucket, "b").Keys, k => k.Contains("of-a-user", StringComparison.Ordinal));
         Assert.NotNull(cluster.Api.Find(KubernetesResources.VolumeSnapshots, "shop", "of-a-user"));
+    }
+
+    [Fact]
+    public async Task Snapshots_that_a_controller_left_when_its_backup_failed_are_removed_by_the_next_and_no_others()
+    {
+        await using var cluster = await StartAsync();
+        await using var driver = new SampleDriver(cluster.Api);
+        driver.Stored["lost"] = driver.Stored["kept"] = "shop/data";
+        Add("lost", "u1");
+        Add("kept", "u2");
+        cluster.Api.Add(VeleroResources.Backups, """{"metadata":{"name":"b","namespace":"velero","uid":"u1"},"spec":{},"status":{"phase":"Failed","failureReason":"the controller was stopped"}}""");
+        await ControllerFixture.WaitUntilAsync(() => cluster.Api.Find(KubernetesResources.VolumeSnapshots, "shop", "lost") is null);
+        Assert.Equal("Delete", cluster.Api.Find(KubernetesResources.VolumeSnapshotContents, null, "content-lost").Text("spec", "deletionPolicy"));
+        Assert.Equal("Retain", cluster.Api.Find(KubernetesResources.VolumeSnapshotContents, null, "content-kept").Text("spec", "deletionPolicy"));
+        Assert.NotNull(cluster.Api.Find(KubernetesResources.VolumeSnapshots, "shop", "kept"));
+
+        void Add(string name, string backup)
+        {
+            cluster.Api.Add(KubernetesResources.VolumeSnapshotContents, $$$"""{"metadata":{"name":"content-{{{name}}}"},"spec":{"deletionPolicy":"Retain"},"status":{"snapshotHandle":"{{{name}}}","readyToUse":true} }""");
+            cluster.Api.Add(KubernetesResources.VolumeSnapshots, $$$"""
+                {"metadata":{"name":"{{{name}}}","namespace":"shop","labels":{"velero.io/backup-uid":"{{{backup}}}"} },"spec":{"source":{"persistentVolumeClaimName":"data"} },
+                 "status":{"boundVolumeSnapshotContentName":"content-{{{name}}}","readyToUse":true} }
+                """);
+        }
     }
 
     [Fact]
