@@ -75,6 +75,8 @@ internal sealed class BackupFilter
     public bool TakesType(ResourceKind kind)
     {
         if (OnlyPods is not null) return kind == KubernetesResources.Pods;
+        // Snapshots are made by backups and come along with what they are of; those of others mean nothing elsewhere.
+        if (kind.GroupResource is "volumesnapshots.snapshot.storage.k8s.io" or "volumesnapshotcontents.snapshot.storage.k8s.io") return false;
         if (_scoped)
         {
             if (kind.Namespaced) return !_namespaced.Excludes.Contains("*") && _namespaced.ShouldInclude(kind.GroupResource);

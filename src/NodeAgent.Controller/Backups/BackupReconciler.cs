@@ -21,6 +21,8 @@ internal sealed class BackupReconciler(
     private static readonly TimeSpan QueuePoll = TimeSpan.FromSeconds(1);
 
     private readonly OrphanedBackups _orphans = new(cluster, locations, options, services);
+    // Touched by one call of the reconciler at a time, as is what follows.
+    private readonly BackupQueue _queue = new(services.Time);
     private readonly BackupExpiry _expiry = new(cluster, locations, options, services.Time);
     // UIDs of ended backups whose volumes were seen to. Touched by one call of the reconciler at a time.
     private readonly HashSet<string> _tidied = new(StringComparer.Ordinal);
@@ -63,13 +65,19 @@ internal sealed class BackupReconciler(
     private async Task<TimeSpan?> StartAsync(JsonObject item, CancellationToken cancellation)
     {
         if (_running.ContainsKey(item.Uid()) || options.Disables(ControllerNames.Backup)) return null;
+        var place = _queue.Join(item);
         // One of the same name that was deleted a moment ago may still be clearing its files away.
-        if (_running.Count >= options.ConcurrentBackups || _running.Values.Any(r => r.Name == item.Name()))
+        if (place > 1 || _running.Count >= options.ConcurrentBackups || _running.Values.Any(r => r.Name == item.Name()))
         {
-            if (item.Text("status", "phase") != BackupPhase.Queued) await SetStatusAsync(item, new JsonObject { ["phase"] = BackupPhase.Queued }, cancellation);
+            if (item.Text("status", "phase") != BackupPhase.Queued || item.Number("status", "queuePosition") != place)
+            {
+                await SetStatusAsync(item, new JsonObject { ["phase"] = BackupPhase.Queued, ["queuePosition"] = place }, cancellation);
+            }
+
             return QueuePoll;
         }
 
+        _queue.Leave(item.Uid());
         var schedule = item.Label(VeleroLabels.ScheduleName) ?? "";
         var (prepared, errors) = await new BackupPreparation(cluster, locations, services.Snapshots, options, services.Time).PrepareAsync(item, cancellation);
         if (prepared is null)
@@ -77,6 +85,7 @@ internal sealed class BackupReconciler(
             await SetStatusAsync(item, new JsonObject
             {
                 ["phase"] = BackupPhase.FailedValidation,
+                ["queuePosition"] = null,
                 ["validationErrors"] = new JsonArray([.. errors.Select(e => (JsonNode)e)]),
             }, cancellation);
             services.Telemetry.Count("velero_backup_validation_failure_total", schedule);

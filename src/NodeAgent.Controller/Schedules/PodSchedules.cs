@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Backups;
 using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Events;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
@@ -14,7 +15,7 @@ namespace NodeAgent.Controller.Schedules;
 /// Backs up the volumes of pods that carry a cron expression, or whose owner does, without a Schedule: the backups are found again by
 /// a label, so that nothing else needs to be kept. One at a time for each owner, and missed ones are not made up for.
 /// </summary>
-internal sealed class PodSchedules(ClusterClient cluster, ControllerOptions options, ControllerServices services)
+internal sealed class PodSchedules(ClusterClient cluster, EventWriter events, ControllerOptions options, ControllerServices services)
 {
     /// <summary>Label of a backup with the workload that it is of.</summary>
     public const string Label = "nodeagent.io/scheduled-by";
@@ -123,20 +124,6 @@ internal sealed class PodSchedules(ClusterClient cluster, ControllerOptions opti
         var root = workload.Root;
         var message = $"annotation {ScheduledWorkloads.Annotation} \"{workload.Expression}\": {problem}; no volume is backed up by it";
         services.Log.Waiting(root.Text("kind")!, root.QualifiedName(), message);
-        var now = ApiTimeConverter.Format(services.Time.GetUtcNow());
-        await cluster.CreateAsync(KubernetesResources.Events, root.Namespace(), new JsonObject
-        {
-            ["apiVersion"] = "v1",
-            ["kind"] = "Event",
-            ["metadata"] = new JsonObject { ["generateName"] = $"{root.Name()}.", ["namespace"] = root.Namespace() },
-            ["involvedObject"] = new JsonObject { ["apiVersion"] = root.Text("apiVersion"), ["kind"] = root.Text("kind"), ["namespace"] = root.Namespace(), ["name"] = root.Name(), ["uid"] = root.Uid() },
-            ["type"] = "Warning",
-            ["reason"] = "BadSchedule",
-            ["message"] = message,
-            ["source"] = new JsonObject { ["component"] = "nodeagent-controller" },
-            ["firstTimestamp"] = now,
-            ["lastTimestamp"] = now,
-            ["count"] = 1,
-        }, cancellation);
+        await events.WriteAsync(root, root.Text("apiVersion")!, root.Text("kind")!, isWarning: true, "BadSchedule", message, again: false, cancellation);
     }
 }

@@ -137,6 +137,18 @@ public sealed class CollectionTests
         Assert.Equal(Objects, Order(cluster, "b", "pods").Count);
     }
 
+    [Fact]
+    public async Task Snapshots_that_no_backup_made_are_left_out()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        var kind = new ResourceKind("snapshot.storage.k8s.io", "v1", "volumesnapshots", "VolumeSnapshot");
+        cluster.Api.ServeMore(kind);
+        cluster.Api.Add(kind, """{"metadata":{"name":"mine","namespace":"shop"}}""");
+        var backup = await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
+        Assert.Equal(BackupPhase.Completed, backup.Text("status", "phase"));
+        Assert.DoesNotContain(BackupContents.ReadArchive(cluster.Bucket, "b").Keys, k => k.Contains("mine", StringComparison.Ordinal));
+    }
+
     private static void AddPods(ControllerFixture cluster)
     {
         cluster.Api.Add(KubernetesResources.Namespaces, """{"metadata":{"name":"other"},"status":{"phase":"Active"}}""");

@@ -86,14 +86,16 @@ public sealed class PodScheduleTests
     {
         await using var cluster = await StartAsync();
         cluster.AddShop($$"""{"nodeagent.io/schedule":"{{expression}}"}""");
-        await ControllerFixture.WaitUntilAsync(() => cluster.Api.All(KubernetesResources.Events).Count > 0);
+        await ControllerFixture.WaitUntilAsync(() => Events(cluster).Count > 0);
         var looks = cluster.Api.Looks();
         await ControllerFixture.WaitUntilAsync(() => cluster.Api.Looks() > looks + 3);
-        var told = Assert.Single(cluster.Api.All(KubernetesResources.Events));
+        var told = Assert.Single(Events(cluster));
         Assert.Equal(("Warning", "BadSchedule", "Pod", "web"), (told.Text("type"), told.Text("reason"), told.Text("involvedObject", "kind"), told.Text("involvedObject", "name")));
         Assert.Contains(problem, told.Text("message"), StringComparison.Ordinal);
         Assert.Empty(cluster.Api.All(VeleroResources.Backups));
     }
+
+    private static IReadOnlyList<JsonObject> Events(ControllerFixture cluster) => [.. cluster.Api.All(KubernetesResources.Events).Where(e => e.Namespace() == "shop")];
 
     private static Task<ControllerFixture> StartAsync() => ControllerFixture.StartAsync(o => o with { PodScheduleInterval = TimeSpan.FromMilliseconds(100) });
 
