@@ -41,8 +41,8 @@ internal static class ControllerCommand
     // Of Velero's server, for arguments of a Deployment that were written for it: what they set is not there or sets itself.
     private static readonly Option[] Accepted =
     [
-        .. ((string[])["--client-burst", "--client-page-size", "--client-qps", "--garbage-collection-frequency", "--item-block-worker-count", "--item-operation-sync-frequency",
-            "--max-concurrent-k8s-connections", "--plugin-dir", "--profiler-address"]).Select(name => Hidden(Flags.Text(name, "Accepted for compatibility"))),
+        .. ((string[])["--backup-repository-configmap", "--client-burst", "--client-page-size", "--client-qps", "--default-item-operation-timeout", "--garbage-collection-frequency", "--item-block-worker-count", "--item-operation-sync-frequency",
+            "--max-concurrent-k8s-connections", "--plugin-dir", "--profiler-address", "--terminating-resource-timeout"]).Select(name => Hidden(Flags.Text(name, "Accepted for compatibility"))),
         Hidden(Flags.OptionalBool("--disable-informer-cache", "Accepted for compatibility")),
         Hidden(Flags.Choice("--uploader-type", "Accepted for compatibility: the repository is this program's own", ["kopia", "restic"])),
     ];

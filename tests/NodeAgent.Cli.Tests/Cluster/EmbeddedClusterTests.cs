@@ -158,7 +158,8 @@ public sealed class EmbeddedClusterTests : IAsyncLifetime
     public async Task Arguments_of_a_Deployment_for_Velero_are_taken() =>
         (await RunAsync(
             "server", "--features=EnableCSI", "--default-volume-snapshot-locations", "aws:east,portworx:cloud", "--uploader-type=kopia", "--client-qps", "20", "--client-burst=30", "--client-page-size=500", "--garbage-collection-frequency=1h", "--item-block-worker-count=1",
-            "--item-operation-sync-frequency", "10s", "--max-concurrent-k8s-connections", "30", "--plugin-dir=/plugins", "--profiler-address=localhost:6060", "--disable-informer-cache=false",
+            "--item-operation-sync-frequency", "10s", "--max-concurrent-k8s-connections", "30", "--plugin-dir=/plugins", "--profiler-address=localhost:6060", "--terminating-resource-timeout=10m",
+            "--default-item-operation-timeout=4h", "--backup-repository-configmap", "c", "--repo-maintenance-job-configmap=c", "--keep-latest-maintenance-jobs=3", "--features=", "--disable-informer-cache=false",
             "--backup-sync-period=30s", "--restore-only", "--disable-controllers=gc,backup-sync", "--concurrent-backups=0")).ExpectError(2, "concurrent-backups: must be at least 1");
 
     private Task<CommandResult> RunAsync(params string[] arguments) =>

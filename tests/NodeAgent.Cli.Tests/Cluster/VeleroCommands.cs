@@ -68,4 +68,16 @@ internal static class VeleroCommands
 
     /// <summary>Commands that are not there.</summary>
     public static readonly string[] Missing = ["debug", "bug"];
+
+    /// <summary>Flags of `velero server` but for those of all commands.</summary>
+    public static readonly string[] ServerFlags =
+    [
+        .. ("--log-level --log-format --plugin-dir --metrics-address --profiler-address --backup-sync-period --store-validation-frequency --fs-backup-timeout"
+            + " --default-backup-storage-location --default-backup-ttl --volume-group-snapshot-label-key --restore-only --disable-controllers --restore-resource-priorities"
+            + " --client-qps --client-burst --client-page-size --terminating-resource-timeout --default-repo-maintain-frequency --garbage-collection-frequency"
+            + " --item-operation-sync-frequency --default-volumes-to-fs-backup --uploader-type --default-item-operation-timeout --resource-timeout"
+            + " --max-concurrent-k8s-connections --default-snapshot-move-data --disable-informer-cache --schedule-skip-immediately --default-volume-snapshot-locations"
+            + " --backup-repository-configmap --repo-maintenance-job-configmap --item-block-worker-count --concurrent-backups --global-backup-volume-policies-configmap"
+            + " --default-resource-modifier-configmap --max-backup-extraction-size").Split(' '),
+    ];
 }

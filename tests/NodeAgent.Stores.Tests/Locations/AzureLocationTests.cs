@@ -133,6 +133,16 @@ public sealed class AzureLocationTests
     }
 
     [Fact]
+    public void What_is_taken_and_not_done_is_told_in_a_line_each()
+    {
+        var notes = AzureLocation.NotesOn(Location(("storageAccount", "myaccount"), ("credentialsFile", "/etc/passwd"), ("activeDirectoryAuthorityURI", "https://login.example"))).ToList();
+        Assert.Equal(2, notes.Count);
+        Assert.StartsWith("config.credentialsFile is not used", notes[0], StringComparison.Ordinal);
+        Assert.StartsWith("config.activeDirectoryAuthorityURI is not used without useAAD", notes[1], StringComparison.Ordinal);
+        Assert.Empty(AzureLocation.NotesOn(Location(("storageAccount", "myaccount"), ("useAAD", "true"), ("activeDirectoryAuthorityURI", "https://login.example"))));
+    }
+
+    [Fact]
     public void Neither_the_options_nor_their_text_show_the_key()
     {
         var options = Read(Location(("storageAccount", "myaccount")));
