@@ -137,21 +137,8 @@ internal sealed class BackupReconciler(
         _ => "velero_backup_failure_total",
     };
 
-    private async Task TryFailAsync(JsonObject item, string reason, CancellationToken cancellation)
-    {
-        // When the process is stopping, its token is not used; the time is bounded instead.
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10), services.Time);
-        var token = cancellation.IsCancellationRequested ? limit.Token : cancellation;
-        try
-        {
-            await Outage.OutlastAsync(() => FailAsync(item, reason, token), PodVolumeWork.TimeoutOf(item, options), services.Time, null, token);
-        }
-        catch (Exception e) when (e is ApiException or HttpRequestException or OperationCanceledException)
-        {
-            // Whoever looks at the backup next finds it InProgress and ends it.
-            services.Log.RunFailed("backup", item.Name(), e);
-        }
-    }
+    private Task TryFailAsync(JsonObject item, string reason, CancellationToken cancellation) =>
+        RunFailure.TryWriteAsync("backup", item, token => FailAsync(item, reason, token), options, services, cancellation);
 
     /// <summary>
     /// A run that failed because the server was away may not have reached its volumes, which nobody waits for any more. No run

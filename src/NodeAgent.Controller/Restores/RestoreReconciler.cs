@@ -145,21 +145,8 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
         services.Log.Ended("restore", restore.Name, phase);
     }
 
-    private async Task TryFailAsync(JsonObject item, string reason, CancellationToken cancellation)
-    {
-        // When the process is stopping, its token is not used; the time is bounded instead.
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10), services.Time);
-        var token = cancellation.IsCancellationRequested ? limit.Token : cancellation;
-        try
-        {
-            await Outage.OutlastAsync(() => FailAsync(item, reason, token), PodVolumeWork.TimeoutOf(item, options), services.Time, null, token);
-        }
-        catch (Exception e) when (e is ApiException or HttpRequestException or OperationCanceledException)
-        {
-            // Whoever looks at the restore next finds it InProgress and ends it.
-            services.Log.RunFailed("restore", item.Name(), e);
-        }
-    }
+    private Task TryFailAsync(JsonObject item, string reason, CancellationToken cancellation) =>
+        RunFailure.TryWriteAsync("restore", item, token => FailAsync(item, reason, token), options, services, cancellation);
 
     /// <summary>
     /// A run that failed because the server was away may not have reached its volumes, which nobody waits for any more. No run

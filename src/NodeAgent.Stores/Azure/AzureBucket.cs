@@ -56,7 +56,7 @@ internal sealed class AzureBucket : IBucket
 
     public async Task<IReadOnlyList<string>> ListFoldersAsync(string prefix, CancellationToken cancellationToken)
     {
-        var folder = FolderOf(prefix);
+        var folder = RemoteFile.FolderOf(prefix);
         var found = new HashSet<string>(StringComparer.Ordinal);
         await foreach (var page in PagesAsync(folder, "/", null, cancellationToken))
         {
@@ -68,7 +68,7 @@ internal sealed class AzureBucket : IBucket
 
     public async Task<bool> ExistsAsync(string key, CancellationToken cancellationToken)
     {
-        Require(key);
+        RemoteFile.Require(key);
         return await _endpoint.RunAsync("looking for", _endpoint.Describe(key), Attempt, cancellationToken);
 
         async ValueTask<bool> Attempt(CancellationToken token)
@@ -85,46 +85,15 @@ internal sealed class AzureBucket : IBucket
         }
     }
 
-    public async Task<Stream?> OpenAsync(string key, long maxLength, CancellationToken cancellationToken)
-    {
-        var (first, etag, length) = await ReadAsync(key, 0, null, cancellationToken);
-        if (first is null) return null;
-        if (length > maxLength) throw new InvalidDataException($"{_endpoint.Describe(key)} is longer than such a file can be ({maxLength} bytes)");
-        if (length <= first.Length) return new MemoryStream(first, writable: false);
-        Directory.CreateDirectory(_workDirectory);
-        var file = new FileStream(Path.Combine(_workDirectory, $"nodeagent-{Guid.NewGuid():N}"), new FileStreamOptions
-        {
-            Mode = FileMode.CreateNew,
-            Access = FileAccess.ReadWrite,
-            Options = FileOptions.DeleteOnClose | FileOptions.Asynchronous,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        });
-        try
-        {
-            await file.WriteAsync(first, cancellationToken);
-            while (file.Length < length)
-            {
-                var (part, _, _) = await ReadAsync(key, file.Length, etag, cancellationToken);
-                if (part is not { Length: > 0 }) throw Replaced(key);
-                await file.WriteAsync(part, cancellationToken);
-            }
-
-            file.Position = 0;
-            return file;
-        }
-        catch
-        {
-            await file.DisposeAsync();
-            throw;
-        }
-    }
+    public Task<Stream?> OpenAsync(string key, long maxLength, CancellationToken cancellationToken) =>
+        RemoteFile.OpenAsync((offset, etag, token) => ReadAsync(key, offset, etag, token), _endpoint.Describe(key), maxLength, _workDirectory, cancellationToken);
 
     public async Task PutAsync(string key, Stream content, CancellationToken cancellationToken)
     {
         var length = content.Length - content.Position;
         if (length > BlockSize)
         {
-            await PutInBlocksAsync(Require(key), content, length, cancellationToken);
+            await PutInBlocksAsync(RemoteFile.Require(key), content, length, cancellationToken);
             return;
         }
 
@@ -135,13 +104,13 @@ internal sealed class AzureBucket : IBucket
 
     public async Task PutAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
     {
-        Require(key);
+        RemoteFile.Require(key);
         await SendAsync("writing", HttpMethod.Put, key, "", AzureEndpoint.HeadersForPut(content.Span), content, cancellationToken);
     }
 
     public async Task DeleteAsync(string key, CancellationToken cancellationToken)
     {
-        Require(key);
+        RemoteFile.Require(key);
         await _endpoint.RunAsync("deleting", _endpoint.Describe(key), Attempt, cancellationToken);
 
         async ValueTask<bool> Attempt(CancellationToken token)
@@ -162,13 +131,13 @@ internal sealed class AzureBucket : IBucket
     public async Task DeleteFolderAsync(string prefix, CancellationToken cancellationToken)
     {
         if (prefix.Length == 0) throw new ArgumentException("the root of a location is never deleted", nameof(prefix));
-        await foreach (var page in PagesAsync(FolderOf(prefix), null, null, cancellationToken))
+        await foreach (var page in PagesAsync(RemoteFile.FolderOf(prefix), null, null, cancellationToken))
         {
             await Parallel.ForEachAsync(page.Objects, new ParallelOptions { MaxDegreeOfParallelism = ParallelDeletions, CancellationToken = cancellationToken }, async (found, token) => await DeleteAsync(found.Key, token));
         }
     }
 
-    public Task<Uri> AddressForDownloadAsync(string key, TimeSpan lifetime, CancellationToken cancellationToken) => _endpoint.SignDownloadAsync(Require(key), lifetime, cancellationToken);
+    public Task<Uri> AddressForDownloadAsync(string key, TimeSpan lifetime, CancellationToken cancellationToken) => _endpoint.SignDownloadAsync(RemoteFile.Require(key), lifetime, cancellationToken);
 
     public ValueTask DisposeAsync()
     {
@@ -211,12 +180,12 @@ internal sealed class AzureBucket : IBucket
     }
 
     /// <summary>Reads up to a block. Null when there is no such file.</summary>
-    private async Task<(byte[]? Content, string? ETag, long Length)> ReadAsync(string key, long offset, string? etag, CancellationToken cancellationToken)
+    private async Task<RemoteFile.Part> ReadAsync(string key, long offset, string? etag, CancellationToken cancellationToken)
     {
-        Require(key);
+        RemoteFile.Require(key);
         return await _endpoint.RunAsync("reading", _endpoint.Describe(key), Attempt, cancellationToken);
 
-        async ValueTask<(byte[]? Content, string? ETag, long Length)> Attempt(CancellationToken token)
+        async ValueTask<RemoteFile.Part> Attempt(CancellationToken token)
         {
             try
             {
@@ -226,20 +195,20 @@ internal sealed class AzureBucket : IBucket
                     throw new StoreException(StoreFailure.Other, "reading", _endpoint.Describe(key), "the server does not know ranges");
                 var content = await answer.Content.ReadAsByteArrayAsync(token);
                 var length = answer.Content.Headers.ContentRange?.Length ?? content.Length;
-                return (content, answer.Headers.ETag?.ToString(), length);
+                return new RemoteFile.Part(content, answer.Headers.ETag?.ToString(), length);
             }
             catch (AzureRequestException e) when (IsAbsence(e))
             {
-                return (null, null, 0);
+                return new RemoteFile.Part(null, null, 0);
             }
             catch (AzureRequestException e) when (e.Status == (int)HttpStatusCode.RequestedRangeNotSatisfiable)
             {
                 // An empty file has no first byte.
-                return ([], null, 0);
+                return new RemoteFile.Part([], null, 0);
             }
             catch (AzureRequestException e) when (e.Status == (int)HttpStatusCode.PreconditionFailed)
             {
-                throw Replaced(key);
+                throw RemoteFile.Replaced(_endpoint.Describe(key));
             }
         }
     }
@@ -257,11 +226,4 @@ internal sealed class AzureBucket : IBucket
     }
 
     private bool IsAbsence(AzureRequestException exception) => AzureFailure.Of(exception, _endpoint.Options) is { Kind: StoreFailure.NotFound };
-
-    private StoreException Replaced(string key) => new(StoreFailure.Other, "reading", _endpoint.Describe(key), "it was replaced meanwhile", "try again");
-
-    private static string FolderOf(string prefix) => prefix.Length == 0 ? "" : Require(prefix) + "/";
-
-    private static string Require(string key) =>
-        key.Split('/').Any(part => part is "" or "." or "..") ? throw new ArgumentException($"\"{key}\" is no key of a file", nameof(key)) : key;
 }

@@ -51,7 +51,7 @@ internal sealed class S3Bucket : IBucket
 
     public async Task<IReadOnlyList<string>> ListFoldersAsync(string prefix, CancellationToken cancellationToken)
     {
-        var folder = FolderOf(prefix);
+        var folder = RemoteFile.FolderOf(prefix);
         var found = new List<string>();
         await foreach (var page in PagesAsync(folder, "/", cancellationToken))
         {
@@ -70,46 +70,15 @@ internal sealed class S3Bucket : IBucket
         return answer is not null;
     }
 
-    public async Task<Stream?> OpenAsync(string key, long maxLength, CancellationToken cancellationToken)
-    {
-        var (first, etag, length) = await ReadAsync(key, 0, null, cancellationToken);
-        if (first is null) return null;
-        if (length > maxLength) throw new InvalidDataException($"{_endpoint.Describe(key)} is longer than such a file can be ({maxLength} bytes)");
-        if (length <= first.Length) return new MemoryStream(first, writable: false);
-        Directory.CreateDirectory(_workDirectory);
-        var file = new FileStream(Path.Combine(_workDirectory, $"nodeagent-{Guid.NewGuid():N}"), new FileStreamOptions
-        {
-            Mode = FileMode.CreateNew,
-            Access = FileAccess.ReadWrite,
-            Options = FileOptions.DeleteOnClose | FileOptions.Asynchronous,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        });
-        try
-        {
-            await file.WriteAsync(first, cancellationToken);
-            while (file.Length < length)
-            {
-                var (part, _, _) = await ReadAsync(key, file.Length, etag, cancellationToken);
-                if (part is not { Length: > 0 }) throw Replaced(key);
-                await file.WriteAsync(part, cancellationToken);
-            }
-
-            file.Position = 0;
-            return file;
-        }
-        catch
-        {
-            await file.DisposeAsync();
-            throw;
-        }
-    }
+    public Task<Stream?> OpenAsync(string key, long maxLength, CancellationToken cancellationToken) =>
+        RemoteFile.OpenAsync((offset, etag, token) => ReadAsync(key, offset, etag, token), _endpoint.Describe(key), maxLength, _workDirectory, cancellationToken);
 
     public async Task PutAsync(string key, Stream content, CancellationToken cancellationToken)
     {
         var length = content.Length - content.Position;
         if (length > PartSize)
         {
-            await PutInPartsAsync(Require(key), content, length, cancellationToken);
+            await PutInPartsAsync(RemoteFile.Require(key), content, length, cancellationToken);
             return;
         }
 
@@ -120,7 +89,7 @@ internal sealed class S3Bucket : IBucket
 
     public async Task PutAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
     {
-        Require(key);
+        RemoteFile.Require(key);
         var body = content.ToArray();
         await _endpoint.RunAsync("writing", _endpoint.Describe(key), Attempt, cancellationToken);
 
@@ -142,7 +111,7 @@ internal sealed class S3Bucket : IBucket
 
     public async Task DeleteAsync(string key, CancellationToken cancellationToken)
     {
-        Require(key);
+        RemoteFile.Require(key);
         await _endpoint.RunAsync("deleting", _endpoint.Describe(key), Attempt, cancellationToken);
 
         async ValueTask<bool> Attempt(CancellationToken token)
@@ -163,7 +132,7 @@ internal sealed class S3Bucket : IBucket
     public async Task DeleteFolderAsync(string prefix, CancellationToken cancellationToken)
     {
         if (prefix.Length == 0) throw new ArgumentException("the root of a location is never deleted", nameof(prefix));
-        await foreach (var page in PagesAsync(FolderOf(prefix), null, cancellationToken))
+        await foreach (var page in PagesAsync(RemoteFile.FolderOf(prefix), null, cancellationToken))
         {
             await Parallel.ForEachAsync(page.Objects, new ParallelOptions { MaxDegreeOfParallelism = ParallelDeletions, CancellationToken = cancellationToken }, async (found, token) => await DeleteAsync(found.Key, token));
         }
@@ -171,7 +140,7 @@ internal sealed class S3Bucket : IBucket
 
     public Task<Uri> AddressForDownloadAsync(string key, TimeSpan lifetime, CancellationToken cancellationToken)
     {
-        Require(key);
+        RemoteFile.Require(key);
         if (!Options.CustomerKey.IsEmpty)
             throw new Locations.LocationException($"{Location}: its files are encrypted with a key that only this server and the store's readers have, so there is no address that they could be downloaded from");
         return _endpoint.SignDownloadAsync(key, lifetime, cancellationToken);
@@ -271,37 +240,37 @@ internal sealed class S3Bucket : IBucket
     }
 
     /// <summary>Reads up to a part. Null when there is no such file.</summary>
-    private async Task<(byte[]? Content, string? ETag, long Length)> ReadAsync(string key, long offset, string? etag, CancellationToken cancellationToken)
+    private async Task<RemoteFile.Part> ReadAsync(string key, long offset, string? etag, CancellationToken cancellationToken)
     {
-        Require(key);
+        RemoteFile.Require(key);
         return await _endpoint.RunAsync("reading", _endpoint.Describe(key), Attempt, cancellationToken);
 
-        async ValueTask<(byte[]? Content, string? ETag, long Length)> Attempt(CancellationToken token)
+        async ValueTask<RemoteFile.Part> Attempt(CancellationToken token)
         {
             try
             {
                 using var answer = await TryGetOnceAsync(key, offset, PartSize, etag, token);
-                if (answer is null) return (null, null, 0);
+                if (answer is null) return new RemoteFile.Part(null, null, 0);
                 if (offset > 0 && answer.HttpStatusCode != HttpStatusCode.PartialContent)
                     throw new StoreException(StoreFailure.Other, "reading", _endpoint.Describe(key), "the server does not know ranges");
                 var content = new byte[answer.ContentLength];
                 await answer.ResponseStream.ReadExactlyAsync(content, token);
-                return (content, answer.ETag, LengthOf(answer));
+                return new RemoteFile.Part(content, answer.ETag, LengthOf(answer));
             }
             catch (AmazonServiceException e) when (e.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable)
             {
-                return ([], null, 0);
+                return new RemoteFile.Part([], null, 0);
             }
             catch (AmazonServiceException e) when (e.StatusCode == HttpStatusCode.PreconditionFailed)
             {
-                throw Replaced(key);
+                throw RemoteFile.Replaced(_endpoint.Describe(key));
             }
         }
     }
 
     private async Task<GetObjectResponse?> TryGetAsync(string key, long offset, long count, string? etag, CancellationToken cancellationToken)
     {
-        Require(key);
+        RemoteFile.Require(key);
         return await _endpoint.RunAsync("looking for", _endpoint.Describe(key), Attempt, cancellationToken);
 
         async ValueTask<GetObjectResponse?> Attempt(CancellationToken token)
@@ -347,12 +316,5 @@ internal sealed class S3Bucket : IBucket
 
     private bool IsAbsence(Exception exception) => S3Failure.Of(exception, Options) is { Kind: StoreFailure.NotFound, Code: not "NoSuchUpload" };
 
-    private StoreException Replaced(string key) => new(StoreFailure.Other, "reading", _endpoint.Describe(key), "it was replaced meanwhile", "try again");
-
     private static long LengthOf(GetObjectResponse answer) => S3Store.LengthOf(answer);
-
-    private static string FolderOf(string prefix) => prefix.Length == 0 ? "" : Require(prefix) + "/";
-
-    private static string Require(string key) =>
-        key.Split('/').Any(part => part is "" or "." or "..") ? throw new ArgumentException($"\"{key}\" is no key of a file", nameof(key)) : key;
 }
