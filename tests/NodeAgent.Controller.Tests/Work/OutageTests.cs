@@ -20,7 +20,8 @@ public sealed class OutageTests
         cluster.AddShop();
         cluster.StartController(connection.Config);
         cluster.Api.Add(VeleroResources.Backups, """{"metadata":{"name":"b","namespace":"velero"},"spec":{"includedNamespaces":["shop"]}}""");
-        await cluster.WaitAsync(VeleroResources.Backups, "b", b => b.Number("status", "progress", "totalItems") > 3);
+        // All objects are taken; the volume keeps the backup from ending.
+        await cluster.WaitAsync(VeleroResources.Backups, "b", b => b.Number("status", "progress", "totalItems") is > 3 and var total && b.Number("status", "progress", "itemsBackedUp") == total);
         await connection.CutAsync();
         await Task.Delay(LongerThanTheClientTries, TestContext.Current.CancellationToken);
         // The agents, which have another way to the server, end their work in the meantime.
@@ -45,7 +46,7 @@ public sealed class OutageTests
         cluster.Api.Add(VeleroResources.Restores, """{"metadata":{"name":"r","namespace":"velero"},"spec":{"backupName":"b"}}""");
         await ControllerFixture.WaitUntilAsync(() => cluster.Api.All(VeleroResources.PodVolumeRestores).Count == 1);
         // The rest of the objects takes some requests more; the volume keeps the restore from ending.
-        await Task.Delay(500, TestContext.Current.CancellationToken);
+        await Task.Delay(TimeSpan.FromSeconds(2), TestContext.Current.CancellationToken);
         await connection.CutAsync();
         await Task.Delay(LongerThanTheClientTries, TestContext.Current.CancellationToken);
         cluster.AgentOutcome = PodVolumePhase.Completed;
