@@ -10,9 +10,9 @@ namespace NodeAgent.Stores.Azure;
 /// </summary>
 /// <remarks>
 /// Names are made of contents or drawn at random, and nothing is overwritten, so every request may be repeated. Without exclusive
-/// fences: see <see cref="AzureFence"/>.
+/// fences: see <see cref="SignedFence"/>.
 /// </remarks>
-internal sealed class AzureStore : IObjectStore
+internal sealed class AzureStore : IObjectStore, IFencedWrites
 {
     /// <summary>Snapshots that others took of a blob go with it; without this the service would refuse.</summary>
     private static readonly KeyValuePair<string, string>[] WithSnapshots = [new("x-ms-delete-snapshots", "include")];
@@ -37,7 +37,7 @@ internal sealed class AzureStore : IObjectStore
     {
         if (mode == FenceMode.Exclusive) throw new NotSupportedException($"{Location} has no exclusive fences");
         ArgumentOutOfRangeException.ThrowIfLessThan(lifetime, TimeSpan.FromSeconds(1));
-        return new AzureFence(this, await GetTimeAsync(cancellationToken), lifetime);
+        return new SignedFence(this, await GetTimeAsync(cancellationToken), lifetime);
     }
 
     public ValueTask<PutOutcome> PutAsync(string key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken) =>
@@ -136,7 +136,7 @@ internal sealed class AzureStore : IObjectStore
         return ValueTask.CompletedTask;
     }
 
-    internal async ValueTask<PutOutcome> PutFencedAsync(string key, ReadOnlyMemory<byte> body, DateTimeOffset takenAt, TimeSpan lifetime, Action onDoubt, CancellationToken cancellationToken)
+    async ValueTask<PutOutcome> IFencedWrites.PutFencedAsync(string key, ReadOnlyMemory<byte> body, DateTimeOffset takenAt, TimeSpan lifetime, Action onDoubt, CancellationToken cancellationToken)
     {
         var mayBeThere = false;
         try
@@ -166,7 +166,7 @@ internal sealed class AzureStore : IObjectStore
         }
     }
 
-    internal async ValueTask<bool> DeleteFencedAsync(string key, DateTimeOffset takenAt, TimeSpan lifetime, Action onDoubt, CancellationToken cancellationToken)
+    async ValueTask<bool> IFencedWrites.DeleteFencedAsync(string key, DateTimeOffset takenAt, TimeSpan lifetime, Action onDoubt, CancellationToken cancellationToken)
     {
         try
         {

@@ -6,6 +6,7 @@ using Amazon.Runtime;
 using Amazon.S3;
 using Amazon.S3.Model;
 using NodeAgent.Repository.Stores;
+using NodeAgent.Stores.Requests;
 
 namespace NodeAgent.Stores.S3;
 
@@ -15,9 +16,9 @@ namespace NodeAgent.Stores.S3;
 /// </summary>
 /// <remarks>
 /// Names are made of contents or drawn at random, and nothing is overwritten, so every request may be repeated. Without exclusive
-/// fences: see <see cref="S3Fence"/>.
+/// fences: see <see cref="SignedFence"/>.
 /// </remarks>
-public sealed class S3Store : IObjectStore
+public sealed class S3Store : IObjectStore, IFencedWrites
 {
     private readonly S3StoreOptions _options;
     private readonly S3Endpoint _endpoint;
@@ -63,7 +64,7 @@ public sealed class S3Store : IObjectStore
         if (mode == FenceMode.Exclusive) throw new NotSupportedException($"{Location} has no exclusive fences");
         ArgumentOutOfRangeException.ThrowIfLessThan(lifetime, TimeSpan.FromSeconds(1));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(lifetime, S3QuerySigner.MaxLifetime);
-        return new S3Fence(this, await GetTimeAsync(cancellationToken), lifetime);
+        return new SignedFence(this, await GetTimeAsync(cancellationToken), lifetime);
     }
 
     /// <inheritdoc/>
@@ -199,7 +200,7 @@ public sealed class S3Store : IObjectStore
             (await _endpoint.Client.GetBucketVersioningAsync(new GetBucketVersioningRequest { BucketName = _options.Bucket }, token)).VersioningConfig?.Status == VersionStatus.Enabled;
     }
 
-    internal async ValueTask<PutOutcome> PutFencedAsync(string key, ReadOnlyMemory<byte> body, DateTimeOffset takenAt, TimeSpan lifetime, Action onDoubt, CancellationToken cancellationToken)
+    async ValueTask<PutOutcome> IFencedWrites.PutFencedAsync(string key, ReadOnlyMemory<byte> body, DateTimeOffset takenAt, TimeSpan lifetime, Action onDoubt, CancellationToken cancellationToken)
     {
         var mayBeThere = false;
         try
@@ -231,7 +232,7 @@ public sealed class S3Store : IObjectStore
         }
     }
 
-    internal async ValueTask<bool> DeleteFencedAsync(string key, DateTimeOffset takenAt, TimeSpan lifetime, Action onDoubt, CancellationToken cancellationToken)
+    async ValueTask<bool> IFencedWrites.DeleteFencedAsync(string key, DateTimeOffset takenAt, TimeSpan lifetime, Action onDoubt, CancellationToken cancellationToken)
     {
         try
         {

@@ -1,13 +1,13 @@
 using NodeAgent.Repository.Stores;
 
-namespace NodeAgent.Stores.S3;
+namespace NodeAgent.Stores.Requests;
 
-/// <summary>Writes whose signatures count from the moment at which the fence was taken, by the server's clock, and run out: the server enforces it.</summary>
+/// <summary>Writes by signatures or addresses that count from the moment at which the fence was taken, by the server's clock, and run out: the server enforces it.</summary>
 /// <remarks>
-/// A request that the server had begun to take in when the signature ran out may still be completed by it; that is a matter of the
+/// A request that the server had begun to take in when its time ran out may still be completed by it; that is a matter of the
 /// seconds that a body of this engine's size takes.
 /// </remarks>
-internal sealed class S3Fence(S3Store store, DateTimeOffset takenAt, TimeSpan lifetime) : IFence
+internal sealed class SignedFence(IFencedWrites store, DateTimeOffset takenAt, TimeSpan lifetime) : IFence
 {
     public bool IsInDoubt { get; private set; }
 
