@@ -142,6 +142,23 @@ public sealed class ChunkRepository : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(store);
         ArgumentNullException.ThrowIfNull(options);
+        var (config, keys, keyId) = await UnlockAsync(store, secret, cancellationToken);
+        if (store is DirectoryStore directory) directory.RemoveStaleTemporaryFiles(options.Time);
+        try
+        {
+            return new ChunkRepository(await WithParityAsync(store, config, keys, cancellationToken), config, keys, secret, keyId, options);
+        }
+        catch
+        {
+            keys.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Reads the config and the root keys. The caller disposes the keys.</summary>
+    /// <inheritdoc cref="OpenAsync"/>
+    internal static async Task<(RepositoryConfig Config, RootKeys Keys, string KeyId)> UnlockAsync(IObjectStore store, RepositorySecret secret, CancellationToken cancellationToken)
+    {
         byte[] content;
         try
         {
@@ -162,16 +179,7 @@ public sealed class ChunkRepository : IAsyncDisposable
             throw new RepositoryFormatException(RepositoryConfig.Key, content.Length - Blake3.HashLength, "the config was altered: its MAC is wrong; restore the object from a copy");
         }
 
-        if (store is DirectoryStore directory) directory.RemoveStaleTemporaryFiles(options.Time);
-        try
-        {
-            return new ChunkRepository(await WithParityAsync(store, config, keys, cancellationToken), config, keys, secret, keyId, options);
-        }
-        catch
-        {
-            keys.Dispose();
-            throw;
-        }
+        return (config, keys, keyId);
     }
 
     /// <summary>What is written to a repository with parity gets parity, whoever writes it. Only directories have it: an object store keeps copies itself.</summary>

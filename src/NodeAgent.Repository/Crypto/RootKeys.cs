@@ -181,19 +181,27 @@ public sealed class RootKeys : IDisposable
     /// <exception cref="KeyNotFoundException">There is no root key of this generation.</exception>
     public SessionKeys DeriveSessionKeys(ushort generation, ReadOnlySpan<byte> salt)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        if (salt.Length != SaltLength)
-            throw new ArgumentException($"a session salt has {SaltLength} bytes, not {salt.Length}", nameof(salt));
-        var index = Array.BinarySearch(_generations, generation);
-        if (index < 0)
-            throw new KeyNotFoundException($"the key object holds no root key of generation {generation}; unlock the repository with a key object made since the rotation");
-
         Span<byte> material = stackalloc byte[KeyLength + SaltLength];
-        _keys.AsSpan(index * KeyLength, KeyLength).CopyTo(material);
-        salt.CopyTo(material[KeyLength..]);
         try
         {
+            WriteMaterial(generation, salt, material);
             return new SessionKeys(Prefix, material);
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(material);
+        }
+    }
+
+    /// <summary>Derives the key of a file outside the repository that is sealed with its keys.</summary>
+    /// <exception cref="KeyNotFoundException">There is no root key of this generation.</exception>
+    internal void DeriveSealedFileKey(ushort generation, ReadOnlySpan<byte> salt, Span<byte> key)
+    {
+        Span<byte> material = stackalloc byte[KeyLength + SaltLength];
+        try
+        {
+            WriteMaterial(generation, salt, material);
+            KeyDerivation.Derive(Prefix + "sealed file key", material, key);
         }
         finally
         {
@@ -207,6 +215,19 @@ public sealed class RootKeys : IDisposable
         _disposed = true;
         CryptographicOperations.ZeroMemory(_keys);
         CryptographicOperations.ZeroMemory(_derived);
+    }
+
+    /// <summary>The root key of a generation and a salt, one after the other.</summary>
+    private void WriteMaterial(ushort generation, ReadOnlySpan<byte> salt, Span<byte> material)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (salt.Length != SaltLength)
+            throw new ArgumentException($"a session salt has {SaltLength} bytes, not {salt.Length}", nameof(salt));
+        var index = Array.BinarySearch(_generations, generation);
+        if (index < 0)
+            throw new KeyNotFoundException($"the key object holds no root key of generation {generation}; unlock the repository with a key object made since the rotation");
+        _keys.AsSpan(index * KeyLength, KeyLength).CopyTo(material);
+        salt.CopyTo(material[KeyLength..]);
     }
 
     private void DeriveFromFirst(int slot, string purpose) =>
