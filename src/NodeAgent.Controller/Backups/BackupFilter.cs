@@ -42,6 +42,9 @@ internal sealed class BackupFilter
     /// <summary>The pods that alone are taken; null for everything that the rest admits.</summary>
     public IReadOnlySet<string>? OnlyPods { get; init; }
 
+    /// <summary>The policy's filters of single types.</summary>
+    public FineFilters Fine { get; init; } = FineFilters.None;
+
     public LabelSelectors Labels { get; }
 
     public IReadOnlySet<string>? Namespaces { get; }
@@ -89,6 +92,17 @@ internal sealed class BackupFilter
         if (!_resources.ShouldInclude(kind.GroupResource)) return false;
         return kind.Namespaced || (_spec.IncludeClusterResources ?? TakesAllNamespaces);
     }
+
+    /// <summary>Whether an object, whose type is looked through, is taken for its own sake.</summary>
+    public bool Takes(ResourceKind kind, JsonObject item)
+    {
+        if (kind.Namespaced && !TakesNamespace(item.Namespace())) return false;
+        if (OnlyPods is not null && kind == KubernetesResources.Pods && !OnlyPods.Contains(item.Name())) return false;
+        return Fine.Takes(kind.GroupResource, item.Namespace(), item) ?? Labels.Matches(item);
+    }
+
+    /// <summary>Whether an object is left out whatever needs it: by its label, or because a policy takes others of its type.</summary>
+    public bool LeavesOut(ResourceKind kind, JsonObject item) => IsMarkedExcluded(item) || !Fine.Admits(kind.GroupResource, item.Namespace(), item.Name());
 
     /// <summary>Whether an object of the type may come in because another that is taken refers to it.</summary>
     public bool AdmitsRelated(ResourceKind kind)

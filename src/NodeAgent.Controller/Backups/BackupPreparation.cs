@@ -92,9 +92,11 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
             PlaceProblems = [],
             Filter = new BackupFilter(read.Spec, policies.Filters, names, namespaces, excluded)
             {
+                Fine = new FineFilters(policies, names),
                 OnlyPods = item.Annotation(BackupFilter.PodsAnnotation)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).ToHashSet(StringComparer.Ordinal),
             },
             Policies = policies,
+            PolicyNotes = [.. FineFilters.Notes(policies, names)],
             Order = new ResourceOrder(read.Spec.OrderedResources, names),
             Resources = InOrder(served.Preferred),
             OtherVersions = options.AllApiVersions ? [.. served.All.Where(r => !r.IsPreferred && r.Can("list") && r.Can("create")).Select(r => r.Kind)] : [],

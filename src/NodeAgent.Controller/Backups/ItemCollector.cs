@@ -24,6 +24,7 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
         await ReportMissingNamespacesAsync(cancellation);
         foreach (var problem in scope.Backup.Unavailable) scope.Log.Warn("", $"what this group serves is not in the backup: {problem}");
         WarnOfUnknownOrders();
+        foreach (var note in scope.Backup.PolicyNotes) scope.Log.Warn("", note);
         var kinds = scope.Backup.Resources.Select(r => r.Kind).Where(k => k.GroupResource != KubernetesResources.Namespaces.GroupResource && !BackupSnapshots.IsLeftToSnapshots(k) && scope.Backup.Filter.TakesType(k));
         await using (var listings = new ResourceListings(scope, kinds, NamespacesOf, IsWanted, cancellation))
         {
@@ -89,9 +90,7 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
     private IEnumerable<string?> NamespacesOf(ResourceKind kind) =>
         kind.Namespaced && scope.Backup.Filter.Namespaces is { } named ? named.Where(scope.Backup.Filter.TakesNamespace).Order(StringComparer.Ordinal) : [null];
 
-    private bool IsWanted(ResourceKind kind, JsonObject item) =>
-        (!kind.Namespaced || scope.Backup.Filter.TakesNamespace(item.Namespace())) && scope.Backup.Filter.Labels.Matches(item)
-        && (scope.Backup.Filter.OnlyPods is not { } pods || kind != KubernetesResources.Pods || pods.Contains(item.Name()));
+    private bool IsWanted(ResourceKind kind, JsonObject item) => scope.Backup.Filter.Takes(kind, item);
 
     private async Task CollectTypeAsync(ResourceKind kind, Task<ResourceListing> reading, Action count, CancellationToken cancellation)
     {
@@ -109,7 +108,7 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
     private async Task AddAsync(ResourceKind kind, JsonObject item, CancellationToken cancellation)
     {
         if (!_done.Add(IdOf(kind, item))) return;
-        if (BackupFilter.IsMarkedExcluded(item) || item.Text("metadata", "deletionTimestamp") is not null) return;
+        if (scope.Backup.Filter.LeavesOut(kind, item) || item.Text("metadata", "deletionTimestamp") is not null) return;
         try
         {
             if (kind == KubernetesResources.Pods)

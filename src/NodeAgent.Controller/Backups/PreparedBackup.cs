@@ -30,6 +30,9 @@ internal sealed record PreparedBackup
 
     public required ResourcePolicies Policies { get; init; }
 
+    /// <summary>What in the policy has no effect, one line each.</summary>
+    public IReadOnlyList<string> PolicyNotes { get; init; } = [];
+
     public required ResourceOrder Order { get; init; }
 
     /// <summary>What the cluster serves that can be listed and created, in the order in which it is collected.</summary>

@@ -1,73 +1,31 @@
-using System.Text;
-using System.Text.RegularExpressions;
+using NodeAgent.Controller.Selection;
 
 namespace NodeAgent.Controller.Modifiers;
 
 /// <summary>
-/// Resource types by a pattern: * and ? stand for anything but a dot, ** for anything, [a-c] and {a,b} for choices. So * is all of the core group and
-/// *.apps all of the group apps; *.* is everything.
+/// Resource types by a pattern whose separator is the dot. So * is all of the core group and *.apps all of the group apps; *.* is everything.
 /// </summary>
 internal sealed class GroupResourcePattern
 {
     private const string Everything = "*.*";
 
-    private readonly Regex? _pattern;
+    private readonly GlobPattern? _pattern;
 
-    private GroupResourcePattern(Regex? pattern) => _pattern = pattern;
+    private GroupResourcePattern(GlobPattern? pattern) => _pattern = pattern;
 
-    /// <exception cref="FormatException">Brackets do not close.</exception>
+    /// <exception cref="FormatException">The text is no pattern.</exception>
     public static GroupResourcePattern Parse(string text)
     {
         if (text == Everything) return new GroupResourcePattern(null);
-        var regex = new StringBuilder("^");
-        var braces = 0;
-        for (var i = 0; i < text.Length; i++)
-        {
-            switch (text[i])
-            {
-                case '*' when i + 1 < text.Length && text[i + 1] == '*':
-                    regex.Append(".*");
-                    i++;
-                    break;
-                case '*':
-                    regex.Append("[^.]*");
-                    break;
-                case '?':
-                    regex.Append("[^.]");
-                    break;
-                case '{':
-                    braces++;
-                    regex.Append("(?:");
-                    break;
-                case '}' when braces > 0:
-                    braces--;
-                    regex.Append(')');
-                    break;
-                case ',' when braces > 0:
-                    regex.Append('|');
-                    break;
-                case '[':
-                    var end = text.IndexOf(']', i);
-                    if (end < i + 2) throw new FormatException($"groupResource \"{text}\": a [ without its ]");
-                    regex.Append('[').Append(text[(i + 1)..end].Replace("\\", "\\\\", StringComparison.Ordinal).Replace('!', '^')).Append(']');
-                    i = end;
-                    break;
-                default:
-                    regex.Append(Regex.Escape(text[i].ToString()));
-                    break;
-            }
-        }
-
-        if (braces > 0) throw new FormatException($"groupResource \"{text}\": a {{ without its }}");
         try
         {
-            return new GroupResourcePattern(new Regex(regex.Append("\\z").ToString(), RegexOptions.CultureInvariant | RegexOptions.NonBacktracking));
+            return new GroupResourcePattern(GlobPattern.Parse(text, '.'));
         }
-        catch (ArgumentException e)
+        catch (FormatException e)
         {
             throw new FormatException($"groupResource \"{text}\": {e.Message}", e);
         }
     }
 
-    public bool Matches(string groupResource) => _pattern?.IsMatch(groupResource) ?? true;
+    public bool Matches(string groupResource) => _pattern?.Matches(groupResource) ?? true;
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using NodeAgent.Controller.Backups.Policies;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Modifiers;
 using NodeAgent.Controller.Restores.Mappings;
@@ -29,6 +30,9 @@ internal sealed record PreparedRestore
 
     /// <summary>Changes to objects before they are created; null for none.</summary>
     public ResourceModifiers? Modifiers { get; init; }
+
+    /// <summary>Which objects of single types are meant.</summary>
+    public ResourcePolicies Policies { get; init; } = ResourcePolicies.None;
 
     /// <summary>The versions that the user wants of a type, by plural.group, where the backup holds several.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<string>> VersionPriorities { get; init; } = new Dictionary<string, IReadOnlyList<string>>();

@@ -1,3 +1,4 @@
+using NodeAgent.Controller.Backups.Policies;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Selection;
 using NodeAgent.Kubernetes;
@@ -19,16 +20,20 @@ internal sealed class RestoreFilter
     private readonly IncludesExcludes _resources;
     private readonly IncludesExcludes _namespaces;
 
-    public RestoreFilter(RestoreSpec spec, ResourceNames names)
+    public RestoreFilter(RestoreSpec spec, ResourcePolicies policies, ResourceNames names)
     {
         _spec = spec;
         _resources = names.Resolve(spec.IncludedResources, [.. spec.ExcludedResources ?? [], .. NonRestorable]);
         _namespaces = new IncludesExcludes(spec.IncludedNamespaces, spec.ExcludedNamespaces);
         Labels = new LabelSelectors(spec.LabelSelector, spec.OrLabelSelectors);
+        Fine = new FineFilters(policies, names);
         Status = names.Resolve(spec.RestoreStatus?.IncludedResources, spec.RestoreStatus?.ExcludedResources);
     }
 
     public LabelSelectors Labels { get; }
+
+    /// <summary>The policy's filters of single types. Namespaces in it are those of the backup.</summary>
+    public FineFilters Fine { get; }
 
     private IncludesExcludes Status { get; }
 

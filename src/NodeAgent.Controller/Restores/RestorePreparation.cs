@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using NodeAgent.Controller.Backups.Policies;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Modifiers;
 using NodeAgent.Controller.Restores.Mappings;
@@ -42,7 +43,8 @@ internal sealed class RestorePreparation(ClusterClient cluster, StorageLocations
         var (mappings, mappingProblems) = await RestoreMappings.ReadAsync(cluster, options.Namespace, cancellation);
         errors.AddRange(mappingProblems);
         errors.AddRange(HookProblems(spec));
-        if (spec.ResourcePolicy is not null) errors.Add("spec.resourcePolicy: filter policies are not supported yet; remove it");
+        var (policies, policyProblem) = await ResourcePolicyLookup.FindAsync(cluster, options.Namespace, spec, cancellation);
+        if (policyProblem is not null) errors.Add(policyProblem);
         if (string.IsNullOrEmpty(spec.BackupName) == string.IsNullOrEmpty(spec.ScheduleName))
         {
             errors.Add("name either a backup or a schedule to restore from, not both");
@@ -77,6 +79,7 @@ internal sealed class RestorePreparation(ClusterClient cluster, StorageLocations
             LocationName = location!.Metadata.Name!,
             Started = time.GetUtcNow(),
             Modifiers = modifiers,
+            Policies = policies,
             Mappings = mappings,
             VersionPriorities = wanted,
             VersionMistakes = mistakes,

@@ -40,7 +40,7 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
         await using var content = await restore.Bucket.OpenAsync(files.Contents, options.MaxBackupExtractionSize, cancellation) ?? throw new InvalidDataException($"{files.Contents} is missing in the location");
         using var archive = await BackupArchive.OpenAsync(content, workDirectory, options.MaxBackupExtractionSize, cancellation);
         var backups = await GzipJson.ReadAsync(restore.Bucket, files.PodVolumeBackups, cancellation) as JsonArray ?? [];
-        var sources = new RestoreSources(archive, restore.Spec);
+        var sources = new RestoreSources(archive, restore.Spec, restore.Policies);
         var scope = new RestoreScope(cluster, options, services.Time, log, restore);
         var volumes = new PodVolumeRestores(scope, agents, backups);
         var takesVolumes = restore.Spec.RestorePvs != false;
@@ -52,6 +52,7 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
         {
             // 3. and 4. The objects.
             await items.DiscoverAsync(cancellation);
+            foreach (var note in sources.PolicyNotes) log.Warn(null, note);
             foreach (var mistake in restore.VersionMistakes) log.Warn(null, $"ConfigMap enableapigroupversions: \"{mistake}\" is no line of the form TYPE.GROUP=VERSION,VERSION and is passed over");
             await RestoreObjectsAsync(archive, sources, items, log, cancellation);
             items.ReportUnserved();
@@ -110,11 +111,13 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
     private static async Task<IReadOnlyList<ArchivedItem>> SelectAsync(RestoreSources sources, string groupResource, CancellationToken cancellation)
     {
         var candidates = sources.Select(groupResource).ToList();
-        if (sources.Filter.Labels.IsEmpty) return candidates;
+        var (labels, fine) = (sources.Filter.Labels, sources.Filter.Fine);
+        if (labels.IsEmpty && fine.IsEmpty) return candidates;
         var selected = new List<ArchivedItem>();
         foreach (var item in candidates)
         {
-            if (sources.Filter.Labels.Matches(await BackupArchive.ReadAsync(item, cancellation))) selected.Add(item);
+            var content = await BackupArchive.ReadAsync(item, cancellation);
+            if (fine.Takes(groupResource, item.Namespace, content) ?? labels.Matches(content)) selected.Add(item);
         }
 
         return selected;

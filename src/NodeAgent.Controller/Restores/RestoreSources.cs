@@ -1,3 +1,4 @@
+using NodeAgent.Controller.Backups.Policies;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Selection;
 using NodeAgent.Kubernetes;
@@ -7,13 +8,21 @@ using NodeAgent.Kubernetes.Velero;
 namespace NodeAgent.Controller.Restores;
 
 /// <summary>What a restore reads from, and what of it is meant, which depends on what the cluster serves by now.</summary>
-internal sealed class RestoreSources(BackupArchive archive, RestoreSpec spec)
+internal sealed class RestoreSources(BackupArchive archive, RestoreSpec spec, ResourcePolicies policies)
 {
     public BackupArchive Archive { get; } = archive;
 
-    public RestoreFilter Filter { get; private set; } = new(spec, new ResourceNames([]));
+    public RestoreFilter Filter { get; private set; } = new(spec, policies, new ResourceNames([]));
 
-    public void Use(IReadOnlyList<ServedResource> served) => Filter = new RestoreFilter(spec, new ResourceNames(served));
+    /// <summary>What in the policy has no effect in this cluster, one line each.</summary>
+    public IReadOnlyList<string> PolicyNotes { get; private set; } = [];
+
+    public void Use(IReadOnlyList<ServedResource> served)
+    {
+        var names = new ResourceNames(served);
+        Filter = new RestoreFilter(spec, policies, names);
+        PolicyNotes = [.. FineFilters.Notes(policies, names)];
+    }
 
     /// <summary>The objects of a type that are restored for their own sake.</summary>
     public IEnumerable<ArchivedItem> Select(string groupResource)

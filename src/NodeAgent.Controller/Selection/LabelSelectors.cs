@@ -36,6 +36,15 @@ internal sealed class LabelSelectors(LabelSelector? single, IReadOnlyList<LabelS
         }
     }
 
+    /// <summary>Whether a text can be the key of a label: a name of at most 63 characters, perhaps with a domain before it.</summary>
+    public static bool IsKey(string text)
+    {
+        var slash = text.LastIndexOf('/');
+        var name = text[(slash + 1)..];
+        return name.Length is > 0 and <= 63 && (slash < 0 || ObjectName.IsValid(text[..slash]))
+            && char.IsAsciiLetterOrDigit(name[0]) && char.IsAsciiLetterOrDigit(name[^1]) && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.');
+    }
+
     private static bool Matches(LabelSelector selector, IReadOnlyDictionary<string, string> labels)
     {
         foreach (var (key, value) in selector.MatchLabels ?? new Dictionary<string, string>())

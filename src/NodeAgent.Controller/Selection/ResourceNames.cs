@@ -16,6 +16,9 @@ internal sealed class ResourceNames(IReadOnlyList<ServedResource> served)
     public IEnumerable<string> OfScope(IReadOnlyList<string> names, bool namespaced) =>
         names.Select(Resolve).Where(n => served.FirstOrDefault(r => r.Kind.GroupResource == n) is not { } found || found.Kind.Namespaced == namespaced);
 
+    /// <summary>Whether the type has namespaces; null when the cluster does not serve it.</summary>
+    public bool? IsNamespaced(string name) => Resolve(name) is var resolved && served.FirstOrDefault(r => r.Kind.GroupResource == resolved) is { } found ? found.Kind.Namespaced : null;
+
     public string Resolve(string name)
     {
         if (name.Contains('*')) return name;

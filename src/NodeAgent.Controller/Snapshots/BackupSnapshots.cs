@@ -130,8 +130,8 @@ internal sealed class BackupSnapshots(BackupScope scope, PodVolumeBackups files,
     private static string? ClaimOf(JsonObject pod, JsonObject volume) =>
         volume.Text("persistentVolumeClaim", "claimName") ?? (volume.ContainsKey("ephemeral") ? $"{pod.Name()}-{volume.Text("name")}" : null);
 
-    private static bool IsOptedOut(JsonObject? claim, JsonObject volume) =>
-        BackupFilter.IsMarkedExcluded(volume) || (claim is not null && BackupFilter.IsMarkedExcluded(claim));
+    private bool IsOptedOut(JsonObject? claim, JsonObject volume) =>
+        scope.Backup.Filter.LeavesOut(KubernetesResources.PersistentVolumes, volume) || (claim is not null && scope.Backup.Filter.LeavesOut(KubernetesResources.PersistentVolumeClaims, claim));
 
     private VolumePolicy? PolicyOf(JsonObject? claim, JsonObject volume) =>
         scope.Backup.Policies.Volumes.Count == 0 ? null : scope.Backup.Policies.Match(VolumeFacts.Of(volume, null, claim));
@@ -201,7 +201,7 @@ internal sealed class BackupSnapshots(BackupScope scope, PodVolumeBackups files,
             {
                 await foreach (var pod in scope.Cluster.ListAsync(KubernetesResources.Pods, ns, null, cancellation))
                 {
-                    if (pod.Text("status", "phase") != "Running" || BackupFilter.IsMarkedExcluded(pod) || !filter.Labels.Matches(pod)) continue;
+                    if (pod.Text("status", "phase") != "Running" || BackupFilter.IsMarkedExcluded(pod) || !filter.Takes(KubernetesResources.Pods, pod)) continue;
                     claims.UnionWith(PodVolumeSelection.Select(pod, optOut, AdmitsClaims, NoPolicies).Where(d => d.Claim is not null && d.Skipped is null).Select(d => d.Claim!));
                 }
             }

@@ -109,6 +109,86 @@ public sealed class ResourcePolicyBackupTests
         Assert.All(left.Split(','), t => Assert.DoesNotContain(t, types));
     }
 
+    [Theory]
+    // Types that a namespace's policy does not name are left out there; the other namespace goes by the backup's filters.
+    [InlineData("namespacedFilterPolicies: [{namespaces: [shop], resourceFilters: [{kinds: [ConfigMap]}]}]", "", "configmaps/shop/app-1 configmaps/shop/app-tmp deployments/bar/web secrets/bar/s")]
+    [InlineData("namespacedFilterPolicies: [{namespaces: [shop], resourceFilters: [{kinds: [configmap, secret], names: ['app-*'], excludedNames: ['*-tmp']}]}]", "", "configmaps/shop/app-1 deployments/bar/web secrets/bar/s")]
+    // Its selectors stand in the place of the backup's, also where it says nothing of labels.
+    [InlineData("namespacedFilterPolicies: [{namespaces: ['s*'], resourceFilters: [{kinds: [Deployment], labelSelector: {matchLabels: {app: b}}}, {kinds: ['*']}]}]",
+        ",\"labelSelector\":{\"matchLabels\":{\"app\":\"none\"}}", "configmaps/shop/app-1 configmaps/shop/app-tmp deployments/shop/b secrets/shop/s")]
+    [InlineData("namespacedFilterPolicies: [{namespaces: [shop], resourceFilters: [{kinds: [Deployment], orLabelSelectors: [{app: a}, {app: b}]}]}]", "", "deployments/bar/web deployments/shop/a deployments/shop/b secrets/bar/s")]
+    // What the backup or the policy's lists exclude stays out, and what is excluded of the namespaces too.
+    [InlineData("namespacedFilterPolicies: [{namespaces: [shop], resourceFilters: [{kinds: [ConfigMap, Secret]}]}]", ",\"excludedNamespaceScopedResources\":[\"secrets\"]", "configmaps/shop/app-1 configmaps/shop/app-tmp deployments/bar/web")]
+    [InlineData("includeExcludePolicy: {excludedNamespaceScopedResources: [configmaps]}\nnamespacedFilterPolicies: [{namespaces: [shop], resourceFilters: [{kinds: [ConfigMap, Secret]}]}]", "", "deployments/bar/web secrets/bar/s secrets/shop/s")]
+    [InlineData("namespacedFilterPolicies: [{namespaces: [shop], resourceFilters: [{}]}]", ",\"excludedNamespaces\":[\"sh*\"]", "deployments/bar/web secrets/bar/s")]
+    // An exact name comes before patterns, wherever it stands, and the first pattern before the second.
+    [InlineData("namespacedFilterPolicies: [{namespaces: ['*'], resourceFilters: [{kinds: [Secret]}]}, {namespaces: ['s??p'], resourceFilters: [{}]}, {namespaces: [bar], resourceFilters: [{kinds: [Deployment]}]}]", "", "deployments/bar/web secrets/shop/s")]
+    // Of cluster-scoped types those that are named are narrowed, and the others go by the backup's filters.
+    [InlineData("clusterScopedFilterPolicy: {resourceFilters: [{kinds: [ClusterRole], names: ['my-*']}]}\nnamespacedFilterPolicies: [{namespaces: ['*'], resourceFilters: [{kinds: [Pod]}]}]",
+        ",\"includedClusterScopedResources\":[\"clusterroles\",\"nodes\"]", "clusterroles/my-role nodes/n1")]
+    [InlineData("clusterScopedFilterPolicy: {resourceFilters: [{kinds: [ClusterRole], labelSelector: {matchExpressions: [{key: app, operator: Exists}]}}]}\nnamespacedFilterPolicies: [{namespaces: ['*'], resourceFilters: [{kinds: [Pod]}]}]",
+        ",\"includedClusterScopedResources\":[\"clusterroles\"]", "clusterroles/your-role")]
+    public async Task Filters_of_single_types_narrow_what_is_taken(string policy, string filters, string expected)
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.Api.Add(KubernetesResources.Namespaces, """{"metadata":{"name":"bar"},"status":{"phase":"Active"}}""");
+        foreach (var name in new[] { "app-1", "app-tmp" }) cluster.Api.Add(KubernetesResources.ConfigMaps, $$"""{"metadata":{"name":"{{name}}","namespace":"shop"} }""");
+        cluster.Api.Add(WellKnownTestKinds.Secrets, """{"metadata":{"name":"s","namespace":"shop"}}""");
+        cluster.Api.Add(WellKnownTestKinds.Secrets, """{"metadata":{"name":"s","namespace":"bar"}}""");
+        // The label that excludes stands above all filters.
+        cluster.Api.Add(WellKnownTestKinds.Secrets, """{"metadata":{"name":"never","namespace":"shop","labels":{"velero.io/exclude-from-backup":"true"}}}""");
+        foreach (var name in new[] { "a", "b", "c" }) cluster.Api.Add(WellKnownTestKinds.Deployments, $$$"""{"metadata":{"name":"{{{name}}}","namespace":"shop","labels":{"app":"{{{name}}}"} } }""");
+        cluster.Api.Add(WellKnownTestKinds.Deployments, """{"metadata":{"name":"web","namespace":"bar"}}""");
+        cluster.Api.Add(WellKnownTestKinds.Nodes, """{"metadata":{"name":"n1"}}""");
+        cluster.Api.Add(WellKnownTestKinds.ClusterRoles, """{"metadata":{"name":"my-role"}}""");
+        cluster.Api.Add(WellKnownTestKinds.ClusterRoles, """{"metadata":{"name":"your-role","labels":{"app":"x"}}}""");
+        AddPolicy(cluster, $"version: v1\n{policy}");
+        var backup = await cluster.BackUpAsync("b", $$"""{"includedNamespaces":["shop","bar"]{{filters}},{{Reference}}}""");
+        Assert.Equal((BackupPhase.Completed, 0L), (backup.Text("status", "phase"), backup.Number("status", "warnings")));
+        Assert.Equal(expected, string.Join(' ', Taken(cluster, "b")));
+    }
+
+    [Fact]
+    public async Task What_an_object_needs_comes_along_although_no_filter_names_its_type_but_not_one_whose_name_is_excluded()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.AddShop("{}");
+        AddPolicy(cluster, "version: v1\nnamespacedFilterPolicies: [{namespaces: [shop], resourceFilters: [{kinds: [Pod]}]}]");
+        await cluster.BackUpAsync("needed", $$"""{"includedNamespaces":["shop"],{{Reference}}}""");
+        Assert.Equal(["persistentvolumeclaims/shop/data", "persistentvolumes/pv-data", "pods/shop/web"], Taken(cluster, "needed"));
+
+        SetPolicy(cluster, "version: v1\nnamespacedFilterPolicies: [{namespaces: [shop], resourceFilters: [{kinds: [Pod]}, {kinds: [persistentvolumeclaim], excludedNames: [da*]}]}]");
+        await cluster.BackUpAsync("excluded", $$"""{"includedNamespaces":["shop"],{{Reference}}}""");
+        Assert.Equal(["pods/shop/web"], Taken(cluster, "excluded"));
+    }
+
+    [Fact]
+    public async Task A_filter_that_can_take_nothing_is_warned_of_and_older_filters_do_not_go_with_it()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        AddPolicy(cluster, "version: v1\nnamespacedFilterPolicies: [{namespaces: [shop], resourceFilters: [{kinds: [ClusterRole, Gizmo]}]}]\nclusterScopedFilterPolicy: {resourceFilters: [{kinds: [Pod]}]}");
+        var backup = await cluster.BackUpAsync("b", $$"""{"includedNamespaces":["shop"],{{Reference}}}""");
+        Assert.Equal((BackupPhase.Completed, 3L), (backup.Text("status", "phase"), backup.Number("status", "warnings")));
+        var warnings = BackupContents.ReadGzip(cluster.Bucket, "backups/b/b-results.gz");
+        Assert.Contains("the resource policy's line 2: namespacedFilterPolicies has no effect on \\\"ClusterRole\\\", which is cluster-scoped: did you mean clusterScopedFilterPolicy?", warnings.Replace("\\u0022", "\\\"", StringComparison.Ordinal).Replace("\\u0027", "'", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Contains("which the cluster does not serve", warnings, StringComparison.Ordinal);
+        Assert.Contains("did you mean namespacedFilterPolicies?", warnings, StringComparison.Ordinal);
+
+        var mixed = await cluster.BackUpAsync("mixed", $$"""{"includeClusterResources":true,{{Reference}}}""");
+        Assert.Contains("namespacedFilterPolicies cannot be combined with includedResources", mixed["status"]!["validationErrors"]!.ToJsonString(), StringComparison.Ordinal);
+    }
+
+    /// <summary>What the archive holds, by type and name, without namespaces and what the controller's own namespace has.</summary>
+    private static IEnumerable<string> Taken(ControllerFixture cluster, string backup) =>
+        BackupContents.ReadArchive(cluster.Bucket, backup).Keys
+            .Where(k => k.StartsWith("resources/", StringComparison.Ordinal) && !k.Contains("preferredversion", StringComparison.Ordinal) && !k.StartsWith("resources/namespaces/", StringComparison.Ordinal))
+            .Select(k => k["resources/".Length..^".json".Length].Split('/'))
+            .Select(p => $"{p[0].Split('.')[0]}/{string.Join('/', p[2..])}")
+            .Order(StringComparer.Ordinal);
+
+    private static void SetPolicy(ControllerFixture cluster, string yaml) =>
+        cluster.Api.Patch(KubernetesResources.ConfigMaps, "velero", "rules", new JsonObject { ["data"] = new JsonObject { ["policies.yaml"] = yaml } }.ToJsonString());
+
     private static void AddPolicy(ControllerFixture cluster, string yaml) =>
         cluster.Api.Add(KubernetesResources.ConfigMaps, new JsonObject
         {

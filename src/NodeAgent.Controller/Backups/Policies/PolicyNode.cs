@@ -8,7 +8,7 @@ internal readonly record struct PolicyNode(YamlNode Node, string Name)
 {
     public long Line => Node.Start.Line;
 
-    private bool IsNull => Node is YamlScalarNode { Style: ScalarStyle.Plain, Value: null or "" or "~" or "null" or "Null" or "NULL" };
+    public bool IsNull => Node is YamlScalarNode { Style: ScalarStyle.Plain, Value: null or "" or "~" or "null" or "Null" or "NULL" };
 
     /// <exception cref="FormatException">The text is no YAML document.</exception>
     public static PolicyNode Parse(string text)
@@ -38,6 +38,9 @@ internal readonly record struct PolicyNode(YamlNode Node, string Name)
 
         return found;
     }
+
+    /// <summary>Whether it is a map with that key.</summary>
+    public bool Has(string key) => Node is YamlMappingNode map && map.Children.Keys.Any(k => k is YamlScalarNode { Value: { } name } && name == key);
 
     public IReadOnlyDictionary<string, string> Texts() => Entries().ToDictionary(e => e.Key, e => e.Value.Text());
 

@@ -10,6 +10,12 @@ internal sealed record ResourcePolicies
     /// <summary>Null when the policy leaves resource types to the backup.</summary>
     public ScopedFilters? Filters { get; init; }
 
+    /// <summary>What is taken of which namespaces, in the order of the policy.</summary>
+    public IReadOnlyList<NamespacePolicy> NamespaceFilters { get; init; } = [];
+
+    /// <summary>What is taken of single cluster-scoped types.</summary>
+    public IReadOnlyList<KindFilter> ClusterScopedFilters { get; init; } = [];
+
     /// <summary>The first policy whose conditions the volume meets; null leaves the volume to annotations and defaults.</summary>
     public VolumePolicy? Match(VolumeFacts volume) => Volumes.FirstOrDefault(p => p.Conditions.Match(volume));
 }

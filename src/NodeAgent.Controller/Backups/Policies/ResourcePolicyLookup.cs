@@ -5,13 +5,29 @@ using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Backups.Policies;
 
-/// <summary>Finds the policy that a backup names.</summary>
+/// <summary>Finds the policy that a backup or restore names.</summary>
 internal static class ResourcePolicyLookup
 {
-    /// <summary>The rules, or why there are none, in one line.</summary>
+    /// <summary>The rules of a backup, or why there are none, in one line.</summary>
     public static async Task<(ResourcePolicies Policies, string? Problem)> FindAsync(ClusterClient cluster, string ns, BackupSpec spec, CancellationToken cancellation)
     {
         if (spec.ResourcePolicy is not { } reference) return (ResourcePolicies.None, null);
+        var (policies, problem) = await FindAsync(cluster, ns, reference, cancellation);
+        if (problem is not null || !UsesOlderFilters(spec) || NameOfNewerFilters(policies) is not { } newer) return (policies, problem);
+        return Refuse($"ConfigMap {ns}/{reference.Name}: {newer} cannot be combined with includedResources, excludedResources or includeClusterResources");
+    }
+
+    /// <summary>The rules of a restore, of which only the filters of single types have a meaning, or why there are none.</summary>
+    public static async Task<(ResourcePolicies Policies, string? Problem)> FindAsync(ClusterClient cluster, string ns, RestoreSpec spec, CancellationToken cancellation)
+    {
+        if (spec.ResourcePolicy is not { } reference) return (ResourcePolicies.None, null);
+        var (policies, problem) = await FindAsync(cluster, ns, reference, cancellation);
+        if (problem is not null || (policies.Volumes.Count == 0 && policies.Filters is null)) return (policies, problem);
+        return Refuse($"ConfigMap {ns}/{reference.Name}: {(policies.Volumes.Count > 0 ? "volumePolicies" : "includeExcludePolicy")} is for backups; a restore takes namespacedFilterPolicies and clusterScopedFilterPolicy");
+    }
+
+    private static async Task<(ResourcePolicies Policies, string? Problem)> FindAsync(ClusterClient cluster, string ns, TypedLocalObjectReference reference, CancellationToken cancellation)
+    {
         if (!string.Equals(reference.Kind, "ConfigMap", StringComparison.OrdinalIgnoreCase)) return Refuse($"kind \"{reference.Kind}\" is not read; a policy is a ConfigMap");
         if (!ObjectName.IsValid(reference.Name)) return Refuse($"\"{reference.Name}\" is no name of a ConfigMap");
         var where = $"ConfigMap {ns}/{reference.Name}";
@@ -20,16 +36,19 @@ internal static class ResourcePolicyLookup
         if (data.Count != 1) return Refuse($"{where} has {data.Count} entries under data; it must have one, which holds the policy");
         try
         {
-            var policies = ResourcePolicyReader.Read(data.Values.Single());
-            return policies.Filters is not null && UsesOlderFilters(spec)
-                ? Refuse($"{where}: includeExcludePolicy cannot be combined with includedResources, excludedResources or includeClusterResources")
-                : (policies, null);
+            return (ResourcePolicyReader.Read(data.Values.Single()), null);
         }
         catch (FormatException e)
         {
             return Refuse($"{where}, {e.Message.ReplaceLineEndings(" ")}");
         }
     }
+
+    private static string? NameOfNewerFilters(ResourcePolicies policies) =>
+        policies.Filters is not null ? "includeExcludePolicy"
+        : policies.NamespaceFilters.Count > 0 ? "namespacedFilterPolicies"
+        : policies.ClusterScopedFilters.Count > 0 ? "clusterScopedFilterPolicy"
+        : null;
 
     private static bool UsesOlderFilters(BackupSpec spec) =>
         spec.IncludedResources is { Count: > 0 } || spec.ExcludedResources is { Count: > 0 } || spec.IncludeClusterResources is not null;

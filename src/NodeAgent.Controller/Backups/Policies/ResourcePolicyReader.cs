@@ -1,8 +1,8 @@
 namespace NodeAgent.Controller.Backups.Policies;
 
 /// <summary>
-/// Reads the YAML of a policy ConfigMap: <c>version: v1</c>, <c>volumePolicies</c> and <c>includeExcludePolicy</c>. Whatever it
-/// does not know is an error, since a condition that is passed over would make a policy match what it is not meant for.
+/// Reads the YAML of a policy ConfigMap: <c>version: v1</c>, <c>volumePolicies</c>, <c>includeExcludePolicy</c> and the filters of single types
+/// (<see cref="FilterPolicyReader"/>). Whatever it does not know is an error, since a condition that is passed over would make a policy match what it is not meant for.
 /// </summary>
 internal static class ResourcePolicyReader
 {
@@ -11,17 +11,14 @@ internal static class ResourcePolicyReader
     {
         var root = PolicyNode.Parse(yaml);
         var top = root.Map("version", "volumePolicies", "includeExcludePolicy", "namespacedFilterPolicies", "clusterScopedFilterPolicy");
-        foreach (var name in new[] { "namespacedFilterPolicies", "clusterScopedFilterPolicy" })
-        {
-            if (top.TryGetValue(name, out var filters)) throw filters.Wrong($"{name} is not supported; use the filters of the Backup and includeExcludePolicy");
-        }
-
         var version = top.TryGetValue("version", out var given) ? given.Text() : "";
         if (version != "v1") throw (given.Node is null ? root : given).Wrong(version.Length == 0 ? "version is missing; it must be v1" : $"version \"{version}\" is not known; it must be v1");
         return new ResourcePolicies
         {
             Volumes = top.TryGetValue("volumePolicies", out var volumes) ? [.. volumes.List().Select(ReadVolumePolicy)] : [],
             Filters = top.TryGetValue("includeExcludePolicy", out var lists) ? ReadFilters(lists) : null,
+            NamespaceFilters = top.TryGetValue("namespacedFilterPolicies", out var namespaced) ? FilterPolicyReader.ReadNamespaced(namespaced) : [],
+            ClusterScopedFilters = top.TryGetValue("clusterScopedFilterPolicy", out var clusterScoped) && !clusterScoped.IsNull ? FilterPolicyReader.ReadClusterScoped(clusterScoped) : [],
         };
     }
 
