@@ -51,7 +51,8 @@ internal sealed class AzureCredentials
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
     public static AzureCredentials OfServer(Func<string, string?> environment)
     {
-        var credentials = environment(FileVariable) is { Length: > 0 } file ? Parse(File.ReadAllText(file)) : new AzureCredentials();
+        // The Secret that the file is of may be left out, as where the cloud itself signs the pod in.
+        var credentials = environment(FileVariable) is { Length: > 0 } file && File.Exists(file) ? Parse(File.ReadAllText(file)) : new AzureCredentials();
         foreach (var name in (string[])[AccountKey, CloudName, Tenant, Client, Secret])
         {
             if (environment(name) is { Length: > 0 } value) credentials._values.TryAdd(name, value);

@@ -11,16 +11,12 @@ internal sealed class InstallPlan
 {
     private const string SecretName = "cloud-credentials";
     private const string SecretKey = "cloud";
-    private const string SecretDirectory = "/credentials";
     private const string FilesystemProvider = "filesystem";
     private const string LocationVolumeName = "backups";
     private const string Region = "region";
 
     /// <summary>Providers of backups that have volume snapshots too.</summary>
     private static readonly string[] SnapshotProviders = ["aws"];
-
-    /// <summary>Where each provider's own tools look for a file of credentials.</summary>
-    private static readonly (string Provider, string Variable)[] CredentialVariables = [("aws", "AWS_SHARED_CREDENTIALS_FILE"), ("azure", "AZURE_CREDENTIALS_FILE")];
 
     private readonly ParseResult _parse;
     private readonly string _namespace;
@@ -144,10 +140,9 @@ internal sealed class InstallPlan
         if (_parse.GetValue(isAgent ? InstallOptions.AgentPriorityClass : InstallOptions.ServerPriorityClass) is { Length: > 0 } priority) spec["priorityClassName"] = priority;
         AdaptArguments(container["args"]!.AsArray(), isAgent);
         AdaptSizes(container, isAgent);
-        if (HasSecret) MountSecret(spec, container);
         if (isAgent) AdaptHostPath(spec);
         if (LocationVolume() is not { } volume || _provider != FilesystemProvider) return;
-        Mount(spec, container, LocationVolumeName, volume, _locationConfig["path"], readOnly: false);
+        Mount(spec, container, LocationVolumeName, volume, _locationConfig["path"]);
         // The agents make the repository's files, as root and for root alone.
         if (isAgent) return;
         var security = spec["securityContext"]!.AsObject();
@@ -188,20 +183,11 @@ internal sealed class InstallPlan
         pods["hostPath"]!["path"] = $"{root.TrimEnd('/')}/pods";
     }
 
-    private static void MountSecret(JsonObject spec, JsonObject container)
-    {
-        Mount(spec, container, SecretName, new JsonObject { ["secret"] = new JsonObject { ["secretName"] = SecretName } }, SecretDirectory, readOnly: true);
-        foreach (var (_, variable) in CredentialVariables)
-            container["env"]!.AsArray().Add((JsonNode)new JsonObject { ["name"] = variable, ["value"] = $"{SecretDirectory}/{SecretKey}" });
-    }
-
-    private static void Mount(JsonObject spec, JsonObject container, string name, JsonObject volume, string path, bool readOnly)
+    private static void Mount(JsonObject spec, JsonObject container, string name, JsonObject volume, string path)
     {
         volume.Insert(0, "name", name);
         spec["volumes"]!.AsArray().Add((JsonNode)volume);
-        var mount = new JsonObject { ["name"] = name, ["mountPath"] = path };
-        if (readOnly) mount["readOnly"] = true;
-        container["volumeMounts"]!.AsArray().Add((JsonNode)mount);
+        container["volumeMounts"]!.AsArray().Add((JsonNode)new JsonObject { ["name"] = name, ["mountPath"] = path });
     }
 
     /// <summary>A volume without its name; null when none is given.</summary>

@@ -14,6 +14,8 @@ internal static class Manifests
     [
         KubernetesResources.CustomResourceDefinitions, KubernetesResources.Namespaces, KubernetesResources.ServiceAccounts, KubernetesResources.Secrets,
         new("", "v1", "services", "Service"),
+        new("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy"),
+        new("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", Namespaced: false),
         new("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", Namespaced: false),
         new("rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", Namespaced: false),
         new("rbac.authorization.k8s.io", "v1", "roles", "Role"),
