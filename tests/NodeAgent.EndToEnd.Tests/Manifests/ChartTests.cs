@@ -64,7 +64,7 @@ public sealed class ChartTests
         Assert.Equal("elsewhere", objects["ClusterRoleBinding/nodeagent-agent"]["subjects"]![0]!["namespace"]!.GetValue<string>());
 
         var controller = objects["Deployment/velero"]["spec"]!;
-        Assert.Equal(1, controller["replicas"]!.GetValue<int>());
+        Assert.Equal(1L, controller["replicas"]!.GetValue<long>());
         Assert.Equal("1", controller["template"]!["metadata"]!["annotations"]!["a"]!.GetValue<string>());
         var server = controller["template"]!["spec"]!["containers"]![0]!;
         Assert.Equal("example/nodeagent@sha256:0123", server["image"]!.GetValue<string>());
