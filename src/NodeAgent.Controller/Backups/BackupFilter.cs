@@ -26,8 +26,16 @@ internal sealed class BackupFilter
         _spec = spec;
         _scoped = HasScoped(spec) || policy is not null;
         _resources = names.Resolve(spec.IncludedResources, spec.ExcludedResources);
-        _cluster = names.Resolve(spec.IncludedClusterScopedResources, spec.ExcludedClusterScopedResources);
-        _namespaced = names.Resolve(spec.IncludedNamespaceScopedResources, spec.ExcludedNamespaceScopedResources);
+        // A type that is included in the list of the other scope stays there, since a list that it leaves empty would mean all types.
+        _cluster = new IncludesExcludes(names.Resolve(spec.IncludedClusterScopedResources, null).Includes, [.. names.OfScope(spec.ExcludedClusterScopedResources, namespaced: false)]);
+        _namespaced = new IncludesExcludes(names.Resolve(spec.IncludedNamespaceScopedResources, null).Includes, [.. names.OfScope(spec.ExcludedNamespaceScopedResources, namespaced: true)]);
+        Misplaced =
+        [
+            .. names.OfOtherScope(spec.IncludedClusterScopedResources, namespaced: false).Select(n => $"spec.includedClusterScopedResources: {n} is in namespaces; name it in includedNamespaceScopedResources"),
+            .. names.OfOtherScope(spec.ExcludedClusterScopedResources, namespaced: false).Select(n => $"spec.excludedClusterScopedResources: {n} is in namespaces; name it in excludedNamespaceScopedResources"),
+            .. names.OfOtherScope(spec.IncludedNamespaceScopedResources, namespaced: true).Select(n => $"spec.includedNamespaceScopedResources: {n} is in no namespace; name it in includedClusterScopedResources"),
+            .. names.OfOtherScope(spec.ExcludedNamespaceScopedResources, namespaced: true).Select(n => $"spec.excludedNamespaceScopedResources: {n} is in no namespace; name it in excludedClusterScopedResources"),
+        ];
         if (policy is not null)
         {
             _cluster = Combine(_cluster, names.OfScope(policy.IncludedClusterScoped, namespaced: false), names.OfScope(policy.ExcludedClusterScoped, namespaced: false));
@@ -38,6 +46,9 @@ internal sealed class BackupFilter
         Namespaces = namespaces;
         ExcludedNamespaces = new IncludesExcludes(null, excludedNamespaces);
     }
+
+    /// <summary>Types that stand in a list of the scope that they are not of and so have no effect, one sentence each.</summary>
+    public IReadOnlyList<string> Misplaced { get; }
 
     /// <summary>The pods that alone are taken; null for everything that the rest admits.</summary>
     public IReadOnlySet<string>? OnlyPods { get; init; }
@@ -63,15 +74,11 @@ internal sealed class BackupFilter
 
         var problems = new IncludesExcludes(spec.IncludedNamespaces, spec.ExcludedNamespaces).Problems("namespaces")
             .Concat(new IncludesExcludes(spec.IncludedResources, spec.ExcludedResources).Problems("resources"))
-            .Concat(new IncludesExcludes(spec.IncludedClusterScopedResources, null).Problems("cluster-scoped resources"))
-            .Concat(new IncludesExcludes(spec.IncludedNamespaceScopedResources, null).Problems("namespace-scoped resources"))
-            .Concat(LabelSelectors.Problems(spec.LabelSelector, spec.OrLabelSelectors));
+            .Concat(new IncludesExcludes(spec.IncludedClusterScopedResources, spec.ExcludedClusterScopedResources).Problems("cluster-scoped resources", mayExcludeAll: true))
+            .Concat(new IncludesExcludes(spec.IncludedNamespaceScopedResources, spec.ExcludedNamespaceScopedResources).Problems("namespace-scoped resources", mayExcludeAll: true))
+            .Concat(LabelSelectors.Problems(spec.LabelSelector, spec.OrLabelSelectors))
+            .Concat(NamespacePattern.Problems(spec.IncludedNamespaces, spec.ExcludedNamespaces));
         foreach (var problem in problems) yield return problem;
-        var namespaces = (spec.IncludedNamespaces ?? []).Concat(spec.ExcludedNamespaces ?? []);
-        foreach (var name in namespaces.Where(n => !n.Contains('*') && !n.Contains('?') && !ObjectName.IsValid(n)))
-        {
-            yield return $"namespaces: \"{name}\" is no name of a namespace and no wildcard";
-        }
     }
 
     /// <summary>Whether all objects of the type are looked through. Namespaces have rules of their own and are not asked about.</summary>
@@ -86,7 +93,7 @@ internal sealed class BackupFilter
             if (_cluster.IsExcludedByName(kind.GroupResource)) return false;
             if (_cluster.IsIncludedByName(kind.GroupResource)) return true;
             // With nothing said about the cluster's types, all are taken only by a backup that takes everything.
-            return _cluster.Includes.Count == 0 && _cluster.Excludes.Count == 0 && TakesAllNamespaces && _namespaced.IncludesEverything && Labels.IsEmpty;
+            return _cluster.Includes.Count == 0 && _cluster.Excludes.Count == 0 && TakesAllNamespaces && _namespaced.IncludesEverything;
         }
 
         if (!_resources.ShouldInclude(kind.GroupResource)) return false;
@@ -116,6 +123,9 @@ internal sealed class BackupFilter
         _scoped
             ? !_cluster.IsExcludedByName(KubernetesResources.CustomResourceDefinitions.GroupResource)
             : _spec.IncludeClusterResources != false && !_resources.IsExcludedByName(KubernetesResources.CustomResourceDefinitions.GroupResource);
+
+    /// <summary>Whether the namespaces of what is taken come along as objects.</summary>
+    public bool AdmitsNamespaces => !(_scoped ? _cluster : _resources).IsExcludedByName(KubernetesResources.Namespaces.GroupResource);
 
     public bool TakesNamespace(string ns) => (Namespaces is null || Namespaces.Contains(ns)) && !ExcludedNamespaces.IsExcludedByName(ns);
 

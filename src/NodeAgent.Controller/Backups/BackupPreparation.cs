@@ -181,7 +181,7 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
         var patterns = spec.IncludedNamespaces ?? [];
         if (patterns.Count == 0 || patterns.Contains("*")) return (null, excluded);
         // A name without wildcards stays although no such namespace exists: the run says that it is missing.
-        var included = patterns.SelectMany(p => p.Contains('*') || p.Contains('?') ? all.Where(n => IncludesExcludes.Matches(p, n)) : [p]);
+        var included = patterns.Where(p => p.Length > 0).SelectMany(p => NameGlob.HasWildcard(p) ? all.Where(new NameGlob(p).Matches) : [p]);
         return (included.ToHashSet(StringComparer.Ordinal), excluded);
     }
 

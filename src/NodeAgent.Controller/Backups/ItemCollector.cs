@@ -25,6 +25,7 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
         foreach (var problem in scope.Backup.Unavailable) scope.Log.Warn("", $"what this group serves is not in the backup: {problem}");
         WarnOfUnknownOrders();
         foreach (var note in scope.Backup.PolicyNotes) scope.Log.Warn("", note);
+        foreach (var misplaced in scope.Backup.Filter.Misplaced) scope.Log.Warn("", misplaced);
         var kinds = scope.Backup.Resources.Select(r => r.Kind).Where(k => k.GroupResource != KubernetesResources.Namespaces.GroupResource && !BackupSnapshots.IsLeftToSnapshots(k) && scope.Backup.Filter.TakesType(k));
         await using (var listings = new ResourceListings(scope, kinds, NamespacesOf, IsWanted, cancellation))
         {
@@ -241,10 +242,12 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
     private async Task CollectNamespacesAsync(CancellationToken cancellation)
     {
         var filter = scope.Backup.Filter;
+        if (!filter.AdmitsNamespaces) return;
         await foreach (var ns in scope.Cluster.ListAsync(KubernetesResources.Namespaces, null, null, cancellation))
         {
             var active = ns.Text("status", "phase") is null or "Active";
-            var chosen = !filter.Labels.IsEmpty && filter.TakesAllNamespaces ? filter.Labels.Matches(ns) : filter.TakesNamespace(ns.Name());
+            // Labels bring in namespaces that the lists of names do not; where there are no such lists, labels alone choose.
+            var chosen = (!filter.Labels.IsEmpty && filter.Labels.Matches(ns)) || ((filter.Labels.IsEmpty || !filter.TakesAllNamespaces) && filter.TakesNamespace(ns.Name()));
             if (_namespacesUsed.Contains(ns.Name()) || (active && chosen && filter.AdmitsRelated(KubernetesResources.Namespaces))) await AddAsync(KubernetesResources.Namespaces, ns, cancellation);
         }
     }

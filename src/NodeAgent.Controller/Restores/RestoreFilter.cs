@@ -42,7 +42,8 @@ internal sealed class RestoreFilter
         foreach (var name in (spec.IncludedResources ?? []).Intersect(NonRestorable)) yield return $"resources: {name} cannot be restored";
         var problems = new IncludesExcludes(spec.IncludedNamespaces, spec.ExcludedNamespaces).Problems("namespaces")
             .Concat(new IncludesExcludes(spec.IncludedResources, spec.ExcludedResources).Problems("resources"))
-            .Concat(LabelSelectors.Problems(spec.LabelSelector, spec.OrLabelSelectors));
+            .Concat(LabelSelectors.Problems(spec.LabelSelector, spec.OrLabelSelectors))
+            .Concat(NamespacePattern.Problems(spec.IncludedNamespaces, spec.ExcludedNamespaces));
         foreach (var problem in problems) yield return problem;
         foreach (var (from, to) in spec.NamespaceMapping ?? new Dictionary<string, string>())
         {

@@ -13,21 +13,25 @@ internal sealed class ResourceNames(IReadOnlyList<ServedResource> served)
         new([.. (includes ?? []).Select(Resolve)], [.. (excludes ?? []).Select(Resolve)]);
 
     /// <summary>The names resolved, without those of types that exist in the other scope.</summary>
-    public IEnumerable<string> OfScope(IReadOnlyList<string> names, bool namespaced) =>
-        names.Select(Resolve).Where(n => served.FirstOrDefault(r => r.Kind.GroupResource == n) is not { } found || found.Kind.Namespaced == namespaced);
+    public IEnumerable<string> OfScope(IReadOnlyList<string>? names, bool namespaced) => (names ?? []).Select(Resolve).Where(n => !IsOfOtherScope(n, namespaced));
+
+    /// <summary>Of the names, those of types that exist in the other scope, resolved.</summary>
+    public IEnumerable<string> OfOtherScope(IReadOnlyList<string>? names, bool namespaced) => (names ?? []).Select(Resolve).Where(n => IsOfOtherScope(n, namespaced));
 
     /// <summary>Whether the type has namespaces; null when the cluster does not serve it.</summary>
     public bool? IsNamespaced(string name) => Resolve(name) is var resolved && served.FirstOrDefault(r => r.Kind.GroupResource == resolved) is { } found ? found.Kind.Namespaced : null;
 
     public string Resolve(string name)
     {
-        if (name.Contains('*')) return name;
+        if (NameGlob.HasWildcard(name)) return name;
         var lower = name.ToLowerInvariant();
         var match = served.FirstOrDefault(r => r.Kind.GroupResource == lower)
             ?? served.FirstOrDefault(r => r.Kind.Plural == lower)
             ?? served.FirstOrDefault(r => Answers(r, lower));
         return match?.Kind.GroupResource ?? lower;
     }
+
+    private bool IsOfOtherScope(string groupResource, bool namespaced) => served.FirstOrDefault(r => r.Kind.GroupResource == groupResource) is { } found && found.Kind.Namespaced != namespaced;
 
     private static bool Answers(ServedResource resource, string name)
     {
