@@ -64,10 +64,12 @@ internal sealed class BackupHookRunner(ClusterClient cluster, BackupHooks? hooks
             return true;
         }
 
+        // Also those that are not run since one before them failed, as Velero counts.
+        Interlocked.Add(ref _attempted, toRun.Count);
         foreach (var hook in toRun)
         {
-            Interlocked.Increment(ref _attempted);
             var what = $"hook {hook.Name} in container {hook.Container} of pod {pod.QualifiedName()}";
+            if (hook.Mistake is { } mistake) log.Warn(pod.Namespace(), $"{what}: {mistake}");
             if (await HookCommand.RunAsync(cluster, pod.Namespace(), pod.Name(), hook, cancellation) is not { } problem)
             {
                 log.Info($"{what}: done");

@@ -19,14 +19,17 @@ internal static class HookSelection
 
     private static List<PodHook>? FromAnnotations(JsonObject pod, string prefix)
     {
-        if (pod.Annotation(prefix + "command") is not { Length: > 0 } command) return null;
+        var annotations = new HookAnnotations(pod, prefix);
+        if (annotations.Text("command") is not { } command) return null;
+        var (timeout, fails) = (annotations.Duration("timeout", DefaultTimeout), annotations.Fails(otherwise: true));
         return [new PodHook
         {
             Name = prefix.TrimEnd('/'),
-            Container = pod.Annotation(prefix + "container") is { Length: > 0 } container ? container : FirstContainer(pod),
+            Container = annotations.Text("container") ?? FirstContainer(pod),
             Command = Words(command),
-            Timeout = GoDuration.TryParse(pod.Annotation(prefix + "timeout"), out var timeout) && timeout > TimeSpan.Zero ? timeout : DefaultTimeout,
-            FailsPod = pod.Annotation(prefix + "on-error") != "Continue",
+            Timeout = timeout,
+            FailsPod = fails,
+            Mistake = annotations.Mistake,
         }];
     }
 
@@ -77,5 +80,5 @@ internal static class HookSelection
         }
     }
 
-    private static string FirstContainer(JsonObject pod) => pod.Objects("spec", "containers").FirstOrDefault().Text("name") ?? "";
+    public static string FirstContainer(JsonObject pod) => pod.Objects("spec", "containers").FirstOrDefault().Text("name") ?? "";
 }

@@ -14,4 +14,7 @@ internal sealed record PodHook
 
     /// <summary>Whether a failure keeps the pod out of the backup.</summary>
     public required bool FailsPod { get; init; }
+
+    /// <summary>What in its annotations cannot be meant and what is done instead; null when there is nothing.</summary>
+    public string? Mistake { get; init; }
 }
