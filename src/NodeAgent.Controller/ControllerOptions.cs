@@ -51,6 +51,12 @@ public sealed record ControllerOptions
     /// <summary>Backups that run at once (--concurrent-backups).</summary>
     public int ConcurrentBackups { get; init; } = 1;
 
+    /// <summary>ConfigMap of the controller's namespace with volume policies for every backup, which stand behind the backup's own; empty for none (--global-backup-volume-policies-configmap).</summary>
+    public string GlobalVolumePolicies { get; init; } = "";
+
+    /// <summary>ConfigMap of the controller's namespace with the changes of restores that name none themselves; empty for none (--default-resource-modifier-configmap).</summary>
+    public string DefaultResourceModifier { get; init; } = "";
+
     /// <summary>Most bytes that a backup's archive may unpack to (--max-backup-extraction-size).</summary>
     public long MaxBackupExtractionSize { get; init; } = 16L << 30;
 
@@ -126,6 +132,8 @@ public sealed record ControllerOptions
         if (PodScheduleInterval < TimeSpan.Zero) errors.Add("pod-schedule-interval: must not be negative");
         if (PollInterval <= TimeSpan.Zero) errors.Add("poll-interval: must be positive");
         if (ConcurrentBackups < 1) errors.Add("concurrent-backups: must be at least 1");
+        if (GlobalVolumePolicies.Length > 0 && !Selection.ObjectName.IsValid(GlobalVolumePolicies)) errors.Add($"global-backup-volume-policies-configmap: \"{GlobalVolumePolicies}\" is no name of a ConfigMap");
+        if (DefaultResourceModifier.Length > 0 && !Selection.ObjectName.IsValid(DefaultResourceModifier)) errors.Add($"default-resource-modifier-configmap: \"{DefaultResourceModifier}\" is no name of a ConfigMap");
         if (MaxBackupExtractionSize < 1) errors.Add("max-backup-extraction-size: must be positive");
         if (LeaseDuration < TimeSpan.FromSeconds(1)) errors.Add("lease-duration: must be at least a second");
         if (DefaultRepoMaintainFrequency <= TimeSpan.Zero) errors.Add("default-repo-maintain-frequency: must be positive");

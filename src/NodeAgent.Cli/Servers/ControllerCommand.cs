@@ -33,6 +33,8 @@ internal static class ControllerCommand
     private static readonly Option<string> RestoreImage = Flags.Text("--restore-image", $"Image of the init container of restored pods (default: {Defaults.RestoreImage})", "image");
     private static readonly Option<string> WorkDirectory = Flags.Text("--work-directory", "Directory for archives while they are made or read (default: the system's)", "dir");
 
+    private static readonly Option<string> GlobalVolumePolicies = Flags.Text("--global-backup-volume-policies-configmap", "ConfigMap with volume policies for every backup, behind the backup's own", "name");
+    private static readonly Option<string> DefaultResourceModifier = Flags.Text("--default-resource-modifier-configmap", "ConfigMap with changes to what is restored, for restores that name none", "name");
     private static readonly Option<bool> ScheduleSkipImmediately = Flags.Switch("--schedule-skip-immediately", "Let schedules that do not say skip the run that is due when they are made");
     private static readonly Option<bool> RestoreOnly = Flags.Switch("--restore-only", "Only restore: refuse backups, schedules and deletions, and remove nothing from the cluster or from a location");
     private static readonly Option<string[]> DisabledControllers = Flags.List("--disable-controllers", $"Parts of the work to leave out: {string.Join(", ", ControllerNames.All)}", "names");
@@ -54,7 +56,7 @@ internal static class ControllerCommand
             DefaultLocation, DefaultSnapshotLocations, StoreValidationFrequency, DefaultBackupTtl, FsBackupTimeout, ResourceTimeout, DefaultVolumesToFsBackup, ConcurrentBackups,
             PodScheduleInterval, MaxExtractionSize, RestorePriorities, RepoMaintainFrequency, ReadDataSubset, MaintenanceJobs, KeepMaintenanceJobs, MetricsAddress, HealthAddress, LeaderElection, RestoreImage, WorkDirectory, ServerLogging.Level, ServerLogging.Format,
         };
-        foreach (var option in (Option[])[ScheduleSkipImmediately, RestoreOnly, DisabledControllers, BackupSyncPeriod, .. Accepted])
+        foreach (var option in (Option[])[GlobalVolumePolicies, DefaultResourceModifier, ScheduleSkipImmediately, RestoreOnly, DisabledControllers, BackupSyncPeriod, .. Accepted])
             command.Add(option);
         command.Hidden = hidden;
         command.WithClusterOptions().Runs(ExecuteAsync);
@@ -101,6 +103,8 @@ internal static class ControllerCommand
         RestoreResourcePriorities = parse.GetValue(RestorePriorities) ?? [],
         DefaultRepoMaintainFrequency = parse.GetValue(RepoMaintainFrequency) is { } frequency && frequency != TimeSpan.Zero ? frequency : Defaults.DefaultRepoMaintainFrequency,
         MaintenanceReadShare = parse.GetValue(ReadDataSubset) is { Length: > 0 } share ? ParseShare(share) : Defaults.MaintenanceReadShare,
+        GlobalVolumePolicies = parse.GetValue(GlobalVolumePolicies) ?? "",
+        DefaultResourceModifier = parse.GetValue(DefaultResourceModifier) ?? "",
         ScheduleSkipImmediately = parse.GetValue(ScheduleSkipImmediately),
         RestoreOnly = parse.GetValue(RestoreOnly),
         DisabledControllers = parse.GetValue(DisabledControllers) ?? [],

@@ -45,6 +45,13 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
         errors.AddRange(ResourceOrder.Problems(read.Spec.OrderedResources));
         var (policies, policyProblem) = await ResourcePolicyLookup.FindAsync(cluster, options.Namespace, read.Spec, cancellation);
         if (policyProblem is not null) errors.Add(policyProblem);
+        if (options.GlobalVolumePolicies is { Length: > 0 } ofServer)
+        {
+            // Looked at for each backup: the map may change, or go, while the server runs.
+            (policies, var serverProblem) = await ResourcePolicyLookup.JoinServersAsync(cluster, options.Namespace, ofServer, policies, cancellation);
+            if (serverProblem is not null) errors.Add(serverProblem);
+        }
+
         if (read.Spec.SnapshotMoveData == true) errors.Add("spec.snapshotMoveData: moving snapshot data is not supported; use defaultVolumesToFsBackup");
         var snapshots = await snapshotLocations.ChooseAsync(
             read.Spec with { DefaultVolumesToFsBackup = read.Spec.DefaultVolumesToFsBackup ?? read.Spec.DefaultVolumesToRestic ?? options.DefaultVolumesToFsBackup }, cancellation);
@@ -96,7 +103,7 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
                 OnlyPods = item.Annotation(BackupFilter.PodsAnnotation)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).ToHashSet(StringComparer.Ordinal),
             },
             Policies = policies,
-            PolicyNotes = [.. FineFilters.Notes(policies, names)],
+            PolicyNotes = [.. policies.Notes, .. FineFilters.Notes(policies, names)],
             Order = new ResourceOrder(read.Spec.OrderedResources, names),
             Resources = InOrder(served.Preferred),
             OtherVersions = options.AllApiVersions ? [.. served.All.Where(r => !r.IsPreferred && r.Can("list") && r.Can("create")).Select(r => r.Kind)] : [],
@@ -199,6 +206,7 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
                     [VeleroLabels.SourceClusterMajorVersion] = version.Major,
                     [VeleroLabels.SourceClusterMinorVersion] = version.Minor,
                     [VeleroLabels.ResourceTimeout] = GoDuration.Format(options.ResourceTimeout),
+                    [VeleroLabels.GlobalVolumePolicies] = options.GlobalVolumePolicies.Length > 0 ? options.GlobalVolumePolicies : null,
                 },
             },
             ["spec"] = new JsonObject

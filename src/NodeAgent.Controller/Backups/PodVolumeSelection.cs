@@ -56,8 +56,8 @@ internal static class PodVolumeSelection
     private static string? PolicyReason(VolumePolicy? policy) => policy?.Action switch
     {
         null or VolumeAction.FsBackup => null,
-        VolumeAction.Snapshot => $"the resource policy of line {policy.Line} wants a snapshot of it",
-        _ => $"the resource policy of line {policy.Line} skips it",
+        VolumeAction.Snapshot => $"{policy.Place} wants a snapshot of it",
+        _ => $"{policy.Place} skips it",
     };
 
     private static string? KindProblem(string name, JsonObject volume, string? claim, bool claimsTaken)

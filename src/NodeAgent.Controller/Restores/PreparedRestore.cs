@@ -31,6 +31,9 @@ internal sealed record PreparedRestore
     /// <summary>Changes to objects before they are created; null for none.</summary>
     public ResourceModifiers? Modifiers { get; init; }
 
+    /// <summary>What was asked for and is not done, one line each.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
     /// <summary>Which objects of single types are meant.</summary>
     public ResourcePolicies Policies { get; init; } = ResourcePolicies.None;
 

@@ -40,6 +40,14 @@ internal sealed class RestorePreparation(ClusterClient cluster, StorageLocations
 
         var (modifiers, modifierProblem) = await ReadModifiersAsync(spec.ResourceModifier, cancellation);
         if (modifierProblem is not null) errors.Add(modifierProblem);
+        var notes = new List<string>();
+        if (spec.ResourceModifier is null && spec.SkipDefaultResourceModifier != true && options.DefaultResourceModifier is { Length: > 0 } map)
+        {
+            // A mistake in what the server adds by itself does not keep every restore from being made.
+            (modifiers, var problemOfDefault) = await ReadModifiersAsync(map, cancellation);
+            if (problemOfDefault is not null) notes.Add($"the server's default resource modifier is not used: {problemOfDefault}");
+        }
+
         var (mappings, mappingProblems) = await RestoreMappings.ReadAsync(cluster, options.Namespace, cancellation);
         errors.AddRange(mappingProblems);
         errors.AddRange(HookProblems(spec));
@@ -79,6 +87,7 @@ internal sealed class RestorePreparation(ClusterClient cluster, StorageLocations
             LocationName = location!.Metadata.Name!,
             Started = time.GetUtcNow(),
             Modifiers = modifiers,
+            Notes = notes,
             Policies = policies,
             Mappings = mappings,
             VersionPriorities = wanted,
@@ -105,10 +114,15 @@ internal sealed class RestorePreparation(ClusterClient cluster, StorageLocations
     {
         if (reference is null) return (null, null);
         if (!string.Equals(reference.Kind, "configmap", StringComparison.OrdinalIgnoreCase)) return (null, $"spec.resourceModifier: kind \"{reference.Kind}\" is not supported; it must be configmap");
-        var name = reference.Name ?? "";
+        var (modifiers, problem) = await ReadModifiersAsync(reference.Name ?? "", cancellation);
+        return (modifiers, problem is null ? null : $"spec.resourceModifier: {problem}");
+    }
+
+    private async Task<(ResourceModifiers? Modifiers, string? Problem)> ReadModifiersAsync(string name, CancellationToken cancellation)
+    {
         if (await cluster.GetAsync(KubernetesResources.ConfigMaps, options.Namespace, name, cancellation) is not { } configMap)
         {
-            return (null, $"spec.resourceModifier: there is no ConfigMap \"{name}\" in namespace {options.Namespace}");
+            return (null, $"there is no ConfigMap \"{name}\" in namespace {options.Namespace}");
         }
 
         try
@@ -117,7 +131,7 @@ internal sealed class RestorePreparation(ClusterClient cluster, StorageLocations
         }
         catch (FormatException e)
         {
-            return (null, $"spec.resourceModifier: ConfigMap \"{name}\": {e.Message}");
+            return (null, $"ConfigMap \"{name}\": {e.Message}");
         }
     }
 

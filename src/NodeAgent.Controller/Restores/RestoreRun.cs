@@ -52,7 +52,7 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
         {
             // 3. and 4. The objects.
             await items.DiscoverAsync(cancellation);
-            foreach (var note in sources.PolicyNotes) log.Warn(null, note);
+            foreach (var note in restore.Notes.Concat(sources.PolicyNotes)) log.Warn(null, note);
             foreach (var mistake in restore.VersionMistakes) log.Warn(null, $"ConfigMap enableapigroupversions: \"{mistake}\" is no line of the form TYPE.GROUP=VERSION,VERSION and is passed over");
             await RestoreObjectsAsync(archive, sources, items, log, cancellation);
             items.ReportUnserved();

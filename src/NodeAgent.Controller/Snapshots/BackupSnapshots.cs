@@ -166,7 +166,7 @@ internal sealed class BackupSnapshots(BackupScope scope, PodVolumeBackups files,
     {
         var ns = claim?.Namespace() ?? "";
         var what = claim is null ? $"volume {volume.Name()}" : $"claim {claim.QualifiedName()}";
-        var reason = policy is null ? why + ", and no running pod has it mounted as files" : $"the resource policy of line {policy.Line} wants a snapshot of its volume, and {why}";
+        var reason = policy is null ? why + ", and no running pod has it mounted as files" : $"{policy.Place} wants a snapshot of its volume, and {why}";
         scope.Log.Warn(ns, $"{what}: {reason}; its data is not in the backup");
         files.RecordSkipped(ns, claim?.Name(), volume.Name(), reason);
     }

@@ -23,6 +23,7 @@ public static class VeleroLabels
     public const string RestoreStatus = "velero.io/restore-status";
     public const string PodVolumeTimeout = "velero.io/pod-volume-timeout";
     public const string ResourceTimeout = "velero.io/resource-timeout";
+    public const string GlobalVolumePolicies = "velero.io/global-backup-volume-policy-configmap";
     public const string SourceClusterGitVersion = "velero.io/source-cluster-k8s-gitversion";
     public const string SourceClusterMajorVersion = "velero.io/source-cluster-k8s-major-version";
     public const string SourceClusterMinorVersion = "velero.io/source-cluster-k8s-minor-version";

@@ -178,6 +178,48 @@ public sealed class ResourcePolicyBackupTests
         Assert.Contains("namespacedFilterPolicies cannot be combined with includedResources", mixed["status"]!["validationErrors"]!.ToJsonString(), StringComparison.Ordinal);
     }
 
+    [Theory]
+    // A backup without a policy of its own goes by the server's; with one, its own comes first and the server's decides where that says nothing.
+    [InlineData("", "scratch")]
+    [InlineData("version: v1\nvolumePolicies:\n- conditions: {volumeTypes: [emptyDir]}\n  action: {type: skip}", "")]
+    [InlineData("version: v1\nvolumePolicies:\n- conditions: {capacity: '1,10Gi'}\n  action: {type: fs-backup}", "data scratch")]
+    public async Task The_servers_volume_policies_stand_behind_those_of_each_backup(string own, string taken)
+    {
+        await using var cluster = await ControllerFixture.StartAsync(o => o with { GlobalVolumePolicies = "everywhere" });
+        cluster.AddShop("""{"backup.velero.io/backup-volumes":"data"}""");
+        AddPolicy(cluster, "version: v1\nvolumePolicies:\n- conditions: {capacity: '1,10Gi'}\n  action: {type: skip}\n- conditions: {volumeTypes: [emptyDir]}\n  action: {type: fs-backup}", "everywhere");
+        if (own.Length > 0) AddPolicy(cluster, own);
+        var backup = await cluster.BackUpAsync("b", $$"""{"includedNamespaces":["shop"]{{(own.Length > 0 ? "," + Reference : "")}}}""");
+        Assert.Equal((BackupPhase.Completed, 0L), (backup.Text("status", "phase"), backup.Number("status", "warnings")));
+        Assert.Equal(taken, string.Join(' ', cluster.Api.All(VeleroResources.PodVolumeBackups).Select(v => v.Text("spec", "volume")).Order()));
+        Assert.Equal("everywhere", backup.Annotation("velero.io/global-backup-volume-policy-configmap"));
+    }
+
+    [Fact]
+    public async Task Of_the_servers_policy_only_what_is_about_volumes_counts()
+    {
+        await using var cluster = await ControllerFixture.StartAsync(o => o with { GlobalVolumePolicies = "everywhere" });
+        AddPolicy(cluster, "version: v1\nnamespacedFilterPolicies: [{namespaces: ['*'], resourceFilters: [{kinds: [Pod]}]}]", "everywhere");
+        cluster.Api.Add(KubernetesResources.ConfigMaps, """{"metadata":{"name":"c","namespace":"shop"}}""");
+        var backup = await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"],"includedResources":["configmaps"]}""");
+        Assert.Equal((BackupPhase.Completed, 1L), (backup.Text("status", "phase"), backup.Number("status", "warnings")));
+        Assert.Equal(["configmaps/shop/c"], Taken(cluster, "b"));
+        Assert.Contains("ConfigMap velero/everywhere, which has the server's volume policies: its namespacedFilterPolicies has no effect", BackupContents.ReadGzip(cluster.Bucket, "backups/b/b-logs.gz"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task While_the_servers_policy_is_missing_or_wrong_backups_fail_their_validation_with_the_flag()
+    {
+        await using var cluster = await ControllerFixture.StartAsync(o => o with { GlobalVolumePolicies = "everywhere" });
+        Assert.Equal("--global-backup-volume-policies-configmap of the server: ConfigMap velero/everywhere does not exist", Error(await cluster.BackUpAsync("missing")));
+        AddPolicy(cluster, "version: v3", "everywhere");
+        Assert.Equal("--global-backup-volume-policies-configmap of the server: ConfigMap velero/everywhere, line 1: version \"v3\" is not known; it must be v1", Error(await cluster.BackUpAsync("wrong")));
+        SetPolicy(cluster, "version: v1", "everywhere");
+        Assert.Equal(BackupPhase.Completed, (await cluster.BackUpAsync("mended", """{"includedNamespaces":["shop"]}""")).Text("status", "phase"));
+
+        static string Error(JsonObject backup) => Assert.Single(backup["status"]!["validationErrors"]!.AsArray())!.GetValue<string>();
+    }
+
     /// <summary>What the archive holds, by type and name, without namespaces and what the controller's own namespace has.</summary>
     private static IEnumerable<string> Taken(ControllerFixture cluster, string backup) =>
         BackupContents.ReadArchive(cluster.Bucket, backup).Keys
@@ -186,13 +228,13 @@ public sealed class ResourcePolicyBackupTests
             .Select(p => $"{p[0].Split('.')[0]}/{string.Join('/', p[2..])}")
             .Order(StringComparer.Ordinal);
 
-    private static void SetPolicy(ControllerFixture cluster, string yaml) =>
-        cluster.Api.Patch(KubernetesResources.ConfigMaps, "velero", "rules", new JsonObject { ["data"] = new JsonObject { ["policies.yaml"] = yaml } }.ToJsonString());
+    private static void SetPolicy(ControllerFixture cluster, string yaml, string name = "rules") =>
+        cluster.Api.Patch(KubernetesResources.ConfigMaps, "velero", name, new JsonObject { ["data"] = new JsonObject { ["policies.yaml"] = yaml } }.ToJsonString());
 
-    private static void AddPolicy(ControllerFixture cluster, string yaml) =>
+    private static void AddPolicy(ControllerFixture cluster, string yaml, string name = "rules") =>
         cluster.Api.Add(KubernetesResources.ConfigMaps, new JsonObject
         {
-            ["metadata"] = new JsonObject { ["name"] = "rules", ["namespace"] = "velero" },
+            ["metadata"] = new JsonObject { ["name"] = name, ["namespace"] = "velero" },
             ["data"] = new JsonObject { ["policies.yaml"] = yaml },
         }.ToJsonString());
 }

@@ -120,6 +120,42 @@ public sealed class ModifierRestoreTests
         Assert.DoesNotContain('\n', error);
     }
 
+    [Theory]
+    [InlineData("", "default", 0)]
+    [InlineData(",\"skipDefaultResourceModifier\":false", "default", 0)]
+    [InlineData(",\"skipDefaultResourceModifier\":true", null, 0)]
+    // One's own stands in the place of the server's, which is not joined to it.
+    [InlineData(",\"resourceModifier\":{\"kind\":\"ConfigMap\",\"name\":\"rules\"}", "own", 0)]
+    [InlineData(",\"skipDefaultResourceModifier\":true,\"resourceModifier\":{\"kind\":\"ConfigMap\",\"name\":\"rules\"}", "own", 0)]
+    public async Task The_servers_default_modifier_counts_where_a_restore_names_none_and_does_not_decline_it(string spec, string? by, int warnings)
+    {
+        await using var cluster = await ControllerFixture.StartAsync(o => o with { DefaultResourceModifier = "usual" });
+        cluster.Api.Add(WellKnownTestKinds.ConfigMaps, """{"metadata":{"name":"a","namespace":"shop"}}""");
+        await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
+        cluster.LoseShop();
+        AddRules(cluster, "version: v1\nresourceModifierRules:\n- conditions: {groupResource: configmaps}\n  mergePatches: [{patchData: 'data: {by: default}'}]", "usual");
+        AddRules(cluster, "version: v1\nresourceModifierRules:\n- conditions: {groupResource: configmaps}\n  mergePatches: [{patchData: 'data: {by: own}'}]");
+        var restore = await cluster.RestoreAsync("r", $$"""{"backupName":"b"{{spec}} }""");
+        Assert.Equal((RestorePhase.Completed, (long)warnings), (restore.Text("status", "phase"), restore.Number("status", "warnings")));
+        Assert.Equal(by, cluster.Api.Find(WellKnownTestKinds.ConfigMaps, "shop", "a").Text("data", "by"));
+    }
+
+    [Theory]
+    [InlineData(null, "there is no ConfigMap \\\"usual\\\" in namespace velero")]
+    [InlineData("version: v9", "version \\\"v9\\\" is not supported; it must be v1")]
+    public async Task A_default_modifier_that_cannot_be_used_is_warned_of_and_keeps_no_restore_from_being_made(string? rules, string message)
+    {
+        await using var cluster = await ControllerFixture.StartAsync(o => o with { DefaultResourceModifier = "usual" });
+        cluster.Api.Add(WellKnownTestKinds.ConfigMaps, """{"metadata":{"name":"a","namespace":"shop"}}""");
+        await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
+        cluster.LoseShop();
+        if (rules is not null) AddRules(cluster, rules, "usual");
+        var restore = await cluster.RestoreAsync("r", """{"backupName":"b"}""");
+        Assert.Equal((RestorePhase.Completed, 1L), (restore.Text("status", "phase"), restore.Number("status", "warnings")));
+        Assert.NotNull(cluster.Api.Find(WellKnownTestKinds.ConfigMaps, "shop", "a"));
+        Assert.Contains(message, BackupContents.ReadGzip(cluster.Bucket, "restores/r/restore-r-logs.gz"), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_ConfigMap_with_two_entries_is_refused()
     {
@@ -131,7 +167,7 @@ public sealed class ModifierRestoreTests
         Assert.Contains("exactly one entry", restore["status"]!["validationErrors"]![0]!.GetValue<string>(), StringComparison.Ordinal);
     }
 
-    private static void AddRules(ControllerFixture cluster, string rules) => cluster.Api.Add(
+    private static void AddRules(ControllerFixture cluster, string rules, string name = "rules") => cluster.Api.Add(
         WellKnownTestKinds.ConfigMaps,
-        new JsonObject { ["metadata"] = new JsonObject { ["name"] = "rules", ["namespace"] = "velero" }, ["data"] = new JsonObject { ["rules.yaml"] = rules } }.ToJsonString());
+        new JsonObject { ["metadata"] = new JsonObject { ["name"] = name, ["namespace"] = "velero" }, ["data"] = new JsonObject { ["rules.yaml"] = rules } }.ToJsonString());
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Cli.Cluster.Describe;
 
@@ -17,7 +18,7 @@ internal static class BackupDescription
             text.Field("Queue position", backup.Number("status", "queuePosition").ToInvariant());
         text.Blank();
         Descriptions.Reference(text, "Resource policies", spec.Object("resourcePolicy"));
-        if (backup.Text("metadata", "annotations", "velero.io/global-backup-volume-policy-configmap") is { Length: > 0 } globalPolicy)
+        if (backup.Text("metadata", "annotations", VeleroLabels.GlobalVolumePolicies) is { Length: > 0 } globalPolicy)
             Descriptions.Reference(text, "Global volume policies", ConfigMapReference.To(globalPolicy));
         BackupSpecDescription.UploaderConfig(text, spec);
         Descriptions.ValidationErrors(text, backup);

@@ -16,6 +16,9 @@ internal sealed record ResourcePolicies
     /// <summary>What is taken of single cluster-scoped types.</summary>
     public IReadOnlyList<KindFilter> ClusterScopedFilters { get; init; } = [];
 
+    /// <summary>What in them has no effect, told where they were found, one line each.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
     /// <summary>The first policy whose conditions the volume meets; null leaves the volume to annotations and defaults.</summary>
     public VolumePolicy? Match(VolumeFacts volume) => Volumes.FirstOrDefault(p => p.Conditions.Match(volume));
 }

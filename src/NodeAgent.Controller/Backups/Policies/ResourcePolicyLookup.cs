@@ -26,21 +26,39 @@ internal static class ResourcePolicyLookup
         return Refuse($"ConfigMap {ns}/{reference.Name}: {(policies.Volumes.Count > 0 ? "volumePolicies" : "includeExcludePolicy")} is for backups; a restore takes namespacedFilterPolicies and clusterScopedFilterPolicy");
     }
 
+    /// <summary>
+    /// A backup's rules with the server's volume policies behind them, so that a backup can decide otherwise about single volumes. Rules of the
+    /// server's map that are not about volumes are passed over, with a note.
+    /// </summary>
+    public static async Task<(ResourcePolicies Policies, string? Problem)> JoinServersAsync(ClusterClient cluster, string ns, string map, ResourcePolicies own, CancellationToken cancellation)
+    {
+        var (servers, problem) = await ReadAsync(cluster, ns, map, cancellation);
+        if (problem is not null) return (own, $"--global-backup-volume-policies-configmap of the server: {problem}");
+        var joined = own with { Volumes = [.. own.Volumes, .. servers.Volumes.Select(v => v with { IsOfServer = true })] };
+        return NameOfNewerFilters(servers) is { } passedOver ? (joined with { Notes = [.. own.Notes, $"ConfigMap {ns}/{map}, which has the server's volume policies: its {passedOver} has no effect"] }, null) : (joined, null);
+    }
+
     private static async Task<(ResourcePolicies Policies, string? Problem)> FindAsync(ClusterClient cluster, string ns, TypedLocalObjectReference reference, CancellationToken cancellation)
     {
         if (!string.Equals(reference.Kind, "ConfigMap", StringComparison.OrdinalIgnoreCase)) return Refuse($"kind \"{reference.Kind}\" is not read; a policy is a ConfigMap");
         if (!ObjectName.IsValid(reference.Name)) return Refuse($"\"{reference.Name}\" is no name of a ConfigMap");
-        var where = $"ConfigMap {ns}/{reference.Name}";
-        if (await cluster.GetAsync(KubernetesResources.ConfigMaps, ns, reference.Name!, cancellation) is not { } map) return Refuse($"{where} does not exist");
+        var (policies, problem) = await ReadAsync(cluster, ns, reference.Name!, cancellation);
+        return problem is null ? (policies, null) : Refuse(problem);
+    }
+
+    private static async Task<(ResourcePolicies Policies, string? Problem)> ReadAsync(ClusterClient cluster, string ns, string name, CancellationToken cancellation)
+    {
+        var where = $"ConfigMap {ns}/{name}";
+        if (await cluster.GetAsync(KubernetesResources.ConfigMaps, ns, name, cancellation) is not { } map) return (ResourcePolicies.None, $"{where} does not exist");
         var data = map.StringMap("data");
-        if (data.Count != 1) return Refuse($"{where} has {data.Count} entries under data; it must have one, which holds the policy");
+        if (data.Count != 1) return (ResourcePolicies.None, $"{where} has {data.Count} entries under data; it must have one, which holds the policy");
         try
         {
             return (ResourcePolicyReader.Read(data.Values.Single()), null);
         }
         catch (FormatException e)
         {
-            return Refuse($"{where}, {e.Message.ReplaceLineEndings(" ")}");
+            return (ResourcePolicies.None, $"{where}, {e.Message.ReplaceLineEndings(" ")}");
         }
     }
 
