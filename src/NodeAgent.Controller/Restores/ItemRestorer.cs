@@ -12,15 +12,13 @@ using NodeAgent.Kubernetes.Velero;
 namespace NodeAgent.Controller.Restores;
 
 /// <summary>Brings objects back one by one, each once, and with each those that it cannot do without. Not for concurrent use.</summary>
-internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, PodVolumeRestores volumes, SnapshotRestores snapshots, RestoreHookRunner hooks)
+internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, PodVolumeRestores volumes, SnapshotRestores snapshots, RestoreHookRunner hooks, Departures departures)
 {
     private readonly HashSet<string> _done = new(StringComparer.Ordinal);
     private readonly HashSet<string> _namespacesReady = new(StringComparer.Ordinal);
     private readonly HashSet<string> _namespacesStuck = new(StringComparer.Ordinal);
     private readonly HashSet<string> _provisioned = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, SortedSet<string>> _outcomes = new(StringComparer.Ordinal);
-    // For all objects together: each stuck one would otherwise cost the whole time again.
-    private TimeSpan _patience = scope.Options.ResourceTimeout;
     private ILookup<string, ResourceKind> _served = Enumerable.Empty<ResourceKind>().ToLookup(k => k.GroupResource);
     private Dictionary<string, string> _preferredVersions = [];
     private readonly ItemMapper _mapper = new(scope);
@@ -243,7 +241,7 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
             volume = snapshots.NameOf(volume);
             claim.Child("spec")["volumeName"] = volume;
             // A claim that names a volume which is nowhere would be lost for ever.
-            provision |= _provisioned.Contains(volume) || await scope.Cluster.GetAsync(KubernetesResources.PersistentVolumes, null, volume, cancellation) is null;
+            provision |= _provisioned.Contains(volume) || !await departures.StaysAsync(KubernetesResources.PersistentVolumes, null, volume, cancellation);
         }
 
         var node = await _mapper.NodeForAsync(claim, cancellation);
@@ -269,6 +267,12 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
     /// <summary>Creates the object, or answers the one that is there. One that is being deleted is none: it is waited for, or it would be skipped and then be gone.</summary>
     private async Task<(JsonObject? Created, JsonObject? Existing)> CreateAsync(ResourceKind kind, JsonObject item, string ns, CancellationToken cancellation)
     {
+        if (kind == KubernetesResources.PersistentVolumeClaims && snapshots.Csi.IsLeftAsItIs(ns, item.Name()))
+        {
+            return (null, await departures.FindStayingAsync(kind, ns, item.Name(), cancellation)
+                ?? throw new InvalidDataException("it was deleted while the restore ran; restore again, since an empty one in its place would pass for the data of its snapshot"));
+        }
+
         while (true)
         {
             try
@@ -281,15 +285,12 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
                 var existing = await scope.Cluster.GetAsync(kind, ns, item.Name(), cancellation);
                 if (existing is null && e.StatusCode != HttpStatusCode.Conflict) throw;
                 if (existing is not null && existing.Text("metadata", "deletionTimestamp") is null) return (null, existing);
-                _patience -= scope.Options.PollInterval;
-                if (_patience < TimeSpan.Zero)
+                if (!await departures.WaitAsync(cancellation))
                 {
                     if (existing is null) throw;
                     throw new InvalidDataException("the one in the cluster is still being deleted; restore again when it is gone");
                 }
             }
-
-            await Task.Delay(scope.Options.PollInterval, scope.Time, cancellation);
         }
     }
 

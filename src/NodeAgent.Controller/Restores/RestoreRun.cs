@@ -44,10 +44,11 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
         var scope = new RestoreScope(cluster, options, services.Time, log, restore);
         var volumes = new PodVolumeRestores(scope, agents, backups);
         var takesVolumes = restore.Spec.RestorePvs != false;
-        var csi = new CsiRestores(scope, takesVolumes ? await (await CsiFiles.ReadAsync(restore.Bucket, restore.BackupName, cancellation)).WithAsync(archive, cancellation) : CsiFiles.None);
-        using var snapshots = new SnapshotRestores(scope, services, takesVolumes ? await SnapshotRecords.ReadAsync(restore.Bucket, restore.BackupName, cancellation) : [], csi);
+        var departures = new Departures(scope);
+        var csi = new CsiRestores(scope, departures, takesVolumes ? await (await CsiFiles.ReadAsync(restore.Bucket, restore.BackupName, cancellation)).WithAsync(archive, cancellation) : CsiFiles.None);
+        using var snapshots = new SnapshotRestores(scope, services, takesVolumes ? await SnapshotRecords.ReadAsync(restore.Bucket, restore.BackupName, cancellation) : [], csi, departures);
         var hooks = new RestoreHookRunner(scope);
-        var items = new ItemRestorer(scope, sources, volumes, snapshots, hooks);
+        var items = new ItemRestorer(scope, sources, volumes, snapshots, hooks, departures);
         try
         {
             // 3. and 4. The objects.

@@ -4,14 +4,13 @@ using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Restores;
 using NodeAgent.Controller.Snapshots.Csi;
 using NodeAgent.Kubernetes;
-using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Snapshots;
 
 /// <summary>Makes the volumes of one restore out of the snapshots of its backup. Not for concurrent use.</summary>
 /// <param name="records">The backup's snapshots; none when the restore takes no volume data.</param>
 /// <param name="csi">Those that drivers made of claims.</param>
-internal sealed class SnapshotRestores(RestoreScope scope, ControllerServices services, IReadOnlyList<JsonObject> records, CsiRestores csi) : IDisposable
+internal sealed class SnapshotRestores(RestoreScope scope, ControllerServices services, IReadOnlyList<JsonObject> records, CsiRestores csi, Departures departures) : IDisposable
 {
     private const string OriginalName = "velero.io/original-pv-name";
 
@@ -43,10 +42,11 @@ internal sealed class SnapshotRestores(RestoreScope scope, ControllerServices se
         var moves = volume.Text("spec", "claimRef", "namespace") is { } ns && scope.Restore.Map(ns) != ns;
         try
         {
-            var exists = await IsThereAsync(name, cancellation);
+            // Beside one that is about to go, a new one would be taken for it; under a name of its own it is in nobody's way.
+            var existing = moves ? await scope.Cluster.GetAsync(KubernetesResources.PersistentVolumes, null, name, cancellation) : await departures.FindStayingAsync(KubernetesResources.PersistentVolumes, null, name, cancellation);
             RestoredObject.PrepareVolume(volume, scope.Restore.NamespaceMapping);
-            if (exists && !moves) return true;
-            if (exists) Rename(volume);
+            if (existing is not null && !moves) return true;
+            if (existing is not null) Rename(volume);
             await MakeAsync(volume, record, cancellation);
             return true;
         }
@@ -88,21 +88,6 @@ internal sealed class SnapshotRestores(RestoreScope scope, ControllerServices se
                 ["Phase"] = "",
             },
         });
-    }
-
-    /// <summary>A volume that is being deleted is none; made beside it, the new one would be taken for it.</summary>
-    private async Task<bool> IsThereAsync(string name, CancellationToken cancellation)
-    {
-        var started = scope.Time.GetTimestamp();
-        while (await scope.Cluster.GetAsync(KubernetesResources.PersistentVolumes, null, name, cancellation) is { } existing)
-        {
-            if (existing.Text("metadata", "deletionTimestamp") is null) return true;
-            if (scope.Time.GetElapsedTime(started) > scope.Options.ResourceTimeout)
-                throw new InvalidDataException($"the one in the cluster is still being deleted after {GoDuration.Format(scope.Options.ResourceTimeout)}; restore again when it is gone");
-            await Task.Delay(scope.Options.PollInterval, scope.Time, cancellation);
-        }
-
-        return false;
     }
 
     private void Rename(JsonObject volume)

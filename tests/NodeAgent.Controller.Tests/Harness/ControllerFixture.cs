@@ -123,7 +123,7 @@ internal sealed class ControllerFixture : IAsyncDisposable
     public void AddShop(string annotations = """{"backup.velero.io/backup-volumes":"data"}""", string phase = "Running", string node = "n1")
     {
         Api.Add(KubernetesResources.PersistentVolumes, """{"metadata":{"name":"pv-data"},"spec":{"capacity":{"storage":"1Gi"},"persistentVolumeReclaimPolicy":"Delete","claimRef":{"namespace":"shop","name":"data","uid":"u1"}}}""");
-        Api.Add(KubernetesResources.PersistentVolumeClaims, """{"metadata":{"name":"data","namespace":"shop","annotations":{"pv.kubernetes.io/bind-completed":"yes","volume.kubernetes.io/selected-node":"n1","keep":"me"}},"spec":{"volumeName":"pv-data","accessModes":["ReadWriteOnce"]},"status":{"phase":"Bound"}}""");
+        Api.Add(KubernetesResources.PersistentVolumeClaims, """{"metadata":{"name":"data","namespace":"shop","uid":"u1","annotations":{"pv.kubernetes.io/bind-completed":"yes","volume.kubernetes.io/selected-node":"n1","keep":"me"}},"spec":{"volumeName":"pv-data","accessModes":["ReadWriteOnce"]},"status":{"phase":"Bound"}}""");
         Api.Add(KubernetesResources.Pods, $$$"""
             {"metadata":{"name":"web","namespace":"shop","labels":{"app":"web"},"annotations":{{{annotations}}},"ownerReferences":[{"kind":"ReplicaSet","name":"rs"}]},
              "spec":{"nodeName":"{{{node}}}","serviceAccountName":"default",

@@ -21,10 +21,10 @@ internal static class SnapshotCluster
         source ??= $$"""{"portworxVolume":{"volumeID":"px-{{claim}}"} }""";
         cluster.Api.Add(KubernetesResources.PersistentVolumes, $$$"""
             {"metadata":{"name":"pv-{{{claim}}}","labels":{{{labels}}} },"spec":{"capacity":{"storage":"1Gi"},"accessModes":["ReadWriteOnce"],"persistentVolumeReclaimPolicy":"{{{reclaim}}}",
-             "claimRef":{"namespace":"shop","name":"{{{claim}}}","uid":"u1","resourceVersion":"7"},{{{source.Trim()[1..]}}} }
+             "claimRef":{"namespace":"shop","name":"{{{claim}}}","uid":"uid-{{{claim}}}","resourceVersion":"7"},{{{source.Trim()[1..]}}} }
             """);
         cluster.Api.Add(KubernetesResources.PersistentVolumeClaims, $$"""
-            {"metadata":{"name":"{{claim}}","namespace":"shop","labels":{{claimLabels}},"annotations":{"pv.kubernetes.io/bind-completed":"yes"} },
+            {"metadata":{"name":"{{claim}}","namespace":"shop","uid":"uid-{{claim}}","labels":{{claimLabels}},"annotations":{"pv.kubernetes.io/bind-completed":"yes"} },
              "spec":{"volumeName":"pv-{{claim}}","accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"} } },"status":{"phase":"Bound"} }
             """);
     }

@@ -15,13 +15,17 @@ namespace NodeAgent.Controller.Snapshots.Csi;
 /// Claims of one restore that get their content from snapshots of CSI drivers: for each, a VolumeSnapshotContent that stands for the snapshot
 /// and a VolumeSnapshot bound to it are made, and the claim names that as its source. Not for concurrent use.
 /// </summary>
-internal sealed class CsiRestores(RestoreScope scope, CsiFiles files)
+internal sealed class CsiRestores(RestoreScope scope, Departures departures, CsiFiles files)
 {
     private readonly List<JsonObject> _made = [];
+    private readonly HashSet<string> _leftAsTheyAre = new(StringComparer.Ordinal);
     private bool? _isServed;
 
     /// <summary>Whether the backup has a snapshot of the claim, as namespace and name in the backup.</summary>
     public bool Has(string ns, string claim) => files.Find(ns, claim) is not null;
+
+    /// <summary>Whether a claim, as its target namespace and name, was there and so was not prepared to be filled: it must not be made anew.</summary>
+    public bool IsLeftAsItIs(string ns, string claim) => _leftAsTheyAre.Contains($"{ns}/{claim}");
 
     /// <summary>The entries of the restore's volumeinfo file.</summary>
     public IEnumerable<JsonObject> ToVolumeInfo() => _made;
@@ -33,8 +37,12 @@ internal sealed class CsiRestores(RestoreScope scope, CsiFiles files)
     {
         if (files.Find(ns, claim.Name()) is not var (snapshot, content)) return;
         var target = scope.Restore.Map(ns);
-        // A claim that is there is left as it is and needs no snapshot.
-        if (await scope.Cluster.GetAsync(KubernetesResources.PersistentVolumeClaims, target, claim.Name(), cancellation) is not null) return;
+        if (await departures.FindStayingAsync(KubernetesResources.PersistentVolumeClaims, target, claim.Name(), cancellation) is not null)
+        {
+            _leftAsTheyAre.Add($"{target}/{claim.Name()}");
+            return;
+        }
+
         var handle = content.Text("status", "snapshotHandle") ?? snapshot.Annotation(CsiLabels.Handle);
         var driver = content.Text("spec", "driver") ?? snapshot.Annotation(CsiLabels.DriverName);
         if (string.IsNullOrEmpty(handle) || string.IsNullOrEmpty(driver)) throw new InvalidDataException($"the backup does not say which snapshot of which driver VolumeSnapshot {snapshot.Name()} was; the claim would be empty");
