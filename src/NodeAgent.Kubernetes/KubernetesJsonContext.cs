@@ -8,6 +8,7 @@ namespace NodeAgent.Kubernetes;
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    MaxDepth = KubernetesJson.MaxDepth,
     Converters = [typeof(KubernetesObjectConverter), typeof(ApiTimeConverter)])]
 [JsonSerializable(typeof(JsonNode))]
 [JsonSerializable(typeof(JsonObject))]

@@ -18,6 +18,7 @@ internal sealed class ResourceListing : IAsyncDisposable
     private const int MaxFailures = 3;
 
     private readonly List<(string Name, long Offset, int Length)> _index = [];
+    private readonly List<MalformedObject> _unreadable = [];
     private FileStream? _file;
 
     private ResourceListing()
@@ -36,6 +37,7 @@ internal sealed class ResourceListing : IAsyncDisposable
         try
         {
             foreach (var ns in namespaces) await listing.ReadOneAsync(scope, kind, ns, isWanted, cancellation);
+            foreach (var (item, problem) in listing._unreadable) scope.Log.Error(item.Json.Namespace(), $"{kind.GroupResource} {item.Key}: it is not in the backup, since it cannot be read: {problem}");
             if (listing._file is { } file) await file.FlushAsync(cancellation);
             return listing;
         }
@@ -66,7 +68,7 @@ internal sealed class ResourceListing : IAsyncDisposable
             var content = new byte[length];
             _file!.Position = offset;
             await _file.ReadExactlyAsync(content, cancellation);
-            yield return (JsonObject)JsonNode.Parse(content)!;
+            yield return (JsonObject)KubernetesJson.Parse(content)!;
         }
     }
 
@@ -78,14 +80,15 @@ internal sealed class ResourceListing : IAsyncDisposable
     /// <summary>One list in one state of the cluster. What was read of a state that the server forgot meanwhile is dropped, so that no object comes twice.</summary>
     private async Task ReadOneAsync(BackupScope scope, ResourceKind kind, string? ns, Func<JsonObject, bool> isWanted, CancellationToken cancellation)
     {
-        var (count, length) = (_index.Count, _file?.Length ?? 0);
+        var (count, unreadable, length) = (_index.Count, _unreadable.Count, _file?.Length ?? 0);
         for (int restarts = 0, failures = 0; ;)
         {
             try
             {
                 await foreach (var page in scope.Cluster.ListPagesAsync(kind, ns, inOnePiece: restarts >= MaxRestarts, cancellation))
                 {
-                    foreach (var item in page.Where(isWanted)) await KeepAsync(scope, item, cancellation);
+                    foreach (var item in page.Items.Select(i => i.Json).Where(isWanted)) await KeepAsync(scope, item, cancellation);
+                    _unreadable.AddRange(page.Malformed.Where(m => isWanted(m.Item.Json)));
                 }
 
                 return;
@@ -100,6 +103,7 @@ internal sealed class ResourceListing : IAsyncDisposable
             }
 
             _index.RemoveRange(count, _index.Count - count);
+            _unreadable.RemoveRange(unreadable, _unreadable.Count - unreadable);
             _file?.SetLength(length);
         }
     }

@@ -30,10 +30,10 @@ internal sealed class ClusterClient(ApiClient api)
     /// One list in one state of the cluster, page by page, with apiVersion and kind in each object. Throws an <see cref="ApiException"/> that
     /// <see cref="ApiException.IsGone"/> when the server forgets the state before the last page was asked for.
     /// </summary>
-    public async IAsyncEnumerable<IEnumerable<JsonObject>> ListPagesAsync(ResourceKind kind, string? ns, bool inOnePiece, [EnumeratorCancellation] CancellationToken cancellation)
+    public async IAsyncEnumerable<ObjectPage<KubernetesObject>> ListPagesAsync(ResourceKind kind, string? ns, bool inOnePiece, [EnumeratorCancellation] CancellationToken cancellation)
     {
         var options = inOnePiece ? new ListOptions { PageSize = 0 } : ListOptions.All;
-        await foreach (var page in api.ListPagesAsync(kind, ns, options, KubernetesJsonContext.Default.KubernetesObject, cancellation)) yield return page.Items.Select(i => i.Json);
+        await foreach (var page in api.ListPagesAsync(kind, ns, options, KubernetesJsonContext.Default.KubernetesObject, cancellation)) yield return page;
     }
 
     /// <summary>Creates the object. A name that the server made up and that another had already is made up anew.</summary>

@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using NodeAgent.Controller.Restores.Versions;
 using NodeAgent.Controller.Selection;
 using NodeAgent.Controller.Storage;
+using NodeAgent.Kubernetes;
 
 namespace NodeAgent.Controller.Restores;
 
@@ -64,7 +65,7 @@ internal sealed class BackupArchive : IDisposable
         try
         {
             await using var file = File.OpenRead(item.File);
-            return await JsonNode.ParseAsync(file, cancellationToken: cancellation) as JsonObject
+            return await KubernetesJson.ParseAsync(file, cancellation) as JsonObject
                 ?? throw new InvalidDataException($"{item.GroupResource} {item.Namespace}/{item.Name}: the archive holds no object");
         }
         catch (JsonException e)

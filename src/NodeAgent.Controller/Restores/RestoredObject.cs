@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
+using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Restores;
@@ -178,7 +179,7 @@ internal static class RestoredObject
     {
         try
         {
-            return service.Annotation(LastApplied) is { } text ? JsonNode.Parse(text).At("spec") ?? new JsonObject() : null;
+            return service.Annotation(LastApplied) is { } text ? KubernetesJson.Parse(text).At("spec") ?? new JsonObject() : null;
         }
         catch (JsonException)
         {

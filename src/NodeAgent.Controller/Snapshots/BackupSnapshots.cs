@@ -145,7 +145,9 @@ internal sealed class BackupSnapshots(BackupScope scope, PodVolumeBackups files,
         // A policy that asks for a snapshot comes before a pod that asks for files; otherwise files come first.
         if (policy is null && claim is not null && (files.IsClaimTaken(claim.Namespace(), claim.Name()) || await IsInFilesAsync(claim, cancellation))) return;
         var policyClass = policy?.Parameters.GetValueOrDefault("snapshotClass");
-        var (takesCsi, whyNot) = await _csi.LookAsync(claim, volume, policyClass, cancellation);
+        // A volume may be in the backup, as one of the cluster's, whose claim is in a namespace that is not. Nothing is made in there.
+        var isForeign = claim is not null && !scope.Backup.Filter.TakesNamespace(claim.Namespace());
+        var (takesCsi, whyNot) = isForeign ? (false, "") : await _csi.LookAsync(claim, volume, policyClass, cancellation);
         if (takesCsi && AdmitsClaims)
         {
             _claimsTaken.Add(claim!.QualifiedName());
@@ -156,7 +158,7 @@ internal sealed class BackupSnapshots(BackupScope scope, PodVolumeBackups files,
             if (claim is not null) _claimsTaken.Add(claim.QualifiedName());
             await _native.TakeAsync(claim, volume, cancellation);
         }
-        else
+        else if (!isForeign)
         {
             Skip(claim, volume, policy, whyNot.Length > 0 ? whyNot : _native.WhyNot(volume));
         }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using NodeAgent.Kubernetes;
 using NodeAgent.Stores.Buckets;
 
 namespace NodeAgent.Controller.Storage;
@@ -15,7 +16,7 @@ internal static class BackupMetadata
         try
         {
             await using var file = await bucket.OpenAsync(new BackupFiles(backup).Metadata, MaxLength, cancellation);
-            return file is null ? null : await JsonNode.ParseAsync(file, cancellationToken: cancellation) as JsonObject;
+            return file is null ? null : await KubernetesJson.ParseAsync(file, cancellation) as JsonObject;
         }
         catch (Exception e) when (e is JsonException or InvalidDataException)
         {

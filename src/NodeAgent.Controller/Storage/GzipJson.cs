@@ -2,6 +2,7 @@ using System.IO.Compression;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using NodeAgent.Kubernetes;
 using NodeAgent.Stores.Buckets;
 
 namespace NodeAgent.Controller.Storage;
@@ -41,7 +42,7 @@ internal static class GzipJson
 
             decompressed.Verify(file);
             content.Position = 0;
-            return await JsonNode.ParseAsync(content, cancellationToken: cancellation);
+            return await KubernetesJson.ParseAsync(content, cancellation);
         }
         catch (JsonException e)
         {

@@ -17,10 +17,16 @@ internal sealed class KindLoop(
 {
     private static readonly TimeSpan MaxBackoff = TimeSpan.FromMinutes(1);
 
+    /// <summary>No call takes so long: runs work in the background, and what is deleted goes on where it was when it is called again.</summary>
+    private static readonly TimeSpan MaxCall = TimeSpan.FromHours(1);
+
+    // When the call that is under way began; 0 when there is none.
+    private long _busySince;
+
     /// <summary>Told the names of the objects at each resync.</summary>
     public Action<IReadOnlyCollection<string>>? Listed { get; init; }
 
-    /// <summary>Told of each resync.</summary>
+    /// <summary>Told of each resync, unless a call hangs.</summary>
     public Action? Progress { get; init; }
 
     /// <summary>Works until cancelled.</summary>
@@ -43,8 +49,21 @@ internal sealed class KindLoop(
         }
     }
 
-    private async Task<ReconcileResult> ReconcileAsync(KubernetesObject? item, CancellationToken cancellation) =>
-        item is not null && await reconcile(item.DeepClone().Json, cancellation) is { } again ? ReconcileResult.After(again) : ReconcileResult.Done;
+    private async Task<ReconcileResult> ReconcileAsync(KubernetesObject? item, CancellationToken cancellation)
+    {
+        if (item is null) return ReconcileResult.Done;
+        Volatile.Write(ref _busySince, Math.Max(1, api.Time.GetTimestamp()));
+        try
+        {
+            return await reconcile(item.DeepClone().Json, cancellation) is { } again ? ReconcileResult.After(again) : ReconcileResult.Done;
+        }
+        finally
+        {
+            Volatile.Write(ref _busySince, 0);
+        }
+    }
+
+    private bool Hangs => Volatile.Read(ref _busySince) is > 0 and var since && api.Time.GetElapsedTime(since) > MaxCall;
 
     private async Task ResyncAsync(Informer<KubernetesObject> objects, WorkQueue<NamespacedName> queue, CancellationToken cancellation)
     {
@@ -54,7 +73,7 @@ internal sealed class KindLoop(
             var all = objects.List();
             foreach (var item in all) queue.Add(item.Key);
             Listed?.Invoke([.. all.Select(item => item.Key.Name)]);
-            Progress?.Invoke();
+            if (!Hangs) Progress?.Invoke();
             await Task.Delay(options.ResyncPeriod, api.Time, cancellation);
         }
     }

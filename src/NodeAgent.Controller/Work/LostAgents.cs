@@ -8,7 +8,7 @@ namespace NodeAgent.Controller.Work;
 
 /// <summary>
 /// Ends work whose agent died and does not come back: nobody else ever would, and whoever waits for it would wait for hours.
-/// Made for one wait and given only work that this program asked for. Not for concurrent use.
+/// Given only work that this program asked for. Not for concurrent use.
 /// </summary>
 internal sealed class LostAgents(ClusterClient cluster, AgentDirectory agents, ControllerOptions options, TimeProvider time)
 {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Kubernetes;
@@ -6,9 +7,14 @@ using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Work;
 
-/// <summary>Waits for volume backups or restores that agents carry out, and cancels those that take too long.</summary>
+/// <summary>
+/// Waits for volume backups or restores that agents carry out, and cancels those that take too long. However many waits there are at a time, as where each pod's hooks
+/// wait for its volumes, the objects are listed once in each poll interval. Safe for concurrent use.
+/// </summary>
 internal sealed class PodVolumeWork(ClusterClient cluster, ControllerOptions options, TimeProvider time)
 {
+    private readonly ConcurrentDictionary<(ResourceKind Kind, string Selector), SharedLook> _looks = new();
+
     /// <summary>True when the phase will not change any more.</summary>
     public static bool IsFinal(JsonObject work) =>
         work.Text("status", "phase") is PodVolumePhase.Completed or PodVolumePhase.Failed or PodVolumePhase.Canceled;
@@ -29,12 +35,15 @@ internal sealed class PodVolumeWork(ClusterClient cluster, ControllerOptions opt
         if (names.Count == 0) return new Dictionary<string, JsonObject>();
         var started = time.GetTimestamp();
         long? cancelledAt = null;
-        var lost = new LostAgents(cluster, agents, options, time);
+        var look = _looks.GetOrAdd((kind, selector), _ => new SharedLook(cluster, new LostAgents(cluster, agents, options, time), options, time));
+        // What began before may not show objects that were made just now.
+        var seen = started;
         Task<T> OutlastAsync<T>(Func<Task<T>> request) =>
             Outage.OutlastAsync(request, timeout + options.CancelGracePeriod - time.GetElapsedTime(started), time, log.Info, cancellation);
         while (true)
         {
-            var found = await OutlastAsync(() => FindAsync(kind, selector, names, cancellation));
+            (seen, var all) = await OutlastAsync(() => look.BegunAfterAsync(seen, kind, selector, log, cancellation));
+            var found = names.Where(all.ContainsKey).ToDictionary(name => name, name => all[name], StringComparer.Ordinal);
             var open = found.Values.Where(w => !IsFinal(w)).ToList();
             if (open.Count == 0) return found;
             if (cancelledAt is { } since && time.GetElapsedTime(since) > options.CancelGracePeriod) return found;
@@ -45,7 +54,6 @@ internal sealed class PodVolumeWork(ClusterClient cluster, ControllerOptions opt
                 cancelledAt = time.GetTimestamp();
             }
 
-            await lost.EndTheirsAsync(kind, open, log, cancellation);
             await Task.Delay(options.PollInterval, time, cancellation);
         }
     }
@@ -97,16 +105,5 @@ internal sealed class PodVolumeWork(ClusterClient cluster, ControllerOptions opt
         }
 
         return reached;
-    }
-
-    private async Task<Dictionary<string, JsonObject>> FindAsync(ResourceKind kind, string selector, IReadOnlyCollection<string> names, CancellationToken cancellation)
-    {
-        var found = new Dictionary<string, JsonObject>(StringComparer.Ordinal);
-        await foreach (var work in cluster.ListAsync(kind, options.Namespace, selector, cancellation))
-        {
-            if (names.Contains(work.Name())) found[work.Name()] = work;
-        }
-
-        return found;
     }
 }

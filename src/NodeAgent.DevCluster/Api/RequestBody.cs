@@ -13,6 +13,9 @@ internal static class RequestBody
     // The limit of a real server for one request.
     private const int MaxBytes = 3 * 1024 * 1024;
 
+    // A real server takes 10,000 levels; answers could not be written with more than these.
+    private const int MaxDepth = 900;
+
     public static async Task<JsonNode?> ReadAsync(HttpContext context)
     {
         if (context.Request.ContentLength > MaxBytes)
@@ -32,7 +35,7 @@ internal static class RequestBody
                     ?? throw new ApiException(415, "UnsupportedMediaType", "this server reads objects of this kind as JSON only; use kubectl apply, or kubectl create -f");
             }
             if (bytes.AsSpan().TrimStart(" \t\r\n"u8) is [(byte)'{' or (byte)'[', ..])
-                return JsonNode.Parse(bytes, null, new JsonDocumentOptions { AllowDuplicateProperties = false });
+                return JsonNode.Parse(bytes, null, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = MaxDepth });
             return YamlJson.ParseAll(Encoding.UTF8.GetString(bytes)) is [var first, ..] ? first : null;
         }
         catch (Exception e) when (e is JsonException or FormatException)

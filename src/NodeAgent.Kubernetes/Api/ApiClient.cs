@@ -316,7 +316,7 @@ public sealed class ApiClient : IDisposable
     {
         try
         {
-            return JsonNode.Parse(body) as JsonObject ?? throw new JsonException("it is no object");
+            return KubernetesJson.Parse(body) as JsonObject ?? throw new JsonException("it is no object");
         }
         catch (JsonException e)
         {

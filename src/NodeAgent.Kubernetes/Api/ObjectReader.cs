@@ -33,6 +33,44 @@ internal sealed class ObjectReader<T>(ResourceKind kind, JsonTypeInfo<T> type)
         }
     }
 
+    /// <summary>What there is to say of an object whose text cannot be read as a whole: its name.</summary>
+    public MalformedObject Unreadable(ReadOnlySpan<byte> text, JsonException reason)
+    {
+        var json = new JsonObject();
+        var reader = new Utf8JsonReader(text, KubernetesJson.Scanner);
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var isMetadata = reader.ValueTextEquals("metadata");
+            reader.Read();
+            if (isMetadata) json["metadata"] = Name(ref reader);
+            else reader.Skip();
+        }
+
+        Complete(json);
+        return new MalformedObject(new KubernetesObject(json), Problem(reason));
+    }
+
+    private static JsonObject Name(ref Utf8JsonReader reader)
+    {
+        var metadata = new JsonObject();
+        if (reader.TokenType != JsonTokenType.StartObject)
+        {
+            reader.Skip();
+            return metadata;
+        }
+
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var field = reader.GetString()!;
+            reader.Read();
+            if (field is "name" or "namespace" or "uid" && reader.TokenType == JsonTokenType.String) metadata[field] = reader.GetString();
+            else reader.Skip();
+        }
+
+        return metadata;
+    }
+
     /// <summary>Which field, and what is wrong with it; positions in a text that nobody sees are left out.</summary>
     private static string Problem(JsonException e)
     {

@@ -9,10 +9,24 @@ internal static class PageReader
     public static ObjectPage<T> Read<T>(ReadOnlySpan<byte> json, ObjectReader<T> objects)
         where T : class
     {
+        try
+        {
+            return Read(json, objects, KubernetesJson.Reader);
+        }
+        catch (JsonException)
+        {
+            // One object that is nested too deep does not take the others with it; other faults come up again.
+            return Read(json, objects, KubernetesJson.Scanner);
+        }
+    }
+
+    private static ObjectPage<T> Read<T>(ReadOnlySpan<byte> json, ObjectReader<T> objects, JsonReaderOptions options)
+        where T : class
+    {
         var items = new List<T>();
         var malformed = new List<MalformedObject>();
         var (version, next, remaining) = ("", "", (long?)null);
-        var reader = new Utf8JsonReader(json);
+        var reader = new Utf8JsonReader(json, options);
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject) throw new JsonException("a list was expected");
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
@@ -29,7 +43,7 @@ internal static class PageReader
                 if (reader.TokenType != JsonTokenType.StartArray) throw new JsonException("the items of a list are no array");
                 while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
                 {
-                    var (item, problem) = objects.Read(ref reader);
+                    var (item, problem) = options.MaxDepth > KubernetesJson.Reader.MaxDepth ? ReadApart(json, ref reader, objects) : objects.Read(ref reader);
                     if (item is not null) items.Add(item);
                     if (problem is not null) malformed.Add(problem);
                 }
@@ -42,6 +56,25 @@ internal static class PageReader
         }
 
         return new ObjectPage<T>(items, malformed, version, next, remaining);
+    }
+
+    /// <summary>The reader goes to the end of the object whatever is in it.</summary>
+    private static (T? Object, MalformedObject? Malformed) ReadApart<T>(ReadOnlySpan<byte> json, ref Utf8JsonReader reader, ObjectReader<T> objects)
+        where T : class
+    {
+        var start = (int)reader.TokenStartIndex;
+        reader.Skip();
+        var text = json[start..(int)reader.BytesConsumed];
+        try
+        {
+            var single = new Utf8JsonReader(text, KubernetesJson.Reader);
+            single.Read();
+            return objects.Read(ref single);
+        }
+        catch (JsonException e)
+        {
+            return (null, objects.Unreadable(text, e));
+        }
     }
 
     private static (string Version, string Continue, long? Remaining) ReadMetadata(ref Utf8JsonReader reader)

@@ -14,7 +14,7 @@ internal static class StatusReader
         JsonObject? status = null;
         try
         {
-            status = JsonNode.Parse(body) as JsonObject;
+            status = KubernetesJson.Parse(body) as JsonObject;
         }
         catch (JsonException)
         {

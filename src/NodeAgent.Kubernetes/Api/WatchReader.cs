@@ -69,7 +69,7 @@ internal static class WatchReader
     {
         try
         {
-            var reader = new Utf8JsonReader(line);
+            var reader = new Utf8JsonReader(line, KubernetesJson.Reader);
             string? type = null;
             var value = default(Utf8JsonReader);
             var hasValue = false;

@@ -9,6 +9,7 @@ namespace NodeAgent.Kubernetes.Velero;
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    MaxDepth = KubernetesJson.MaxDepth,
     Converters = [typeof(GoDurationConverter), typeof(ApiTimeConverter)])]
 [JsonSerializable(typeof(Backup))]
 [JsonSerializable(typeof(IReadOnlyList<Backup>), TypeInfoPropertyName = "BackupList")]

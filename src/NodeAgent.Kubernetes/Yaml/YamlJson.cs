@@ -65,7 +65,7 @@ public static partial class YamlJson
     {
         try
         {
-            json = JsonNode.Parse(text, null, new JsonDocumentOptions { AllowDuplicateProperties = false });
+            json = JsonNode.Parse(text, null, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = KubernetesJson.MaxDepth });
             return true;
         }
         catch (JsonException)

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
 using Microsoft.AspNetCore.Builder;
@@ -23,6 +24,8 @@ namespace NodeAgent.Controller.Tests.Harness;
 /// </summary>
 internal sealed class TestApiServer : IAsyncDisposable
 {
+    private static readonly JsonDocumentOptions Deep = new() { MaxDepth = 990 };
+
     private readonly Lock _gate = new();
     private readonly SortedDictionary<string, JsonObject> _objects = new(StringComparer.Ordinal);
     private readonly List<Channel<(string Collection, string Line)>> _watchers = [];
@@ -91,7 +94,7 @@ internal sealed class TestApiServer : IAsyncDisposable
     /// <summary>Adds an object as if it had been created; answers it as stored.</summary>
     public JsonObject Add(ResourceKind kind, string json)
     {
-        var item = (JsonObject)JsonNode.Parse(json)!;
+        var item = (JsonObject)JsonNode.Parse(json, null, Deep)!;
         lock (_gate) return (JsonObject)Store(kind, item, "ADDED").DeepClone();
     }
 
@@ -302,7 +305,7 @@ internal sealed class TestApiServer : IAsyncDisposable
     {
         if (!HttpMethods.IsGet(context.Request.Method)) Writes.Enqueue($"{context.Request.Method} {context.Request.Path}");
         JsonNode? body = null;
-        if (context.Request.ContentLength > 0) body = await JsonNode.ParseAsync(context.Request.Body);
+        if (context.Request.ContentLength > 0) body = await JsonNode.ParseAsync(context.Request.Body, null, Deep);
         if (name is null && HttpMethods.IsGet(context.Request.Method))
         {
             if (context.Request.Query["watch"] == "true") await WatchAsync(context, kind, ns);
@@ -414,7 +417,7 @@ internal sealed class TestApiServer : IAsyncDisposable
             await context.Response.StartAsync(ends.Token);
             await foreach (var (collection, line) in channel.Reader.ReadAllAsync(ends.Token))
             {
-                if (collection != kind.GroupResource || (ns.Length > 0 && JsonNode.Parse(line)!["object"]!.Namespace() != ns)) continue;
+                if (collection != kind.GroupResource || (ns.Length > 0 && JsonNode.Parse(line, null, Deep)!["object"]!.Namespace() != ns)) continue;
                 await context.Response.WriteAsync(line + "\n", ends.Token);
                 await context.Response.Body.FlushAsync(ends.Token);
             }

@@ -81,6 +81,20 @@ public sealed class CsiTests
     }
 
     [Fact]
+    public async Task Nothing_is_made_in_a_namespace_that_is_not_in_the_backup()
+    {
+        await using var cluster = await StartAsync();
+        await using var driver = new SampleDriver(cluster.Api);
+        cluster.AddVolume("data", Source);
+        cluster.Api.Add(KubernetesResources.Namespaces, """{"metadata":{"name":"other"}}""");
+        var backup = await cluster.BackUpAsync("b", """{"includedNamespaces":["other"],"includeClusterResources":true}""");
+        Assert.Equal((BackupPhase.Completed, 0L, 0L), (backup.Text("status", "phase"), backup.Number("status", "csiVolumeSnapshotsAttempted"), backup.Number("status", "warnings")));
+        Assert.Contains("resources/persistentvolumes/cluster/pv-data.json", BackupContents.ReadArchive(cluster.Bucket, "b").Keys);
+        Assert.DoesNotContain(cluster.Api.Writes, w => w.Contains("volumesnapshots", StringComparison.Ordinal));
+        Assert.Empty(driver.Stored);
+    }
+
+    [Fact]
     public async Task A_restore_without_volumes_gives_the_claim_an_empty_one()
     {
         await using var cluster = await StartAsync();
