@@ -112,7 +112,7 @@ public sealed class ControllerHost
         using var telemetry = new Telemetry();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var services = new ControllerServices(_time, telemetry, _log, new SnapshotLocations(cluster, SnapshotProviders, _options));
-        var locations = new StorageLocations(cluster, _options);
+        var locations = new StorageLocations(cluster, _options, _time);
         var agents = new AgentDirectory(cluster, _options, _time);
         var backups = new BackupReconciler(cluster, locations, agents, _options, services);
         var repositories = new RepositoryReconciler(cluster, locations, new LocationRepositories(cluster, locations, _options, _log), _options, services);

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using NodeAgent.Kubernetes;
@@ -91,11 +90,9 @@ internal sealed class RepositoryOpener(ApiClient client, AgentOptions options, I
 
     private async Task<KubernetesObject> MakeSecretAsync(CancellationToken cancellation)
     {
-        // Hexadecimal digits, so that the entry survives copying by hand; the Secret's own base64 is around that.
-        var key = RandomNumberGenerator.GetHexString(2 * RepositorySecret.KeyLength, lowercase: true);
         var secret = new KubernetesObject(KubernetesResources.Secrets, options.Namespace, RepositoryCredentials.SecretName);
         secret.Json["type"] = "Opaque";
-        secret.Json["data"] = new JsonObject { [RepositoryCredentials.KeyEntry] = Convert.ToBase64String(System.Text.Encoding.ASCII.GetBytes(key)) };
+        secret.Json["data"] = new JsonObject { [RepositoryCredentials.KeyEntry] = RepositoryCredentials.NewKeyEntry() };
         try
         {
             var made = await client.CreateAsync(KubernetesResources.Secrets, options.Namespace, secret, cancellation);

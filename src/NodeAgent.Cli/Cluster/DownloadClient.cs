@@ -1,6 +1,9 @@
 using System.IO.Compression;
 using System.Text.Json.Nodes;
 using NodeAgent.Cli.Invocation;
+using NodeAgent.Cli.Terminal;
+using NodeAgent.Repository.SealedFiles;
+using NodeAgent.Stores.Buckets;
 
 namespace NodeAgent.Cli.Cluster;
 
@@ -24,8 +27,13 @@ internal sealed class DownloadClient(ClusterSession cluster, DownloadTrust trust
         var request = await SubmitAsync(kind, name, cancellationToken);
         try
         {
-            var url = await WaitForUrlAsync(kind, name, request, cancellationToken);
-            return url.IsFile ? OpenFile(url) : await OpenHttpAsync(url, storageLocation, cancellationToken);
+            var address = await WaitForAddressAsync(kind, name, request, cancellationToken);
+            if (!SealedAddress.TrySplit(address, out var clear, out var key, out var sealedName)) return await OpenAsync(kind, name, address, storageLocation, cancellationToken);
+            using (key)
+            {
+                await using var stored = await OpenAsync(kind, name, clear, storageLocation, cancellationToken);
+                return stored is null ? null : await UnsealAsync($"{kind} of {name}", stored, key, sealedName, cancellationToken);
+            }
         }
         finally
         {
@@ -53,7 +61,7 @@ internal sealed class DownloadClient(ClusterSession cluster, DownloadTrust trust
         return requestName;
     }
 
-    private async Task<Uri> WaitForUrlAsync(string kind, string name, string request, CancellationToken cancellationToken)
+    private async Task<string> WaitForAddressAsync(string kind, string name, string request, CancellationToken cancellationToken)
     {
         var time = TimeProvider.System;
         var started = time.GetTimestamp();
@@ -63,16 +71,43 @@ internal sealed class DownloadClient(ClusterSession cluster, DownloadTrust trust
             var state = await cluster.GetAsync(VeleroKinds.DownloadRequest, request, cancellationToken);
             if (state.Raw("status", "phase") == "Failed")
                 throw new CommandException(ExitCode.Failed, $"{kind} of {name}: the server cannot give it: {state.Text("status", "message")}");
-            if (state.Raw("status", "downloadURL") is { Length: > 0 } address)
-            {
-                return Uri.TryCreate(address, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" or "file"
-                    ? url
-                    : throw new CommandException(ExitCode.Failed, $"{kind} of {name}: the server gave an address that cannot be read: {state.Text("status", "downloadURL")}");
-            }
+            if (state.Raw("status", "downloadURL") is { Length: > 0 } address) return address;
         }
         while (time.GetElapsedTime(started) < timeout && await timer.WaitForNextTickAsync(cancellationToken));
 
         throw new CommandException(ExitCode.Failed, $"{kind} of {name}: the server gave no address within {timeout.TotalSeconds:0} s (is the controller running? --timeout waits longer)");
+    }
+
+    private async Task<Stream?> OpenAsync(string kind, string name, string address, string storageLocation, CancellationToken cancellationToken)
+    {
+        if (!Uri.TryCreate(address, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https" or "file"))
+            throw new CommandException(ExitCode.Failed, $"{kind} of {name}: the server gave an address that cannot be read: {DisplayText.OneLine(address)}");
+        return url.IsFile ? OpenFile(url) : await OpenHttpAsync(url, storageLocation, cancellationToken);
+    }
+
+    /// <summary>Decrypts the file into one that goes when it is closed: nobody is given a part of a file that turns out to be altered.</summary>
+    private static async Task<Stream> UnsealAsync(string what, Stream stored, SealedFileKey key, string sealedName, CancellationToken cancellationToken)
+    {
+        var opened = WorkFile.Create(Path.GetTempPath());
+        try
+        {
+            var start = new byte[SealedFileHeader.Length];
+            var read = await stored.ReadAtLeastAsync(start, start.Length, throwOnEndOfStream: false, cancellationToken);
+            var header = SealedFileHeader.Read(start.AsSpan(0, read), what);
+            await SealedFile.OpenAsync(sealedName, what, header, key, stored, opened, long.MaxValue, cancellationToken);
+            opened.Position = 0;
+            return opened;
+        }
+        catch (InvalidDataException exception)
+        {
+            await opened.DisposeAsync();
+            throw new CommandException(ExitCode.Failed, exception.Message, exception);
+        }
+        catch
+        {
+            await opened.DisposeAsync();
+            throw;
+        }
     }
 
     private static FileStream? OpenFile(Uri url)

@@ -4,6 +4,7 @@ using NodeAgent.Controller.Backups.Policies;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Selection;
 using NodeAgent.Controller.Snapshots;
+using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
@@ -132,7 +133,7 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
             }
 
             var place = new BackupPlace(location!, bucket);
-            var (inside, isTaken) = await ProblemInsideAsync(place, item.Name(), cancellation);
+            var (inside, isTaken) = await ProblemInsideAsync(place, bucket, item.Name(), cancellation);
             if (places.FirstOrDefault(p => p.Bucket.Location == bucket.Location) is { } same) (inside, isTaken) = ($"backup storage locations \"{same.Name}\" and \"{place.Name}\" are the same place; name one of them", true);
             if (inside is null)
             {
@@ -148,15 +149,16 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
     }
 
     /// <summary>What speaks against a backup in that place, which its location's phase does not tell: that may be a minute old. And whether the name is taken.</summary>
-    private async Task<(string? Problem, bool IsTaken)> ProblemInsideAsync(BackupPlace place, string backup, CancellationToken cancellation)
+    private async Task<(string? Problem, bool IsTaken)> ProblemInsideAsync(BackupPlace place, LocationBucket bucket, string backup, CancellationToken cancellation)
     {
         try
         {
-            if (await locations.EmptinessOfAsync(place.Location, place.Bucket, cancellation) is { } emptiness) return ($"backup storage location \"{place.Name}\": {emptiness}", false);
+            if (await locations.EmptinessOfAsync(place.Location, bucket, cancellation) is { } emptiness) return ($"backup storage location \"{place.Name}\": {emptiness}", false);
             // A name that is none is told of already, and makes no key.
-            return ObjectName.IsValid(backup) && await place.Bucket.ExistsAsync(new Storage.BackupFiles(backup).Metadata, cancellation)
-                ? ($"location \"{place.Name}\" already has a backup named \"{backup}\"; choose another name or delete that one first", true)
-                : (null, false);
+            if (ObjectName.IsValid(backup) && await bucket.ExistsAsync(new BackupFiles(backup).Metadata, cancellation))
+                return ($"location \"{place.Name}\" already has a backup named \"{backup}\"; choose another name or delete that one first", true);
+            await bucket.PrepareAsync(cancellation);
+            return (null, false);
         }
         catch (Exception e) when (BucketFailure.IsCauseOf(e))
         {

@@ -86,7 +86,7 @@ internal sealed class OrphanedBackups(ClusterClient cluster, StorageLocations lo
         return ended;
     }
 
-    private async Task<JsonObject?> EndInAsync(IBucket bucket, JsonObject item, CancellationToken cancellation)
+    private async Task<JsonObject?> EndInAsync(LocationBucket bucket, JsonObject item, CancellationToken cancellation)
     {
         try
         {

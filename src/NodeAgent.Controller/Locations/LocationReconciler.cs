@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Sync;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes.Velero;
@@ -115,6 +116,7 @@ internal sealed class LocationReconciler(ClusterClient cluster, StorageLocations
             var isRemote = LocationProviders.IsRemote(description.Provider);
             if (readOnly && !isRemote && !Directory.Exists(bucket.Location)) return $"directory {bucket.Location} does not exist, and a read-only location is not created";
             if (await UnknownFoldersAsync(bucket, cancellation) is { } unknown) return unknown;
+            if (!readOnly && thoroughly) await bucket.CheckKeysAsync(cancellation);
             if (!readOnly && (thoroughly || !isRemote)) await bucket.ProveWritableAsync(cancellation);
             return null;
         }
@@ -124,7 +126,7 @@ internal sealed class LocationReconciler(ClusterClient cluster, StorageLocations
         }
     }
 
-    private static async Task<string?> UnknownFoldersAsync(IBucket bucket, CancellationToken cancellation)
+    private static async Task<string?> UnknownFoldersAsync(LocationBucket bucket, CancellationToken cancellation)
     {
         var unknown = (await bucket.ListFoldersAsync("", cancellation)).Where(name => !name.StartsWith('.') && !AllowedFolders.Contains(name)).ToList();
         if (unknown.Count == 0) return null;

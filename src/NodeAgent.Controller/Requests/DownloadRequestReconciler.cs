@@ -10,7 +10,7 @@ namespace NodeAgent.Controller.Requests;
 
 /// <summary>
 /// Answers where a file of a backup or restore can be fetched: at a signed URL of an object store, or a file:// URL, of use to
-/// whoever has the directory mounted at the same path.
+/// whoever has the directory mounted at the same path. That of an encrypted file comes with the key to this one file.
 /// </summary>
 internal sealed class DownloadRequestReconciler(ClusterClient cluster, StorageLocations locations, ControllerOptions options, ControllerServices services)
 {
@@ -76,7 +76,7 @@ internal sealed class DownloadRequestReconciler(ClusterClient cluster, StorageLo
         {
             return ((await bucket.AddressForDownloadAsync(key, Validity, cancellation)).AbsoluteUri, null);
         }
-        catch (Exception e) when (BucketFailure.IsCauseOf(e))
+        catch (Exception e) when (BucketFailure.IsCauseOf(e) || e is InvalidDataException)
         {
             return (null, $"backup storage location \"{location!.Metadata.Name}\": {e.Message}");
         }

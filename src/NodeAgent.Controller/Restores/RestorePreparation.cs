@@ -135,13 +135,16 @@ internal sealed class RestorePreparation(ClusterClient cluster, StorageLocations
         }
     }
 
-    private static async Task<string?> ContentsProblemAsync(IBucket bucket, string backup, string location, CancellationToken cancellation)
+    private static async Task<string?> ContentsProblemAsync(LocationBucket bucket, string backup, string location, CancellationToken cancellation)
     {
         try
         {
-            return await bucket.ExistsAsync(new BackupFiles(backup).Contents, cancellation) ? null : $"backup \"{backup}\" has no contents in location \"{location}\"";
+            var contents = new BackupFiles(backup).Contents;
+            if (!await bucket.ExistsAsync(contents, cancellation)) return $"backup \"{backup}\" has no contents in location \"{location}\"";
+            await bucket.RequireKeyAsync(contents, cancellation);
+            return null;
         }
-        catch (Exception e) when (BucketFailure.IsCauseOf(e))
+        catch (Exception e) when (BucketFailure.IsCauseOf(e) || e is InvalidDataException)
         {
             return $"backup storage location \"{location}\": {e.Message}";
         }

@@ -5,10 +5,13 @@ internal sealed record BackupFiles(string Backup)
 {
     public const string Folder = "backups";
 
+    /// <summary>The file that makes a folder a backup.</summary>
+    public const string MetadataName = "velero-backup.json";
+
     public string Directory => $"{Folder}/{Backup}";
 
     /// <summary>A backup exists exactly when this file does.</summary>
-    public string Metadata => $"{Directory}/velero-backup.json";
+    public string Metadata => $"{Directory}/{MetadataName}";
 
     public string Contents => $"{Directory}/{Backup}.tar.gz";
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Storage;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Velero;
 using NodeAgent.Stores.Buckets;
@@ -10,10 +11,12 @@ using NodeAgent.Stores.Requests;
 namespace NodeAgent.Controller.Work;
 
 /// <summary>Finds the location that a backup names or falls to, and opens it.</summary>
-internal sealed class StorageLocations(ClusterClient cluster, ControllerOptions options)
+internal sealed class StorageLocations(ClusterClient cluster, ControllerOptions options, TimeProvider time)
 {
     /// <summary>What is said of whatever would write to a location or remove something from it.</summary>
     public const string RestoreOnlyReason = "this server only restores (--restore-only): start it without that flag to make and delete backups";
+
+    private readonly RepositorySecrets _secrets = new(cluster, options);
 
     /// <summary>
     /// The named location; else the one marked as default (of several, the one made last, as the newest wish of the user);
@@ -69,13 +72,14 @@ internal sealed class StorageLocations(ClusterClient cluster, ControllerOptions 
     /// The files of a location, or why they cannot be used. The caller disposes the bucket. What can only be told by asking the
     /// place, such as wrong credentials, is told by the bucket's own calls.
     /// </summary>
-    public async Task<(IBucket? Bucket, string? Problem)> OpenAsync(BackupStorageLocation? location, string? name, bool forWriting, CancellationToken cancellation)
+    public async Task<(LocationBucket? Bucket, string? Problem)> OpenAsync(BackupStorageLocation? location, string? name, bool forWriting, CancellationToken cancellation)
     {
         if (forWriting && options.RestoreOnly) return (null, RestoreOnlyReason);
         if (ProblemOf(location, name, forWriting) is { } problem) return (null, problem);
         try
         {
-            return (OpenBucket(await DescribeAsync(location!, cancellation), RetryOptions.ForController), null);
+            var mayMake = !options.RestoreOnly && location!.Spec.AccessMode != LocationAccessMode.ReadOnly;
+            return (OpenBucket(await DescribeAsync(location!, cancellation), RetryOptions.ForController, mayMake), null);
         }
         catch (LocationException e)
         {
@@ -84,8 +88,16 @@ internal sealed class StorageLocations(ClusterClient cluster, ControllerOptions 
     }
 
     /// <summary>The files at a described place. The caller disposes the bucket.</summary>
+    /// <param name="description">Where.</param>
+    /// <param name="retry">How failures are met.</param>
+    /// <param name="mayMakeRepository">Whether the first file that is encrypted there makes the repository that has the keys.</param>
     /// <exception cref="LocationException">The description cannot be used.</exception>
-    public IBucket OpenBucket(LocationDescription description, RetryOptions retry) => LocationProviders.OpenBucket(description, options.WorkDirectory ?? Path.GetTempPath(), retry);
+    public LocationBucket OpenBucket(LocationDescription description, RetryOptions retry, bool mayMakeRepository = false)
+    {
+        var workDirectory = options.WorkDirectory ?? Path.GetTempPath();
+        var encrypts = LocationProviders.EncryptsMetadata(description);
+        return new LocationBucket(LocationProviders.OpenBucket(description, workDirectory, retry), encrypts, new LocationKeys(description, mayMakeRepository, _secrets, time), workDirectory);
+    }
 
     /// <summary>Where a location is, with what its Secrets hold.</summary>
     /// <exception cref="LocationException">A Secret is missing or malformed.</exception>

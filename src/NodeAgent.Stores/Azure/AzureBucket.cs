@@ -86,7 +86,10 @@ internal sealed class AzureBucket : IBucket
     }
 
     public Task<Stream?> OpenAsync(string key, long maxLength, CancellationToken cancellationToken) =>
-        RemoteFile.OpenAsync((offset, etag, token) => ReadAsync(key, offset, etag, token), _endpoint.Describe(key), maxLength, _workDirectory, cancellationToken);
+        RemoteFile.OpenAsync((offset, etag, token) => ReadAsync(key, offset, BlockSize, etag, token), _endpoint.Describe(key), maxLength, _workDirectory, cancellationToken);
+
+    public async Task<byte[]?> ReadStartAsync(string key, int count, CancellationToken cancellationToken) =>
+        (await ReadAsync(key, 0, count, null, cancellationToken)).Content is { } start ? start[..Math.Min(count, start.Length)] : null;
 
     public async Task PutAsync(string key, Stream content, CancellationToken cancellationToken)
     {
@@ -179,8 +182,8 @@ internal sealed class AzureBucket : IBucket
         }
     }
 
-    /// <summary>Reads up to a block. Null when there is no such file.</summary>
-    private async Task<RemoteFile.Part> ReadAsync(string key, long offset, string? etag, CancellationToken cancellationToken)
+    /// <summary>Reads up to so many bytes.</summary>
+    private async Task<RemoteFile.Part> ReadAsync(string key, long offset, int count, string? etag, CancellationToken cancellationToken)
     {
         RemoteFile.Require(key);
         return await _endpoint.RunAsync("reading", _endpoint.Describe(key), Attempt, cancellationToken);
@@ -189,7 +192,7 @@ internal sealed class AzureBucket : IBucket
         {
             try
             {
-                KeyValuePair<string, string>[] headers = etag is null ? [AzureEndpoint.Range(offset, BlockSize)] : [AzureEndpoint.Range(offset, BlockSize), new("If-Match", etag)];
+                KeyValuePair<string, string>[] headers = etag is null ? [AzureEndpoint.Range(offset, count)] : [AzureEndpoint.Range(offset, count), new("If-Match", etag)];
                 using var answer = await _endpoint.SendAsync(HttpMethod.Get, key, "", headers, null, token);
                 if (offset > 0 && answer.StatusCode != HttpStatusCode.PartialContent)
                     throw new StoreException(StoreFailure.Other, "reading", _endpoint.Describe(key), "the server does not know ranges");

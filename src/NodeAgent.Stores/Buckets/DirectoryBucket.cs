@@ -86,6 +86,15 @@ public sealed class DirectoryBucket(string root, string? mount = null, Action<st
     }
 
     /// <inheritdoc/>
+    public async Task<byte[]?> ReadStartAsync(string key, int count, CancellationToken cancellationToken)
+    {
+        await using var file = await OpenAsync(key, long.MaxValue, cancellationToken);
+        if (file is null) return null;
+        var start = new byte[count];
+        return start[..await file.ReadAtLeastAsync(start, count, throwOnEndOfStream: false, cancellationToken)];
+    }
+
+    /// <inheritdoc/>
     public async Task PutAsync(string key, Stream content, CancellationToken cancellationToken)
     {
         var target = Resolve(key);

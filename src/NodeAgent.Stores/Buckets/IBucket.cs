@@ -37,6 +37,9 @@ public interface IBucket : IAsyncDisposable
     /// <exception cref="InvalidDataException">The file is longer.</exception>
     Task<Stream?> OpenAsync(string key, long maxLength, CancellationToken cancellationToken);
 
+    /// <summary>The first bytes of a file, fewer where it is shorter; null when it does not exist.</summary>
+    Task<byte[]?> ReadStartAsync(string key, int count, CancellationToken cancellationToken);
+
     /// <summary>Writes a file whole, replacing what was there. A crash leaves the old file or the new one, and after this has returned the new one.</summary>
     /// <param name="key">The file.</param>
     /// <param name="content">All from where it stands to its end; it must be able to seek.</param>

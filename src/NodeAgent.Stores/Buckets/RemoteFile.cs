@@ -28,14 +28,7 @@ internal static class RemoteFile
         if (first.Content is null) return null;
         if (first.Length > maxLength) throw new InvalidDataException($"{where} is longer than such a file can be ({maxLength} bytes)");
         if (first.Length <= first.Content.Length) return new MemoryStream(first.Content, writable: false);
-        Directory.CreateDirectory(workDirectory);
-        var file = new FileStream(Path.Combine(workDirectory, $"nodeagent-{Guid.NewGuid():N}"), new FileStreamOptions
-        {
-            Mode = FileMode.CreateNew,
-            Access = FileAccess.ReadWrite,
-            Options = FileOptions.DeleteOnClose | FileOptions.Asynchronous,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        });
+        var file = WorkFile.Create(workDirectory);
         try
         {
             await file.WriteAsync(first.Content, cancellationToken);

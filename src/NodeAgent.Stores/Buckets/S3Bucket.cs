@@ -63,15 +63,15 @@ internal sealed class S3Bucket : IBucket
         return found;
     }
 
-    public async Task<bool> ExistsAsync(string key, CancellationToken cancellationToken)
-    {
-        // A read of one byte and no HEAD: the answer to a HEAD cannot tell a missing bucket from a missing file.
-        using var answer = await TryGetAsync(key, 0, 1, null, cancellationToken);
-        return answer is not null;
-    }
+    /// <remarks>A read of one byte and no HEAD: the answer to a HEAD cannot tell a missing bucket from a missing file.</remarks>
+    public async Task<bool> ExistsAsync(string key, CancellationToken cancellationToken) =>
+        (await ReadAsync("looking for", key, 0, 1, null, cancellationToken)).Content is not null;
 
     public Task<Stream?> OpenAsync(string key, long maxLength, CancellationToken cancellationToken) =>
-        RemoteFile.OpenAsync((offset, etag, token) => ReadAsync(key, offset, etag, token), _endpoint.Describe(key), maxLength, _workDirectory, cancellationToken);
+        RemoteFile.OpenAsync((offset, etag, token) => ReadAsync("reading", key, offset, PartSize, etag, token), _endpoint.Describe(key), maxLength, _workDirectory, cancellationToken);
+
+    public async Task<byte[]?> ReadStartAsync(string key, int count, CancellationToken cancellationToken) =>
+        (await ReadAsync("reading", key, 0, count, null, cancellationToken)).Content is { } start ? start[..Math.Min(count, start.Length)] : null;
 
     public async Task PutAsync(string key, Stream content, CancellationToken cancellationToken)
     {
@@ -239,50 +239,32 @@ internal sealed class S3Bucket : IBucket
         }
     }
 
-    /// <summary>Reads up to a part. Null when there is no such file.</summary>
-    private async Task<RemoteFile.Part> ReadAsync(string key, long offset, string? etag, CancellationToken cancellationToken)
+    /// <summary>Reads up to so many bytes.</summary>
+    private async Task<RemoteFile.Part> ReadAsync(string operation, string key, long offset, int count, string? etag, CancellationToken cancellationToken)
     {
         RemoteFile.Require(key);
-        return await _endpoint.RunAsync("reading", _endpoint.Describe(key), Attempt, cancellationToken);
+        return await _endpoint.RunAsync(operation, _endpoint.Describe(key), Attempt, cancellationToken);
 
         async ValueTask<RemoteFile.Part> Attempt(CancellationToken token)
         {
             try
             {
-                using var answer = await TryGetOnceAsync(key, offset, PartSize, etag, token);
+                using var answer = await TryGetOnceAsync(key, offset, count, etag, token);
                 if (answer is null) return new RemoteFile.Part(null, null, 0);
                 if (offset > 0 && answer.HttpStatusCode != HttpStatusCode.PartialContent)
-                    throw new StoreException(StoreFailure.Other, "reading", _endpoint.Describe(key), "the server does not know ranges");
+                    throw new StoreException(StoreFailure.Other, operation, _endpoint.Describe(key), "the server does not know ranges");
                 var content = new byte[answer.ContentLength];
                 await answer.ResponseStream.ReadExactlyAsync(content, token);
                 return new RemoteFile.Part(content, answer.ETag, LengthOf(answer));
             }
             catch (AmazonServiceException e) when (e.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable)
             {
+                // An empty file has no first byte.
                 return new RemoteFile.Part([], null, 0);
             }
             catch (AmazonServiceException e) when (e.StatusCode == HttpStatusCode.PreconditionFailed)
             {
                 throw RemoteFile.Replaced(_endpoint.Describe(key));
-            }
-        }
-    }
-
-    private async Task<GetObjectResponse?> TryGetAsync(string key, long offset, long count, string? etag, CancellationToken cancellationToken)
-    {
-        RemoteFile.Require(key);
-        return await _endpoint.RunAsync("looking for", _endpoint.Describe(key), Attempt, cancellationToken);
-
-        async ValueTask<GetObjectResponse?> Attempt(CancellationToken token)
-        {
-            try
-            {
-                return await TryGetOnceAsync(key, offset, count, etag, token);
-            }
-            catch (AmazonServiceException e) when (e.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable)
-            {
-                // An empty file has no first byte.
-                return new GetObjectResponse();
             }
         }
     }

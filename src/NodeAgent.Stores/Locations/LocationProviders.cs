@@ -17,6 +17,12 @@ public static class LocationProviders
     /// </summary>
     public const string RepositoryFolder = "plugins/nodeagent";
 
+    /// <summary>
+    /// Key of every provider's settings: <c>true</c> compresses and encrypts the files of backups and restores with the keys of the location's
+    /// repository.
+    /// </summary>
+    public const string EncryptMetadata = "encryptMetadata";
+
     /// <summary>One line for each provider.</summary>
     private static readonly ILocationProvider[] All =
     [
@@ -39,17 +45,30 @@ public static class LocationProviders
 
     /// <summary>Opens the store that holds the location's repository. The caller disposes it.</summary>
     /// <exception cref="LocationException">The provider is unknown or the description cannot be used.</exception>
-    public static IObjectStore OpenRepositoryStore(LocationDescription location) => ProviderOf(location).OpenRepositoryStore(location);
+    public static IObjectStore OpenRepositoryStore(LocationDescription location) => ProviderOf(location).OpenRepositoryStore(ForProvider(location));
 
     /// <summary>Opens the files of backups and restores at a location. The caller disposes it.</summary>
     /// <param name="location">Where.</param>
     /// <param name="workDirectory">For large files while they are read.</param>
     /// <param name="retry">How failures of a remote provider are met.</param>
     /// <exception cref="LocationException">The provider is unknown or the description cannot be used.</exception>
-    public static IBucket OpenBucket(LocationDescription location, string workDirectory, RetryOptions retry) => ProviderOf(location).OpenBucket(location, workDirectory, retry);
+    public static IBucket OpenBucket(LocationDescription location, string workDirectory, RetryOptions retry) => ProviderOf(location).OpenBucket(ForProvider(location), workDirectory, retry);
 
     /// <summary>What of a location's settings is accepted and not done, a line each.</summary>
-    public static IEnumerable<string> NotesOn(LocationDescription location) => ProviderOf(location).NotesOn(location);
+    public static IEnumerable<string> NotesOn(LocationDescription location) => ProviderOf(location).NotesOn(ForProvider(location));
+
+    /// <summary>Whether files of backups and restores are to be encrypted there. Those that are there may be of either kind.</summary>
+    /// <exception cref="LocationException">The setting is neither true nor false.</exception>
+    public static bool EncryptsMetadata(LocationDescription location)
+    {
+        ArgumentNullException.ThrowIfNull(location);
+        return location.Config.GetValueOrDefault(EncryptMetadata) switch
+        {
+            null or "" or "false" => false,
+            "true" => true,
+            var text => throw new LocationException($"location {location.Name}: config.{EncryptMetadata} is \"{text}\" instead of \"true\" or \"false\""),
+        };
+    }
 
     /// <summary>The text of the certificates in a location's <c>caCert</c>.</summary>
     /// <exception cref="LocationException">It is no base64.</exception>
@@ -70,6 +89,11 @@ public static class LocationProviders
         ArgumentNullException.ThrowIfNull(location);
         return Find(location.Provider) ?? throw new LocationException($"location {location.Name}: unknown provider \"{location.Provider}\": use one of {string.Join(", ", Known)}");
     }
+
+    /// <summary>Without what is the same for all of them, so that none has to know it.</summary>
+    private static LocationDescription ForProvider(LocationDescription location) => !location.Config.ContainsKey(EncryptMetadata)
+        ? location
+        : location with { Config = location.Config.Where(setting => setting.Key != EncryptMetadata).ToDictionary(StringComparer.Ordinal) };
 
     /// <summary>A domain before the name, as in <c>velero.io/aws</c>, does not matter.</summary>
     private static ILocationProvider? Find(string provider) => All.FirstOrDefault(known => known.Name == provider[(provider.LastIndexOf('/') + 1)..]);

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using NodeAgent.Repository.Crypto;
 
 namespace NodeAgent.Stores.Locations;
@@ -24,6 +26,9 @@ public static class RepositoryCredentials
         if (entry(PasswordEntry) is { } password) return Read(PasswordEntry, password, content => RepositorySecret.FromPassphrase(content));
         throw new LocationException($"Secret {SecretName} has neither an entry {KeyEntry} nor {PasswordEntry}: put there what the cluster that made the repository has");
     }
+
+    /// <summary>A random key for <see cref="KeyEntry"/>, in the base64 of a Secret's data: hexadecimal digits, so that the entry survives copying by hand.</summary>
+    public static string NewKeyEntry() => Convert.ToBase64String(Encoding.ASCII.GetBytes(RandomNumberGenerator.GetHexString(2 * RepositorySecret.KeyLength, lowercase: true)));
 
     private static RepositorySecret Read(string name, string text, Func<byte[], RepositorySecret> make)
     {

@@ -49,5 +49,14 @@ internal sealed class GatewayBucket : IDisposable
         return found;
     }
 
+    /// <summary>The bytes of an object.</summary>
+    public async Task<byte[]> ReadAsync(string key, CancellationToken cancellationToken)
+    {
+        using var answer = await _client.GetObjectAsync(Name, key, cancellationToken);
+        using var content = new MemoryStream();
+        await answer.ResponseStream.CopyToAsync(content, cancellationToken);
+        return content.ToArray();
+    }
+
     public void Dispose() => _client.Dispose();
 }

@@ -67,6 +67,17 @@ public abstract class BucketConformance : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_beginning_of_a_file_is_read_without_the_rest()
+    {
+        await Bucket.PutAsync("x", "0123456789"u8.ToArray(), Stop);
+        await Bucket.PutAsync("empty", Array.Empty<byte>(), Stop);
+        Assert.Equal("0123"u8.ToArray(), await Bucket.ReadStartAsync("x", 4, Stop));
+        Assert.Equal("0123456789"u8.ToArray(), await Bucket.ReadStartAsync("x", 11, Stop));
+        Assert.Empty((await Bucket.ReadStartAsync("empty", 4, Stop))!);
+        Assert.Null(await Bucket.ReadStartAsync("none", 4, Stop));
+    }
+
+    [Fact]
     public async Task What_is_not_there_is_null_empty_or_already_deleted()
     {
         Assert.True(await Bucket.HoldsNothingAsync(Stop));
