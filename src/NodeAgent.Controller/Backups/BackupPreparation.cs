@@ -14,7 +14,7 @@ using NodeAgent.Stores.Buckets;
 namespace NodeAgent.Controller.Backups;
 
 /// <summary>Fills in what a backup leaves to the server and finds out whether it can be made.</summary>
-internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations locations, SnapshotLocations snapshotLocations, ControllerOptions options, TimeProvider time)
+internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations locations, BackupFolders folders, SnapshotLocations snapshotLocations, ControllerOptions options, TimeProvider time)
 {
     private static readonly TimeSpan CsiSnapshotTimeout = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan ItemOperationTimeout = TimeSpan.FromHours(4);
@@ -145,7 +145,40 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
             (isTaken ? errors : problems).Add(inside);
         }
 
+        // The last that is found out: a backup that does not come about keeps nobody from its name.
+        if (errors.Count == 0) await ClaimAsync(item, places, errors, problems, cancellation);
         return (places, problems);
+    }
+
+    /// <summary>Makes the folders in all places the backup's own. One that is another's is an error, and then no place stays claimed.</summary>
+    private async Task ClaimAsync(JsonObject item, List<BackupPlace> places, List<string> errors, List<string> problems, CancellationToken cancellation)
+    {
+        foreach (var place in places.ToList())
+        {
+            try
+            {
+                if (await folders.TakeAsync(place.Bucket, place.Name, item, cancellation) is { } taken) errors.Add(taken);
+            }
+            catch (Exception e) when (BucketFailure.IsCauseOf(e))
+            {
+                problems.Add($"backup storage location \"{place.Name}\": {e.Message}");
+                places.Remove(place);
+                await place.Bucket.DisposeAsync();
+            }
+        }
+
+        if (errors.Count == 0) return;
+        foreach (var place in places)
+        {
+            try
+            {
+                await BackupFolders.ReleaseAsync(place.Bucket, item, cancellation);
+            }
+            catch (Exception e) when (BucketFailure.IsCauseOf(e))
+            {
+                // It goes when somebody of this installation wants the name.
+            }
+        }
     }
 
     /// <summary>What speaks against a backup in that place, which its location's phase does not tell: that may be a minute old. And whether the name is taken.</summary>

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Expiry;
 using NodeAgent.Controller.Snapshots.Csi;
+using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Sync;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes.Api;
@@ -20,6 +21,7 @@ internal sealed class BackupReconciler(
 {
     private static readonly TimeSpan QueuePoll = TimeSpan.FromSeconds(1);
 
+    private readonly BackupFolders _folders = new(cluster, options, services.Time);
     private readonly OrphanedBackups _orphans = new(cluster, locations, options, services);
     // Touched by one call of the reconciler at a time, as is what follows.
     private readonly BackupQueue _queue = new(services.Time);
@@ -79,7 +81,7 @@ internal sealed class BackupReconciler(
 
         _queue.Leave(item.Uid());
         var schedule = item.Label(VeleroLabels.ScheduleName) ?? "";
-        var (prepared, errors) = await new BackupPreparation(cluster, locations, services.Snapshots, options, services.Time).PrepareAsync(item, cancellation);
+        var (prepared, errors) = await new BackupPreparation(cluster, locations, _folders, services.Snapshots, options, services.Time).PrepareAsync(item, cancellation);
         if (prepared is null)
         {
             await SetStatusAsync(item, new JsonObject
@@ -103,7 +105,7 @@ internal sealed class BackupReconciler(
     {
         var telemetry = services.Telemetry;
         telemetry.Count("velero_backup_attempt_total", backup.Schedule);
-        var run = new BackupRun(cluster, options, agents, services, backup);
+        var run = new BackupRun(cluster, _folders, options, agents, services, backup);
         var phase = BackupPhase.Failed;
         try
         {

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Hooks;
 using NodeAgent.Controller.Snapshots;
+using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes.Velero;
 
@@ -15,7 +16,7 @@ namespace NodeAgent.Controller.Backups;
 /// A crash before the metadata file of step 4 leaves no backup in the bucket; one after it leaves a backup whose phase there
 /// is Finalizing, which nobody takes for a complete one.
 /// </summary>
-internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options, AgentDirectory agents, ControllerServices services, PreparedBackup backup)
+internal sealed class BackupRun(ClusterClient cluster, BackupFolders folders, ControllerOptions options, AgentDirectory agents, ControllerServices services, PreparedBackup backup)
 {
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromSeconds(1);
 
@@ -41,7 +42,7 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
         var volumes = new PodVolumeBackups(scope, agents);
         using var snapshots = new BackupSnapshots(scope, volumes, services);
         var hooks = new BackupHookRunner(cluster, backup.Backup.Spec.Hooks, log);
-        var upload = new BackupUpload(backup, log, ReadObjectAsync, services);
+        var upload = new BackupUpload(backup, folders, log, ReadObjectAsync, services);
         await using var interruption = new BackupInterruption(cluster, options, services.Time, backup, cancellation);
         // Ends the wait of hooks for volumes when the run fails; the hooks themselves still run.
         using var abandoned = CancellationTokenSource.CreateLinkedTokenSource(interruption.Token);
@@ -66,6 +67,7 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
                 if (!_isStored) await upload.TryRemoveAsync();
                 log.Error(null, $"the backup failed: {(cancellation.IsCancellationRequested ? "the controller was stopped" : asked ?? e.Message)}");
                 await upload.TryKeepLogAsync();
+                await upload.TryReleaseAsync();
             }
 
             if (asked is null) throw;
@@ -118,6 +120,7 @@ internal sealed class BackupRun(ClusterClient cluster, ControllerOptions options
         }, cancellation);
         _isStored = true;
         await snapshots.TryReleaseAsync();
+        await upload.TryReleaseAsync();
 
         // 5. The end. The bucket has it already, so that nobody's wish to end it early counts any more.
         await PointToAsync(upload.Places[0], stopping);

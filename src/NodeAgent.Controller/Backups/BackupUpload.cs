@@ -13,7 +13,7 @@ namespace NodeAgent.Controller.Backups;
 /// Writes a backup's files into each of its locations: first all but the log, then, when it is known how the backup ended, log, results
 /// and the metadata file that says so. A location of several that fails is left out, and the others are complete by themselves.
 /// </summary>
-internal sealed class BackupUpload(PreparedBackup backup, RunLog log, Func<CancellationToken, Task<JsonObject>> readObject, ControllerServices services)
+internal sealed class BackupUpload(PreparedBackup backup, BackupFolders folders, RunLog log, Func<CancellationToken, Task<JsonObject>> readObject, ControllerServices services)
 {
     private static readonly TimeSpan CleanupLimit = TimeSpan.FromSeconds(5);
 
@@ -33,6 +33,7 @@ internal sealed class BackupUpload(PreparedBackup backup, RunLog log, Func<Cance
         var snapshotInfo = snapshots.ToVolumeInfo().ToList();
         await EachAsync(async place =>
         {
+            await folders.RequireAsync(place.Bucket, place.Name, backup.Object, cancellation);
             await place.Bucket.PutAsync(files.Metadata, Metadata(current, place, null), cancellation);
             var contents = await archive.FinishAsync();
             ArchiveBytes = contents.Length;
@@ -56,6 +57,7 @@ internal sealed class BackupUpload(PreparedBackup backup, RunLog log, Func<Cance
             var current = await readObject(cancellation);
             await EachAsync(async place =>
             {
+                await folders.RequireAsync(place.Bucket, place.Name, backup.Object, cancellation);
                 await place.Bucket.PutAsync(backup.Files.Log, log.Finish(), cancellation);
                 await place.Bucket.PutAsync(backup.Files.Results, results, cancellation);
                 // Last, so that the bucket never calls a backup complete whose files are not.
@@ -77,7 +79,7 @@ internal sealed class BackupUpload(PreparedBackup backup, RunLog log, Func<Cance
         var results = GzipJson.Encode(log.Results());
         foreach (var place in backup.Places)
         {
-            await TryAsync(async token =>
+            await TryAsync(place, async token =>
             {
                 await place.Bucket.PutAsync(backup.Files.Log, log.Finish(), token);
                 await place.Bucket.PutAsync(backup.Files.Results, results, token);
@@ -88,7 +90,13 @@ internal sealed class BackupUpload(PreparedBackup backup, RunLog log, Func<Cance
     /// <summary>Leaves nothing of the backup in any location.</summary>
     public async Task TryRemoveAllAsync()
     {
-        foreach (var place in backup.Places) await TryAsync(token => place.Bucket.DeleteFolderAsync(backup.Files.Directory, token));
+        foreach (var place in backup.Places) await TryAsync(place, token => place.Bucket.DeleteFolderAsync(backup.Files.Directory, token));
+    }
+
+    /// <summary>Nobody works on the backup any more, so that nobody need be kept from its folder.</summary>
+    public async Task TryReleaseAsync()
+    {
+        foreach (var place in backup.Places) await TryAsync(place, token => BackupFolders.ReleaseAsync(place.Bucket, backup.Object, token));
     }
 
     private static byte[] Metadata(JsonObject current, BackupPlace place, JsonObject? finalStatus)
@@ -119,19 +127,22 @@ internal sealed class BackupUpload(PreparedBackup backup, RunLog log, Func<Cance
         }
     }
 
-    private Task TryRemoveAsync(BackupPlace place) => TryAsync(async token =>
+    private Task TryRemoveAsync(BackupPlace place) => TryAsync(place, async token =>
     {
         await place.Bucket.DeleteAsync(backup.Files.Metadata, token);
         await place.Bucket.DeleteAsync(backup.Files.Contents, token);
     });
 
-    /// <summary>Does what a run that failed leaves to do, which must neither hide why it failed nor hold up a stop.</summary>
-    private async Task TryAsync(Func<CancellationToken, Task> action)
+    /// <summary>
+    /// Does what a run that failed leaves to do, which must neither hide why it failed nor hold up a stop. Nothing is done where the folder is
+    /// another backup's.
+    /// </summary>
+    private async Task TryAsync(BackupPlace place, Func<CancellationToken, Task> action)
     {
         using var limit = new CancellationTokenSource(CleanupLimit, services.Time);
         try
         {
-            await action(limit.Token);
+            if (await BackupFolders.OwnerAsync(place.Bucket, backup.Object, limit.Token) != FolderOwner.Other) await action(limit.Token);
         }
         catch (Exception e) when (BucketFailure.IsCauseOf(e) || e is OperationCanceledException)
         {

@@ -16,8 +16,8 @@ namespace NodeAgent.Controller.Deletion;
 /// </summary>
 internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLocations locations, ControllerOptions options, ControllerServices services)
 {
-    /// <summary>Annotation of a request with the phase that its backup had.</summary>
-    private const string PhaseBefore = "nodeagent.io/backup-phase-before";
+    /// <summary>Annotation of a backup whose deletion has begun: the phase that it had. It outlives a controller that dies, and the request.</summary>
+    private const string PhaseBefore = "nodeagent.io/phase-before-deletion";
 
     // As long as Velero keeps them, so that "describe" can show what went wrong.
     private static readonly TimeSpan KeepProcessed = TimeSpan.FromHours(24);
@@ -36,17 +36,11 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
 
         var name = item.Text("spec", "backupName") ?? "";
         var backup = ObjectName.IsValid(name) ? await cluster.GetAsync(VeleroResources.Backups, options.Namespace, name, cancellation) : null;
-        var locationName = backup.Text("spec", "storageLocation");
-        var location = backup is null ? null : await locations.FindAsync(locationName, cancellation);
+        if (backup is not null && IsRunning(backup) && await IsWritableAsync(backup, cancellation)) return await CancelRunAsync(item, backup, cancellation);
+        await using var places = new DeletionPlaces(locations);
         var refusal = name.Length == 0 ? "spec.backupName is required"
             : backup is null ? $"backup \"{name}\" does not exist"
-            : null;
-        var (opened, problem) = refusal is null ? await locations.OpenAsync(location, locationName, forWriting: true, cancellation) : (null, null);
-        await using var bucket = opened;
-        if (refusal is null && problem is null && IsRunning(backup!)) return await CancelRunAsync(item, backup!, cancellation);
-        refusal ??= problem ?? await locations.EmptinessOfAsync(location!, bucket!, cancellation);
-        await using var copies = new BackupCopies(locations);
-        refusal ??= await copies.FindAsync(backup!, bucket!, cancellation);
+            : await places.FindAsync(backup, cancellation);
         if (refusal is not null)
         {
             await SetStatusAsync(item, DeleteBackupRequestPhase.Processed, [refusal], cancellation);
@@ -57,10 +51,10 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
         if (await HasOpenVolumesAsync(backup!, cancellation)) return options.PollInterval;
         var schedule = backup!.Label(VeleroLabels.ScheduleName) ?? "";
         services.Telemetry.Count("velero_backup_deletion_attempt_total", schedule);
-        var errors = await DeleteAsync(item, backup!, [.. copies.Places, new BackupPlace(location!, bucket!)], cancellation);
+        var errors = await DeleteAsync(item, backup!, places.Places, cancellation);
         await SetStatusAsync(item, DeleteBackupRequestPhase.Processed, errors, cancellation);
         services.Telemetry.Count(errors.Count == 0 ? "velero_backup_deletion_success_total" : "velero_backup_deletion_failure_total", schedule);
-        services.Log.Ended("deletion of backup", name, errors.Count == 0 ? "done" : string.Join("; ", errors));
+        services.Log.Ended("deletion of backup", name, string.Join("; ", errors.Count == 0 ? ["done", .. places.Notes] : errors));
         if (errors.Count > 0) return KeepProcessed;
         await DeleteRequestsAsync(name, null, cancellation);
         return null;
@@ -68,6 +62,12 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
 
     private static bool IsRunning(JsonObject backup) => backup.Text("status", "phase") is BackupPhase.InProgress or BackupPhase.Finalizing
         or BackupPhase.FinalizingPartiallyFailed or BackupPhase.WaitingForPluginOperations or BackupPhase.WaitingForPluginOperationsPartiallyFailed;
+
+    private async Task<bool> IsWritableAsync(JsonObject backup, CancellationToken cancellation)
+    {
+        var name = backup.Text("spec", "storageLocation");
+        return !options.RestoreOnly && StorageLocations.ProblemOf(await locations.FindAsync(name, cancellation), name, forWriting: true) is null;
+    }
 
     /// <summary>Whether an agent still works for the backup, for as long as volumes are given to end after they were cancelled.</summary>
     private async Task<bool> HasOpenVolumesAsync(JsonObject backup, CancellationToken cancellation)
@@ -97,45 +97,74 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
         return options.PollInterval;
     }
 
-    private async Task<IReadOnlyList<string>> DeleteAsync(JsonObject request, JsonObject backup, IReadOnlyList<BackupPlace> places, CancellationToken cancellation)
+    private async Task<IReadOnlyList<string>> DeleteAsync(JsonObject request, JsonObject backup, IReadOnlyList<DeletionPlace> places, CancellationToken cancellation)
+    {
+        var name = backup.Name();
+        var phaseBefore = backup.Text("status", "phase") is BackupPhase.Deleting ? backup.Annotation(PhaseBefore) : backup.Text("status", "phase") ?? "";
+        await DeleteRequestsAsync(name, request.Name(), cancellation);
+        await cluster.PatchAsync(VeleroResources.DeleteBackupRequests, options.Namespace, request.Name(), new JsonObject
+        {
+            ["metadata"] = new JsonObject { ["labels"] = new JsonObject { [VeleroLabels.BackupName] = VeleroLabels.ToLabelValue(name), [VeleroLabels.BackupUid] = backup.Uid() } },
+        }, null, cancellation);
+        await SetStatusAsync(request, DeleteBackupRequestPhase.InProgress, [], cancellation);
+        // Before the phase: once it says Deleting, only this tells what it was.
+        await cluster.PatchAsync(VeleroResources.Backups, options.Namespace, name, new JsonObject { ["metadata"] = new JsonObject { ["annotations"] = new JsonObject { [PhaseBefore] = phaseBefore } } }, null, cancellation);
+        await SetPhaseAsync(name, BackupPhase.Deleting, cancellation);
+
+        // A backup that never passed validation has no files; those under its name belong to another.
+        if (phaseBefore is BackupPhase.FailedValidation or BackupPhase.New or BackupPhase.Queued or "") return await DeleteObjectsAsync(backup, cancellation);
+        var open = new List<ForgettableSnapshots>();
+        try
+        {
+            var isWhole = true;
+            try
+            {
+                foreach (var (place, isOwn) in places) open.Add(await _snapshots.OpenAsync(backup, place.Location, isOwn ? place.Bucket : null, cancellation));
+                foreach (var (place, _) in places.Where(p => p.IsOwn))
+                {
+                    await BackupMetadata.MarkUnfinishedAsync(place.Bucket, name, cancellation);
+                    isWhole = false;
+                }
+            }
+            catch (Exception e) when (SnapshotForgetting.IsFailure(e))
+            {
+                // The backup is as good as before, and says so.
+                if (isWhole && phaseBefore is not null) await SetPhaseAsync(name, phaseBefore, cancellation);
+                return [$"volume snapshots of backup {name}: {e.Message}"];
+            }
+
+            return await DeleteAsync(backup, places, open, cancellation);
+        }
+        finally
+        {
+            foreach (var snapshots in open) await snapshots.DisposeAsync();
+        }
+    }
+
+    /// <summary>
+    /// Deletes what a backup consists of. Snapshots come first, since nothing but its files tells which they are, and of those the storage systems',
+    /// which are likelier to fail. Then the metadata file: without it there is no backup, whatever else a crash leaves behind.
+    /// </summary>
+    private async Task<IReadOnlyList<string>> DeleteAsync(JsonObject backup, IReadOnlyList<DeletionPlace> places, IReadOnlyList<ForgettableSnapshots> snapshots, CancellationToken cancellation)
     {
         var name = backup.Name();
         var errors = new List<string>();
-        var neverRan = backup.Text("status", "phase") is BackupPhase.FailedValidation or BackupPhase.New or BackupPhase.Queued or "" or null;
-        await DeleteRequestsAsync(name, request.Name(), cancellation);
-        // Kept with the request, for a controller that dies between here and the end.
-        var phaseBefore = backup.Text("status", "phase") is BackupPhase.Deleting ? request.Annotation(PhaseBefore) : backup.Text("status", "phase");
-        await cluster.PatchAsync(VeleroResources.DeleteBackupRequests, options.Namespace, request.Name(), new JsonObject
+        var own = places.Where(p => p.IsOwn).Select(p => p.Place).ToList();
+        if (own.Count > 0 && await _storage.RemoveAsync(backup, own[^1].Bucket, cancellation) is { Count: > 0 } left) return left;
+        foreach (var those in snapshots)
         {
-            ["metadata"] = new JsonObject
+            try
             {
-                ["annotations"] = new JsonObject { [PhaseBefore] = phaseBefore },
-                ["labels"] = new JsonObject { [VeleroLabels.BackupName] = VeleroLabels.ToLabelValue(name), [VeleroLabels.BackupUid] = backup.Uid() },
-            },
-        }, null, cancellation);
-        await SetStatusAsync(request, DeleteBackupRequestPhase.InProgress, [], cancellation);
-        await cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, name, new JsonObject { ["phase"] = BackupPhase.Deleting }, cancellation);
-
-        // A backup that never passed validation has no files; those under its name belong to another.
-        if (neverRan) return await DeleteObjectsAsync(backup, cancellation);
-        // Snapshots come first, since nothing else tells which they are. Then the metadata file: without it there is no backup,
-        // whatever else a crash leaves behind.
-        var isWhole = true;
-        foreach (var place in places)
-        {
-            var (problem, begun) = await _snapshots.ForgetAsync(backup, place.Location, place.Bucket, cancellation);
-            isWhole &= !begun;
-            if (problem is null) continue;
-            // Nothing is gone yet: the backup is as good as before, and says so.
-            if (isWhole && phaseBefore is not (null or BackupPhase.Deleting)) await cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, name, new JsonObject { ["phase"] = phaseBefore }, cancellation);
-            return [problem];
+                await those.ForgetAsync($"backup {name} was deleted", cancellation);
+            }
+            catch (Exception e) when (SnapshotForgetting.IsFailure(e))
+            {
+                return [$"volume snapshots of backup {name}: {e.Message}"];
+            }
         }
 
-        if (await _storage.RemoveAsync(backup, places[^1].Bucket, cancellation) is { Count: > 0 } left) return left;
-
-        // The location of the spec comes last: what it tells is needed to begin again.
         var files = new BackupFiles(name);
-        foreach (var place in places)
+        foreach (var place in own)
         {
             var what = places.Count == 1 ? $"files of backup {name}" : $"files of backup {name} in location {place.Name}";
             await TryAsync(errors, what, () => place.Bucket.DeleteAsync(files.Metadata, cancellation));
@@ -143,9 +172,12 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
             if (errors.Count > 0) return errors;
         }
 
-        await DeleteRestoresAsync(name, places[^1].Bucket, errors, cancellation);
+        if (own.Count > 0) await DeleteRestoresAsync(name, own[^1].Bucket, errors, cancellation);
         return errors.Count > 0 ? errors : await DeleteObjectsAsync(backup, cancellation);
     }
+
+    private Task<bool> SetPhaseAsync(string backup, string phase, CancellationToken cancellation) =>
+        cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, backup, new JsonObject { ["phase"] = phase }, cancellation);
 
     private async Task<IReadOnlyList<string>> DeleteObjectsAsync(JsonObject backup, CancellationToken cancellation)
     {

@@ -87,15 +87,17 @@ internal sealed class BackupExpiry(ClusterClient cluster, StorageLocations locat
         if (names.Count == 0) names = [null];
         // A backup that came from a bucket may name locations that this cluster never had; that of its spec it has.
         if (backup.Annotation(Sync.BackupSync.SyncedFrom) is not null) names = [backup.Text("spec", "storageLocation")];
+        var found = 0;
         foreach (var name in names)
         {
-            var location = await locations.FindAsync(name, cancellation);
-            if (location is null) return "BSLNotFound";
+            // One that the cluster has no more keeps no backup in the others; without any there is nothing that could be deleted.
+            if (await locations.FindAsync(name, cancellation) is not { } location) continue;
+            found++;
             if (location.Spec.AccessMode == LocationAccessMode.ReadOnly) return "BSLReadOnly";
             if (location.Status?.Phase != LocationPhase.Available) return "BSLUnavailable";
         }
 
-        return null;
+        return found > 0 ? null : "BSLNotFound";
     }
 
     private async Task LabelAsync(JsonObject backup, string? failure, CancellationToken cancellation)

@@ -13,6 +13,9 @@ internal sealed record BackupFiles(string Backup)
     /// <summary>A backup exists exactly when this file does.</summary>
     public string Metadata => $"{Directory}/{MetadataName}";
 
+    /// <summary>There while the backup is made: whose the folder is.</summary>
+    public string Claim => $"{Directory}/nodeagent-claim.json";
+
     public string Contents => $"{Directory}/{Backup}.tar.gz";
 
     public string Log => $"{Directory}/{Backup}-logs.gz";

@@ -80,6 +80,9 @@ internal sealed class LocationBucket(IBucket files, bool seals, LocationKeys key
         await PutAsync(key, stream, cancellationToken);
     }
 
+    /// <remarks>What is made this way is for all who share the place, and never sealed.</remarks>
+    public Task<bool> TryCreateAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) => files.TryCreateAsync(key, content, cancellationToken);
+
     /// <remarks>That of a sealed file holds its key, which opens no other file: <see cref="SealedAddress"/>.</remarks>
     public async Task<Uri> AddressForDownloadAsync(string key, TimeSpan lifetime, CancellationToken cancellationToken)
     {

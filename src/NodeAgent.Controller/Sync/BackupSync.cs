@@ -20,6 +20,9 @@ internal sealed class BackupSync(ClusterClient cluster, ControllerOptions option
     /// <summary>Annotation on backups that were found in a location: without it a status that is not written yet would look like a new backup.</summary>
     public const string SyncedFrom = "nodeagent.io/synced-from";
 
+    /// <summary>Annotation on such backups: the UID that the Backup object had in the cluster that made it.</summary>
+    public const string SourceUid = "nodeagent.io/source-uid";
+
     private const int ParallelLooks = 16;
 
     private static readonly TimeSpan TrustedFor = TimeSpan.FromHours(1);
@@ -89,7 +92,7 @@ internal sealed class BackupSync(ClusterClient cluster, ControllerOptions option
     {
         if (await BackupMetadata.ReadAsync(bucket, name, cancellation) is not { } backup || backup.Name() != name) return;
         if (backup.Text("status", "phase") is not (BackupPhase.Completed or BackupPhase.PartiallyFailed or BackupPhase.Failed)) return;
-        var status = backup["status"]?.DeepClone() as JsonObject;
+        var (status, uid) = (backup["status"]?.DeepClone() as JsonObject, backup.Uid());
         Restores.RestoredObject.Reset(backup);
         var metadata = backup.Child("metadata");
         metadata.Remove("finalizers");
@@ -97,6 +100,7 @@ internal sealed class BackupSync(ClusterClient cluster, ControllerOptions option
         metadata.Child("labels")[VeleroLabels.StorageLocation] = VeleroLabels.ToLabelValue(location.Metadata.Name!);
         backup.Child("spec")["storageLocation"] = location.Metadata.Name;
         metadata.Child("annotations")[SyncedFrom] = location.Metadata.Name;
+        metadata.Child("annotations")[SourceUid] = uid;
         // Hooks concern the cluster that the backup was made in.
         backup.Child("spec").Remove("hooks");
         // With Velero's definitions the status is written here, with ours by the patch below.

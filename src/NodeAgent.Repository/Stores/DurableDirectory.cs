@@ -51,4 +51,13 @@ public static class DurableDirectory
             _ => new IOException($"{message} (errno {error})", error),
         };
     }
+
+    /// <summary>Gives a file a second name. Unlike a move, it never replaces what has that name, whoever gave it at the same moment.</summary>
+    /// <exception cref="IOException">There is such a name already, or the file system knows no second names.</exception>
+    public static void Link(string file, string name)
+    {
+        if (LibC.Link(file, name) == 0) return;
+        var error = Marshal.GetLastPInvokeError();
+        throw new IOException($"naming {name}: {Marshal.GetPInvokeErrorMessage(error)} (errno {error})", error);
+    }
 }

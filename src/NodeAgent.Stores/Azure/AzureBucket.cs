@@ -111,6 +111,35 @@ internal sealed class AzureBucket : IBucket
         await SendAsync("writing", HttpMethod.Put, key, "", AzureEndpoint.HeadersForPut(content.Span), content, cancellationToken);
     }
 
+    public async Task<bool> TryCreateAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+    {
+        RemoteFile.Require(key);
+        var headers = AzureEndpoint.HeadersForPut(content.Span);
+        headers.Add(new("If-None-Match", "*"));
+        var mayBeMine = false;
+        if (await _endpoint.RunAsync("writing", _endpoint.Describe(key), Attempt, cancellationToken)) return true;
+        // After an attempt whose answer was lost, the file that stands in the way may be this one.
+        return mayBeMine && await RemoteFile.HasContentAsync(this, key, content, cancellationToken);
+
+        async ValueTask<bool> Attempt(CancellationToken token)
+        {
+            try
+            {
+                (await _endpoint.SendAsync(HttpMethod.Put, key, "", headers, content, token)).Dispose();
+                return true;
+            }
+            catch (AzureRequestException e) when (e is { Status: 412 } or { Status: 409, Code: "BlobAlreadyExists" })
+            {
+                return false;
+            }
+            catch (Exception e) when (AzureFailure.Of(e, _endpoint.Options) is { IsAmbiguous: true })
+            {
+                mayBeMine = true;
+                throw;
+            }
+        }
+    }
+
     public async Task DeleteAsync(string key, CancellationToken cancellationToken)
     {
         RemoteFile.Require(key);

@@ -95,34 +95,30 @@ public sealed class DirectoryBucket(string root, string? mount = null, Action<st
     }
 
     /// <inheritdoc/>
-    public async Task PutAsync(string key, Stream content, CancellationToken cancellationToken)
-    {
-        var target = Resolve(key);
-        var directory = Path.GetDirectoryName(target)!;
-        EnsureDirectory(directory);
-        var temporary = Path.Combine(directory, $".{Path.GetFileName(target)}.{Guid.NewGuid():N}.tmp");
-        try
-        {
-            await using (var file = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None))
-            {
-                await content.CopyToAsync(file, cancellationToken);
-                file.Flush(flushToDisk: true);
-            }
-
-            File.Move(temporary, target, overwrite: true);
-            _flushDirectory(directory);
-        }
-        finally
-        {
-            File.Delete(temporary);
-        }
-    }
+    public Task PutAsync(string key, Stream content, CancellationToken cancellationToken) => WriteAsync(Resolve(key), content, replaces: true, cancellationToken);
 
     /// <inheritdoc/>
     public async Task PutAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
     {
         using var stream = new MemoryStream(content.ToArray(), writable: false);
         await PutAsync(key, stream, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task<bool> TryCreateAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+    {
+        var target = Resolve(key);
+        if (File.Exists(target)) return false;
+        using var stream = new MemoryStream(content.ToArray(), writable: false);
+        try
+        {
+            await WriteAsync(target, stream, replaces: false, cancellationToken);
+            return true;
+        }
+        catch (IOException) when (File.Exists(target))
+        {
+            return false;
+        }
     }
 
     /// <inheritdoc/>
@@ -150,6 +146,29 @@ public sealed class DirectoryBucket(string root, string? mount = null, Action<st
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     private LocationException Unmounted() => new($"directory {_mount} does not exist or is not mounted in the controller's pod");
+
+    private async Task WriteAsync(string target, Stream content, bool replaces, CancellationToken cancellationToken)
+    {
+        var directory = Path.GetDirectoryName(target)!;
+        EnsureDirectory(directory);
+        var temporary = Path.Combine(directory, $".{Path.GetFileName(target)}.{Guid.NewGuid():N}.tmp");
+        try
+        {
+            await using (var file = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None))
+            {
+                await content.CopyToAsync(file, cancellationToken);
+                file.Flush(flushToDisk: true);
+            }
+
+            if (replaces) File.Move(temporary, target, overwrite: true);
+            else DurableDirectory.Link(temporary, target);
+            _flushDirectory(directory);
+        }
+        finally
+        {
+            File.Delete(temporary);
+        }
+    }
 
     private void EnsureDirectory(string directory)
     {

@@ -50,6 +50,13 @@ public interface IBucket : IAsyncDisposable
     /// <inheritdoc cref="PutAsync(string, Stream, CancellationToken)"/>
     Task PutAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Writes a small file unless there is one of that name already, which is left as it is; of many that do so at once one succeeds.
+    /// Where the store cannot promise that, the file is the last one's, which whoever reads it later sees.
+    /// </summary>
+    /// <returns>Whether the file is there as given because of this call.</returns>
+    Task<bool> TryCreateAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken);
+
     /// <summary>Deletes a file; one that is not there counts as deleted.</summary>
     Task DeleteAsync(string key, CancellationToken cancellationToken);
 

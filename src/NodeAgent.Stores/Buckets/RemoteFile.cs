@@ -60,4 +60,14 @@ internal static class RemoteFile
     /// <exception cref="ArgumentException">It is no key of a file.</exception>
     public static string Require(string key) =>
         key.Split('/').Any(part => part is "" or "." or "..") ? throw new ArgumentException($"\"{key}\" is no key of a file", nameof(key)) : key;
+
+    /// <summary>Whether a small file is there and is this.</summary>
+    public static async Task<bool> HasContentAsync(IBucket bucket, string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+    {
+        await using var file = await bucket.OpenAsync(key, long.MaxValue, cancellationToken);
+        if (file is null || file.Length != content.Length) return false;
+        var there = new byte[content.Length];
+        await file.ReadExactlyAsync(there, cancellationToken);
+        return there.AsSpan().SequenceEqual(content.Span);
+    }
 }

@@ -95,17 +95,44 @@ internal sealed class S3Bucket : IBucket
 
         async ValueTask<bool> Attempt(CancellationToken token)
         {
-            var request = new PutObjectRequest
-            {
-                BucketName = Options.Bucket,
-                Key = _endpoint.Prefix + key,
-                InputStream = new MemoryStream(body, writable: false),
-                MD5Digest = S3ObjectHeaders.ContentMd5(body),
-                UseChunkEncoding = false,
-            };
-            foreach (var (name, value) in _endpoint.Headers.ForWriting(body.Length, _endpoint.AssumedTime)) request.Headers[name] = value;
-            await _endpoint.Client.PutObjectAsync(request, token);
+            await _endpoint.Client.PutObjectAsync(RequestToPut(key, body), token);
             return true;
+        }
+    }
+
+    public async Task<bool> TryCreateAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+    {
+        // Some servers take no notice of the condition.
+        if (await ExistsAsync(key, cancellationToken)) return false;
+        var body = content.ToArray();
+        var mayBeMine = false;
+        switch (await _endpoint.RunAsync("writing", _endpoint.Describe(key), Attempt, cancellationToken))
+        {
+            case 412 or 304: // 304: how some servers say 412
+                // After an attempt whose answer was lost, the file that stands in the way may be this one.
+                return mayBeMine && await RemoteFile.HasContentAsync(this, key, content, cancellationToken);
+            case 501:
+                await PutAsync(key, content, cancellationToken);
+                return true;
+            default:
+                return true;
+        }
+
+        async ValueTask<int> Attempt(CancellationToken token)
+        {
+            var request = RequestToPut(key, body);
+            request.IfNoneMatch = "*";
+            try
+            {
+                await _endpoint.Client.PutObjectAsync(request, token);
+                return 200;
+            }
+            catch (Exception e) when (S3Failure.Of(e, Options) is { } failure)
+            {
+                mayBeMine |= failure.IsAmbiguous;
+                if (failure.Status is 412 or 304 or 501) return failure.Status;
+                throw;
+            }
         }
     }
 
@@ -150,6 +177,20 @@ internal sealed class S3Bucket : IBucket
     {
         _endpoint.Dispose();
         return ValueTask.CompletedTask;
+    }
+
+    private PutObjectRequest RequestToPut(string key, byte[] body)
+    {
+        var request = new PutObjectRequest
+        {
+            BucketName = Options.Bucket,
+            Key = _endpoint.Prefix + key,
+            InputStream = new MemoryStream(body, writable: false),
+            MD5Digest = S3ObjectHeaders.ContentMd5(body),
+            UseChunkEncoding = false,
+        };
+        foreach (var (name, value) in _endpoint.Headers.ForWriting(body.Length, _endpoint.AssumedTime)) request.Headers[name] = value;
+        return request;
     }
 
     private async Task PutInPartsAsync(string key, Stream content, long length, CancellationToken cancellationToken)

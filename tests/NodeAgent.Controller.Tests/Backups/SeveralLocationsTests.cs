@@ -48,6 +48,7 @@ public sealed class SeveralLocationsTests
         cluster.Api.Add(VeleroResources.Backups, $$$"""{"metadata":{"name":"b","namespace":"velero","annotations":{"nodeagent.io/storage-locations":"{{{annotation}}}"}},"spec":{"includedNamespaces":["shop"]} }""");
         await ControllerFixture.WaitUntilAsync(() => cluster.Api.All(VeleroResources.PodVolumeBackups).Count == 2);
         // It breaks while the volumes are read: a file stands where the folder of backups should be.
+        Directory.Delete(Path.Combine(second.Location, "backups"), recursive: true);
         await File.WriteAllTextAsync(Path.Combine(second.Location, "backups"), "in the way", TestContext.Current.CancellationToken);
         cluster.AgentOutcome = PodVolumePhase.Completed;
         var backup = await cluster.WaitForEndAsync(VeleroResources.Backups, "b");
@@ -155,12 +156,32 @@ public sealed class SeveralLocationsTests
         await using var cluster = await ControllerFixture.StartAsync();
         AddSecond(cluster);
         await BackUpAsync(cluster, "default,second");
-        cluster.Api.Remove(VeleroResources.BackupStorageLocations, "velero", "second");
+        cluster.Api.Patch(VeleroResources.BackupStorageLocations, "velero", "second", """{"spec":{"accessMode":"ReadOnly"}}""");
         cluster.Api.Add(VeleroResources.DeleteBackupRequests, """{"metadata":{"name":"d","namespace":"velero"},"spec":{"backupName":"b"}}""");
         var request = await cluster.WaitForPhaseAsync(VeleroResources.DeleteBackupRequests, "d", DeleteBackupRequestPhase.Processed);
-        Assert.StartsWith("backup storage location \"second\" does not exist; the backup is there too", request["status"]!["errors"]![0]!.GetValue<string>(), StringComparison.Ordinal);
+        Assert.StartsWith("backup storage location \"second\" is read-only; the backup is there too", request["status"]!["errors"]![0]!.GetValue<string>(), StringComparison.Ordinal);
         Assert.Equal(BackupPhase.Completed, ReadMetadata(cluster.Bucket).Text("status", "phase"));
         Assert.Equal(BackupPhase.Completed, cluster.Api.Find(VeleroResources.Backups, "velero", "b").Text("status", "phase"));
+    }
+
+    [Theory]
+    [InlineData("second", "default", false)]
+    [InlineData("default", "second", false)]
+    [InlineData("second", "default", true)]
+    [InlineData("default", "second", true)]
+    public async Task A_location_that_the_cluster_has_no_more_keeps_no_backup_in_the_others(string gone, string left, bool expires)
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        var second = AddSecond(cluster);
+        await BackUpAsync(cluster, "default,second");
+        await cluster.WaitForPhaseAsync(VeleroResources.BackupStorageLocations, left, LocationPhase.Available);
+        cluster.Api.Remove(VeleroResources.BackupStorageLocations, "velero", gone);
+        if (expires) cluster.Api.Patch(VeleroResources.Backups, "velero", "b", """{"status":{"expiration":"2020-01-01T00:00:00Z"}}""");
+        else cluster.Api.Add(VeleroResources.DeleteBackupRequests, """{"metadata":{"name":"d","namespace":"velero"},"spec":{"backupName":"b"}}""");
+        await ControllerFixture.WaitUntilAsync(() => cluster.Api.Find(VeleroResources.Backups, "velero", "b") is null);
+        var (reached, lost) = gone == "second" ? (cluster.Bucket, second) : (second, cluster.Bucket);
+        Assert.False(Directory.Exists(Path.Combine(reached.Location, "backups/b")));
+        Assert.Equal(BackupPhase.Completed, ReadMetadata(lost).Text("status", "phase"));
     }
 
     [Fact]

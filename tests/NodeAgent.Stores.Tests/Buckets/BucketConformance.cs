@@ -40,6 +40,20 @@ public abstract class BucketConformance : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Of_many_that_create_the_same_file_at_once_one_does()
+    {
+        var contents = Enumerable.Range(0, 8).Select(i => $"{{\"uid\":\"{i}\"}}").ToArray();
+        var made = await Task.WhenAll(contents.Select(c => Task.Run(() => Bucket.TryCreateAsync("backups/a/claim.json", System.Text.Encoding.UTF8.GetBytes(c), Stop))));
+        var winner = Assert.Single(contents.Where((_, i) => made[i]));
+        Assert.Equal(winner, await ReadTextAsync("backups/a/claim.json"));
+        Assert.False(await Bucket.TryCreateAsync("backups/a/claim.json", "late"u8.ToArray(), Stop));
+        Assert.Equal(winner, await ReadTextAsync("backups/a/claim.json"));
+        await Bucket.DeleteAsync("backups/a/claim.json", Stop);
+        Assert.True(await Bucket.TryCreateAsync("backups/a/claim.json", "again"u8.ToArray(), Stop));
+        Assert.Equal("again", await ReadTextAsync("backups/a/claim.json"));
+    }
+
+    [Fact]
     public async Task A_file_larger_than_a_part_comes_back_as_it_was_and_can_be_read_from_anywhere()
     {
         var random = SeededRandom.Create();
