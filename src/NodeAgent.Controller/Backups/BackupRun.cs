@@ -38,7 +38,7 @@ internal sealed class BackupRun(ClusterClient cluster, BackupFolders folders, Co
         var workDirectory = options.WorkDirectory ?? Path.GetTempPath();
         Directory.CreateDirectory(workDirectory);
         using var log = new RunLog(workDirectory, $"backup={options.Namespace}/{backup.Name}", services.Time);
-        var scope = new BackupScope(cluster, options, services.Time, log, backup);
+        var scope = new BackupScope(cluster.Enduring(EnduranceOf(log)), options, services.Time, log, backup);
         var volumes = new PodVolumeBackups(scope, agents);
         using var snapshots = new BackupSnapshots(scope, volumes, services);
         var hooks = new BackupHookRunner(cluster, backup.Backup.Spec.Hooks, log);
@@ -74,6 +74,19 @@ internal sealed class BackupRun(ClusterClient cluster, BackupFolders folders, Co
             throw new InvalidOperationException(asked, e);
         }
     }
+
+    private Endurance EnduranceOf(RunLog log) => new()
+    {
+        Ask = token => cluster.GetAsync(VeleroResources.Backups, options.Namespace, backup.Name, token),
+        Patience = PodVolumeWork.TimeoutOf(backup.Object, options),
+        Time = services.Time,
+        Noticed = reason =>
+        {
+            log.Info(reason);
+            services.Log.Waiting("backup", backup.Name, reason);
+        },
+        IsOwn = item => item.Label(VeleroLabels.BackupUid) == backup.Uid,
+    };
 
     /// <param name="cancellation">Ends the run early.</param>
     /// <param name="stopping">Ends it even when all of its files are written.</param>

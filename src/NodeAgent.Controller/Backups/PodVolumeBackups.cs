@@ -259,7 +259,7 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
 
     private async Task<bool> IsServedAsync(string node, CancellationToken cancellation)
     {
-        if (!_served.TryGetValue(node, out var served)) _served[node] = served = await agents.IsServedAsync(node, cancellation);
+        if (!_served.TryGetValue(node, out var served)) _served[node] = served = await scope.Cluster.CarryAsync(() => agents.IsServedAsync(node, cancellation), cancellation);
         return served;
     }
 

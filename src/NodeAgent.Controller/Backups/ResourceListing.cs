@@ -15,7 +15,6 @@ internal sealed class ResourceListing : IAsyncDisposable
 {
     // A state that is forgotten again and again is asked for in one piece at last, whatever that costs the server.
     private const int MaxRestarts = 4;
-    private const int MaxFailures = 3;
 
     private readonly List<(string Name, long Offset, int Length)> _index = [];
     private readonly List<MalformedObject> _unreadable = [];
@@ -36,7 +35,17 @@ internal sealed class ResourceListing : IAsyncDisposable
         var listing = new ResourceListing();
         try
         {
-            foreach (var ns in namespaces) await listing.ReadOneAsync(scope, kind, ns, isWanted, cancellation);
+            foreach (var ns in namespaces)
+            {
+                await scope.Cluster.CarryAsync(
+                    async () =>
+                    {
+                        await listing.ReadOneAsync(scope, kind, ns, isWanted, cancellation);
+                        return true;
+                    },
+                    cancellation);
+            }
+
             foreach (var (item, problem) in listing._unreadable) scope.Log.Error(item.Json.Namespace(), $"{kind.GroupResource} {item.Key}: it is not in the backup, since it cannot be read: {problem}");
             if (listing._file is { } file) await file.FlushAsync(cancellation);
             return listing;
@@ -81,7 +90,7 @@ internal sealed class ResourceListing : IAsyncDisposable
     private async Task ReadOneAsync(BackupScope scope, ResourceKind kind, string? ns, Func<JsonObject, bool> isWanted, CancellationToken cancellation)
     {
         var (count, unreadable, length) = (_index.Count, _unreadable.Count, _file?.Length ?? 0);
-        for (int restarts = 0, failures = 0; ;)
+        for (var restarts = 0; ;)
         {
             try
             {
@@ -97,11 +106,17 @@ internal sealed class ResourceListing : IAsyncDisposable
             {
                 restarts++;
             }
-            catch (Exception e) when (Outage.IsCauseOf(e) && ++failures < MaxFailures)
+            catch (Exception e) when (Outage.IsCauseOf(e))
             {
-                await Task.Delay(scope.Options.PollInterval, scope.Time, cancellation);
+                Forget();
+                throw;
             }
 
+            Forget();
+        }
+
+        void Forget()
+        {
             _index.RemoveRange(count, _index.Count - count);
             _unreadable.RemoveRange(unreadable, _unreadable.Count - unreadable);
             _file?.SetLength(length);

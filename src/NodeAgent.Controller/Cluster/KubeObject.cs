@@ -69,6 +69,15 @@ internal static class KubeObject
         return map;
     }
 
+    /// <summary>Whether all of the other is in this one, which may have more in its objects, such as what a server fills in.</summary>
+    public static bool Holds(this JsonNode? node, JsonNode? other) => other switch
+    {
+        null => true,
+        JsonObject fields => node is JsonObject own && fields.All(f => own.At(f.Key).Holds(f.Value)),
+        JsonArray items => node is JsonArray own && own.Count == items.Count && items.Zip(own).All(p => p.Second.Holds(p.First)),
+        _ => JsonNode.DeepEquals(node, other),
+    };
+
     public static OwnerReference OwnerReference(this JsonNode node) => new()
     {
         ApiVersion = node.Text("apiVersion"),

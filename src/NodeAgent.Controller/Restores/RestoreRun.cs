@@ -41,7 +41,7 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
         using var archive = await BackupArchive.OpenAsync(content, workDirectory, options.MaxBackupExtractionSize, cancellation);
         var backups = await GzipJson.ReadAsync(restore.Bucket, files.PodVolumeBackups, cancellation) as JsonArray ?? [];
         var sources = new RestoreSources(archive, restore.Spec, restore.Policies);
-        var scope = new RestoreScope(cluster, options, services.Time, log, restore);
+        var scope = new RestoreScope(cluster.Enduring(EnduranceOf(log)), options, services.Time, log, restore);
         var volumes = new PodVolumeRestores(scope, agents, backups);
         var takesVolumes = restore.Spec.RestorePvs != false;
         var departures = new Departures(scope);
@@ -87,6 +87,21 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
         await SetStatusAsync(counts, cancellation);
         return phase;
     }
+
+    private Endurance EnduranceOf(RunLog log) => new()
+    {
+        Ask = token => cluster.GetAsync(VeleroResources.Restores, options.Namespace, restore.Name, token),
+        Patience = PodVolumeWork.TimeoutOf(restore.Object, options),
+        Time = services.Time,
+        Noticed = reason =>
+        {
+            log.Info(reason);
+            services.Log.Waiting("restore", restore.Name, reason);
+        },
+        // A restore of the same name that was deleted before has left its label as well, and both times are the server's.
+        IsOwn = item => item.Label(VeleroLabels.RestoreName) == VeleroLabels.ToLabelValue(restore.Name)
+            && string.CompareOrdinal(item.Text("metadata", "creationTimestamp"), restore.Object.Text("metadata", "creationTimestamp")) >= 0,
+    };
 
     private async Task RestoreObjectsAsync(BackupArchive archive, RestoreSources sources, ItemRestorer items, RunLog log, CancellationToken cancellation)
     {
