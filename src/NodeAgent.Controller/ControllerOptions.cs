@@ -36,6 +36,9 @@ public sealed record ControllerOptions
     /// <summary>How long cancelled volumes may take to end before they are given up.</summary>
     public TimeSpan CancelGracePeriod { get; init; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>How long hooks after a pod go on once their backup was ended early.</summary>
+    public TimeSpan HookGracePeriod { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>How long a restored pod may take to be scheduled, and a resource definition to be served (--resource-timeout).</summary>
     public TimeSpan ResourceTimeout { get; init; } = TimeSpan.FromMinutes(10);
 

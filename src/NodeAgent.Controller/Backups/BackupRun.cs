@@ -41,10 +41,10 @@ internal sealed class BackupRun(ClusterClient cluster, BackupFolders folders, Co
         var scope = new BackupScope(cluster.Enduring(EnduranceOf(log)), options, services.Time, log, backup);
         var volumes = new PodVolumeBackups(scope, agents);
         using var snapshots = new BackupSnapshots(scope, volumes, services);
-        var hooks = new BackupHookRunner(cluster, backup.Backup.Spec.Hooks, log);
+        var hooks = new BackupHookRunner(cluster, options, services.Time, backup.Backup.Spec.Hooks, log);
         var upload = new BackupUpload(backup, folders, log, ReadObjectAsync, services);
         await using var interruption = new BackupInterruption(cluster, options, services.Time, backup, cancellation);
-        // Ends the wait of hooks for volumes when the run fails; the hooks themselves still run.
+        // Ends the wait of hooks for volumes when the run fails; the hooks themselves still run, for a while.
         using var abandoned = CancellationTokenSource.CreateLinkedTokenSource(interruption.Token);
         try
         {

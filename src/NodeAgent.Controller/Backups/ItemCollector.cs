@@ -129,7 +129,7 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
                 finally
                 {
                     // Also when a request failed: the hooks before have run.
-                    hooks.RunAfter(item, () => Task.WhenAll(volumes.WaitForAsync(requested, cancellation), snapshots.WaitForAsync(item)));
+                    hooks.RunAfter(item, () => Task.WhenAll(volumes.WaitForAsync(requested, cancellation), snapshots.WaitForAsync(item)), cancellation);
                 }
             }
 

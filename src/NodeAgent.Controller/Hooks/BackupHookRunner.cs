@@ -8,9 +8,10 @@ namespace NodeAgent.Controller.Hooks;
 
 /// <summary>
 /// Runs the hooks of a backup's pods: those before at once, those after when the pod's volumes have ended, without holding up
-/// the other pods. Hooks after run whatever became of the backup, since they undo what those before did.
+/// the other pods. Hooks after run whatever became of the backup, since they undo what those before did, but a backup that was ended early does
+/// not wait for them for as long as they may take otherwise.
 /// </summary>
-internal sealed class BackupHookRunner(ClusterClient cluster, BackupHooks? hooks, RunLog log)
+internal sealed class BackupHookRunner(ClusterClient cluster, ControllerOptions options, TimeProvider time, BackupHooks? hooks, RunLog log)
 {
     private readonly List<Task> _after = [];
     private int _attempted;
@@ -32,16 +33,19 @@ internal sealed class BackupHookRunner(ClusterClient cluster, BackupHooks? hooks
     public Task<bool> RunBeforeAsync(JsonObject pod, CancellationToken cancellation) => RunAsync(pod, HookSelection.Before(pod, hooks), cancellation);
 
     /// <summary>Runs the hooks after the backup of a pod as soon as its volumes have ended.</summary>
-    public void RunAfter(JsonObject pod, Func<Task> volumesEnded)
+    /// <param name="pod">The pod.</param>
+    /// <param name="volumesEnded">Waits for the volumes, and no longer than the backup runs.</param>
+    /// <param name="ended">Cancelled when the backup ends early.</param>
+    public void RunAfter(JsonObject pod, Func<Task> volumesEnded, CancellationToken ended)
     {
         var after = HookSelection.After(pod, hooks);
-        if (after.Count > 0) _after.Add(RunAfterAsync(pod, after, volumesEnded));
+        if (after.Count > 0) _after.Add(RunAfterAsync(pod, after, volumesEnded, ended));
     }
 
     /// <summary>Waits until all hooks have ended; each has a timeout of its own.</summary>
     public Task FinishAsync() => Task.WhenAll(_after);
 
-    private async Task RunAfterAsync(JsonObject pod, IReadOnlyList<PodHook> after, Func<Task> volumesEnded)
+    private async Task RunAfterAsync(JsonObject pod, IReadOnlyList<PodHook> after, Func<Task> volumesEnded, CancellationToken ended)
     {
         try
         {
@@ -52,7 +56,17 @@ internal sealed class BackupHookRunner(ClusterClient cluster, BackupHooks? hooks
             // The run says why elsewhere. An application that was stopped for the backup must go on all the same.
         }
 
-        await RunAsync(pod, after, CancellationToken.None);
+        using var limit = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
+        await using var registration = ended.Register(() => limit.CancelAfter(options.HookGracePeriod));
+        try
+        {
+            await RunAsync(pod, after, limit.Token);
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested)
+        {
+            Interlocked.Increment(ref _failed);
+            log.Error(pod.Namespace(), $"hooks after pod {pod.QualifiedName()}: they had not ended {GoDuration.Format(options.HookGracePeriod)} after the backup was ended early, and are given up; see whether the pod goes on");
+        }
     }
 
     private async Task<bool> RunAsync(JsonObject pod, IReadOnlyList<PodHook> toRun, CancellationToken cancellation)

@@ -32,18 +32,21 @@ internal sealed class RestoreHookRunner(RestoreScope scope)
     }
 
     /// <summary>Starts the commands of a pod that was just created.</summary>
-    public void RunAfter(JsonObject pod, CancellationToken cancellation)
+    /// <param name="pod">The pod.</param>
+    /// <param name="volumesEnded">Ends when no volume of the restore is filled any more.</param>
+    /// <param name="cancellation">Ends them.</param>
+    public void RunAfter(JsonObject pod, Task volumesEnded, CancellationToken cancellation)
     {
         // Each in turn, since a later one may build on an earlier one.
         // Without an end of its own a command for a container that never starts would keep the restore for ever.
         var hooks = RestoreHookSelection.Commands(pod, scope.Restore.Spec.Hooks, scope.Options.ResourceTimeout);
-        if (hooks.Count > 0) _running.Add(RunAsync(pod, hooks, cancellation));
+        if (hooks.Count > 0) _running.Add(RunAsync(pod, hooks, volumesEnded, cancellation));
     }
 
     /// <summary>Waits until all commands have ended; each has timeouts of its own.</summary>
     public Task FinishAsync() => Task.WhenAll(_running);
 
-    private async Task RunAsync(JsonObject pod, IReadOnlyList<RestoreHook> hooks, CancellationToken cancellation)
+    private async Task RunAsync(JsonObject pod, IReadOnlyList<RestoreHook> hooks, Task volumesEnded, CancellationToken cancellation)
     {
         // Also those that are not run since one before them failed, as Velero counts.
         Interlocked.Add(ref _attempted, hooks.Count);
@@ -51,7 +54,7 @@ internal sealed class RestoreHookRunner(RestoreScope scope)
         {
             var what = $"hook {hook.Hook.Name} in container {hook.Hook.Container} of pod {pod.QualifiedName()}";
             if (hook.Hook.Mistake is { } mistake) scope.Log.Warn(pod.Namespace(), $"{what}: {mistake}");
-            if (await ProblemAsync(pod, hook, cancellation) is not { } problem)
+            if (await ProblemAsync(pod, hook, volumesEnded, cancellation) is not { } problem)
             {
                 scope.Log.Info($"{what}: done");
                 continue;
@@ -69,15 +72,20 @@ internal sealed class RestoreHookRunner(RestoreScope scope)
         }
     }
 
-    private async Task<string?> ProblemAsync(JsonObject pod, RestoreHook hook, CancellationToken cancellation)
+    private async Task<string?> ProblemAsync(JsonObject pod, RestoreHook hook, Task volumesEnded, CancellationToken cancellation)
     {
         try
         {
-            var started = scope.Time.GetTimestamp();
-            while (!IsUp(await Outage.OutlastAsync(
-                () => scope.Cluster.GetAsync(KubernetesResources.Pods, pod.Namespace(), pod.Name(), cancellation), hook.Wait - scope.Time.GetElapsedTime(started), scope.Time, null, cancellation), hook))
+            long? waitsSince = null;
+            while (true)
             {
-                if (scope.Time.GetElapsedTime(started) > hook.Wait) return $"the container did not come up within {GoDuration.Format(hook.Wait)}";
+                var current = await scope.Cluster.GetAsync(KubernetesResources.Pods, pod.Namespace(), pod.Name(), cancellation);
+                if (current is null) return "the pod was deleted before its container came up";
+                if (IsUp(current, hook)) break;
+                if (current.Text("status", "phase") is ("Succeeded" or "Failed") and var phase) return $"the pod ended ({phase}) before its container came up";
+                // No container of the pod can start while its volumes are filled, which may take hours.
+                if (waitsSince is null && (volumesEnded.IsCompleted || !IsHeldBack(current))) waitsSince = scope.Time.GetTimestamp();
+                if (waitsSince is { } since && scope.Time.GetElapsedTime(since) > hook.Wait) return $"the container did not come up within {GoDuration.Format(hook.Wait)}";
                 await Task.Delay(scope.Options.PollInterval, scope.Time, cancellation);
             }
 
@@ -88,6 +96,10 @@ internal sealed class RestoreHookRunner(RestoreScope scope)
             return e.Message;
         }
     }
+
+    private static bool IsHeldBack(JsonObject pod) =>
+        pod.Objects("spec", "initContainers").Any(c => c.Text("name") == VeleroLabels.RestoreWaitContainer)
+        && !pod.Objects("status", "initContainerStatuses").Any(s => s.Text("name") == VeleroLabels.RestoreWaitContainer && s.At("state", "terminated") is not null);
 
     private static bool IsUp(JsonObject? pod, RestoreHook hook) => pod.Objects("status", "containerStatuses").Any(s =>
         s.Text("name") == hook.Hook.Container && s.At("state", "running") is not null && (!hook.UntilReady || s.IsTrue("ready")));

@@ -144,7 +144,7 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
         await RestoreManagersAsync(kind, ns, item.Name(), managers, cancellation);
         if (status is not null && WantsStatus(archived, item)) await RestoreStatusAsync(kind, ns, item.Name(), status, cancellation);
         if (kind.GroupResource == "pods" && sources.Filter.TakesVolumeData) await volumes.RequestAsync(created, archived.Namespace, cancellation);
-        if (kind.GroupResource == "pods") hooks.RunAfter(created, cancellation);
+        if (kind.GroupResource == "pods") hooks.RunAfter(created, volumes.Ended, cancellation);
         if (kind.GroupResource == KubernetesResources.CustomResourceDefinitions.GroupResource) await WaitForDefinitionAsync(kind, item.Name(), cancellation);
         return "created";
     }
@@ -170,6 +170,7 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
         {
             case "pods":
                 RestoredObject.PreparePod(item);
+                WaitContainer.Remove(item);
                 if (sources.Filter.TakesVolumeData) volumes.AddWaitContainer(item, archived.Namespace);
                 hooks.AddInitContainers(item, scope.Restore.Map(archived.Namespace));
                 if (item.Text("spec", "priorityClassName") is { Length: > 0 } priority) await RestoreRelatedAsync("priorityclasses.scheduling.k8s.io", priority, cancellation);

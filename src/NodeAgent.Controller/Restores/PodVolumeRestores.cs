@@ -4,6 +4,7 @@ using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Restores.Mappings;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Restores;
@@ -13,12 +14,14 @@ namespace NodeAgent.Controller.Restores;
 /// </summary>
 internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agents, JsonArray backups)
 {
-    private const string LegacyWaitContainer = "restic-wait";
-
     private readonly Lazy<WaitContainer> _waitContainer = new(() => new WaitContainer(scope));
     private readonly PodVolumeWork _work = new(scope.Cluster, scope.Options, scope.Time);
     private readonly Dictionary<string, List<string>> _byPod = new(StringComparer.Ordinal);
     private readonly List<JsonObject> _made = [];
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Ends when no volume is filled any more.</summary>
+    public Task Ended => _ended.Task;
 
     private string Selector => $"{VeleroLabels.RestoreUid}={scope.Restore.Uid}";
 
@@ -27,17 +30,12 @@ internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agent
         .Where(b => b.Annotation(VeleroLabels.PvcName) is not null && !string.IsNullOrEmpty(b.Text("status", "snapshotID")))
         .Select(b => $"{b.Text("spec", "pod", "namespace")}/{b.Annotation(VeleroLabels.PvcName)}").ToHashSet(StringComparer.Ordinal);
 
-    /// <summary>Puts the init container into a pod that gets volumes back; removes one that an earlier restore left.</summary>
+    /// <summary>Puts the init container into a pod that gets volumes back.</summary>
     public void AddWaitContainer(JsonObject pod, string originalNamespace)
     {
-        var spec = pod.Child("spec");
-        if (spec["initContainers"] is JsonArray existing)
-        {
-            foreach (var old in existing.OfType<JsonObject>().Where(c => c.Text("name") is VeleroLabels.RestoreWaitContainer or LegacyWaitContainer).ToList()) existing.Remove(old);
-        }
-
         var volumes = Matching(pod, originalNamespace).Select(b => b.Text("spec", "volume")!).ToList();
         if (volumes.Count == 0) return;
+        var spec = pod.Child("spec");
         if (spec["initContainers"] is not JsonArray containers) spec["initContainers"] = containers = [];
         containers.Insert(0, _waitContainer.Value.Build(pod, volumes));
     }
@@ -52,17 +50,38 @@ internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agent
 
         foreach (var backup in Matching(pod, originalNamespace))
         {
-            var request = await BuildAsync(pod, originalNamespace, backup, cancellation);
-            var made = await scope.Cluster.CreateAsync(VeleroResources.PodVolumeRestores, scope.Options.Namespace, request, cancellation);
-            _made.Add(made);
-            if (!_byPod.TryGetValue(pod.QualifiedName(), out var names)) _byPod[pod.QualifiedName()] = names = [];
-            names.Add(made.Name());
-            scope.Log.Info($"volume {backup.Text("spec", "volume")} of pod {pod.QualifiedName()}: requested as {made.Name()}");
+            var what = $"volume {backup.Text("spec", "volume")} of pod {pod.QualifiedName()}";
+            try
+            {
+                var request = await BuildAsync(pod, originalNamespace, backup, cancellation);
+                var made = await scope.Cluster.CreateAsync(VeleroResources.PodVolumeRestores, scope.Options.Namespace, request, cancellation);
+                _made.Add(made);
+                if (!_byPod.TryGetValue(pod.QualifiedName(), out var names)) _byPod[pod.QualifiedName()] = names = [];
+                names.Add(made.Name());
+                scope.Log.Info($"{what}: requested as {made.Name()}");
+            }
+            catch (Exception e) when (e is ApiException or HttpRequestException)
+            {
+                // The pod itself must not go: whoever owns it would replace it at once by one that runs on the empty volume.
+                scope.Log.Error(pod.Namespace(), $"{what} could not be requested, and the pod waits for it in its init container {VeleroLabels.RestoreWaitContainer}; mend the cause, delete the pod and restore again: {e.Message}");
+            }
         }
     }
 
     /// <summary>Waits until all requested volumes have ended; those that failed are errors of the restore.</summary>
     public async Task WaitAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            await WaitForEndAsync(cancellation);
+        }
+        finally
+        {
+            _ended.TrySetResult();
+        }
+    }
+
+    private async Task WaitForEndAsync(CancellationToken cancellation)
     {
         await Task.WhenAll(_byPod.Select(p => CheckNodeAsync(p.Key, p.Value, cancellation)));
         var timeout = PodVolumeWork.TimeoutOf(scope.Restore.Object, scope.Options);
@@ -110,11 +129,13 @@ internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agent
             && !string.IsNullOrEmpty(b.Text("status", "snapshotID")) && volumes.Contains(b.Text("spec", "volume") ?? ""));
     }
 
-    /// <summary>A pod on a node that no agent serves would wait for ever; its volumes fail at once instead.</summary>
+    /// <summary>A pod on a node that no agent serves would wait for ever; its volumes fail instead.</summary>
     private async Task CheckNodeAsync(string podName, List<string> requests, CancellationToken cancellation)
     {
         var parts = podName.Split('/');
         var started = scope.Time.GetTimestamp();
+        // An agent that is being replaced, as at an upgrade, is away for a moment.
+        (string Node, long Since)? unserved = null;
         while (scope.Time.GetElapsedTime(started) < scope.Options.ResourceTimeout)
         {
             try
@@ -129,8 +150,9 @@ internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agent
 
                 if (pod.Text("spec", "nodeName") is { Length: > 0 } node)
                 {
-                    if (!await agents.IsServedAsync(node, cancellation)) await FailAsync(requests, $"no agent runs on node {node}; see that the agent's DaemonSet covers it", cancellation);
-                    return;
+                    if (await agents.IsServedAsync(node, cancellation)) return;
+                    unserved ??= (node, scope.Time.GetTimestamp());
+                    if (scope.Time.GetElapsedTime(unserved.Value.Since) >= scope.Options.HeartbeatTimeout) break;
                 }
             }
             catch (Exception e) when (Outage.IsCauseOf(e))
@@ -141,19 +163,38 @@ internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agent
             await Task.Delay(scope.Options.PollInterval, scope.Time, cancellation);
         }
 
+        if (unserved is { } lack)
+        {
+            await FailAsync(requests, $"no agent runs on node {lack.Node}; see that the agent's DaemonSet covers it", cancellation);
+            return;
+        }
+
         scope.Log.Info($"pod {podName} was not scheduled within {GoDuration.Format(scope.Options.ResourceTimeout)}; its volumes are waited for all the same");
     }
 
+    /// <summary>Ends the requests that no agent has taken up; with one that an agent works on, or has ended, it is the agent that knows.</summary>
     private async Task FailAsync(List<string> requests, string reason, CancellationToken cancellation)
     {
         foreach (var name in requests)
         {
-            await scope.Cluster.PatchStatusAsync(VeleroResources.PodVolumeRestores, scope.Options.Namespace, name, new JsonObject
+            var status = new JsonObject
             {
                 ["phase"] = PodVolumePhase.Failed,
                 ["message"] = reason,
                 ["completionTimestamp"] = ApiTimeConverter.Format(scope.Time.GetUtcNow()),
-            }, cancellation);
+            };
+            while (await scope.Cluster.GetAsync(VeleroResources.PodVolumeRestores, scope.Options.Namespace, name, cancellation) is { } request && request.Text("status", "phase") is null or "" or PodVolumePhase.New)
+            {
+                try
+                {
+                    await scope.Cluster.PatchStatusAsync(VeleroResources.PodVolumeRestores, scope.Options.Namespace, name, status, cancellation, request.Text("metadata", "resourceVersion"));
+                    break;
+                }
+                catch (ApiException e) when (e.IsConflict)
+                {
+                    // It was changed behind the look, perhaps because an agent has taken it up.
+                }
+            }
         }
     }
 

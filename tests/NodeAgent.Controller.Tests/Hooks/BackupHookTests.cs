@@ -88,6 +88,33 @@ public sealed class BackupHookTests
         Assert.Equal(1, backup.Number("status", "warnings"));
     }
 
+    [Fact]
+    public async Task A_timeout_beyond_what_timers_count_harms_nobody()
+    {
+        var (backup, events, _) = await RunAsync(
+            """
+                pre.hook.backup.velero.io/command: /bin/freeze
+                pre.hook.backup.velero.io/timeout: 1200h
+                post.hook.backup.velero.io/command: /bin/thaw
+                post.hook.backup.velero.io/timeout: 2000000h
+            """, "{}", _ => new PodExecResult(0));
+        Assert.Equal(BackupPhase.Completed, backup.Text("status", "phase"));
+        Assert.Equal(["db: /bin/freeze", "volume completed", "db: /bin/thaw"], events);
+    }
+
+    [Fact]
+    public async Task A_hook_after_a_pod_that_hangs_does_not_keep_a_backup_that_is_cancelled()
+    {
+        var (backup, events, results) = await RunAsync(
+            """
+                post.hook.backup.velero.io/command: hang
+                post.hook.backup.velero.io/timeout: 6h
+            """, "{}", _ => new PodExecResult(0));
+        Assert.Equal((BackupPhase.Failed, "the backup was cancelled: it hangs"), (backup.Text("status", "phase"), backup.Text("status", "failureReason")));
+        Assert.Equal(["volume completed", "db: hang"], events);
+        Assert.Contains("hooks after pod shop/db: they had not ended 300ms after the backup was ended early, and are given up", results, StringComparison.Ordinal);
+    }
+
     private static async Task<(JsonObject Backup, IReadOnlyList<string> Events, string Results)> RunAsync(string annotations, string hooks, Func<PodExecRequest, PodExecResult> answer)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
@@ -101,10 +128,11 @@ public sealed class BackupHookTests
             {
                 Directory = Path.Combine(directory.FullName, "cluster"),
                 RunNodes = false,
-                ExecHandler = (request, _) =>
+                ExecHandler = async (request, token) =>
                 {
                     events.Enqueue($"{request.Container}: {string.Join("|", request.Command)}");
-                    return Task.FromResult(answer(request));
+                    if (request.Command[0] == "hang") await Task.Delay(Timeout.Infinite, token).ContinueWith(static _ => { }, TaskScheduler.Default);
+                    return answer(request);
                 },
             }, limit.Token);
             embedded.Create(PodManifest.Replace("ANNOTATIONS", annotations, StringComparison.Ordinal));
@@ -119,7 +147,7 @@ public sealed class BackupHookTests
                 {"apiVersion":"velero.io/v1","kind":"Backup","metadata":{"name":"b"},"spec":{"includedNamespaces":["shop"],"hooks":{{hooks}} } }
                 """), limit.Token);
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(limit.Token);
-            var options = new ControllerOptions { LeaderElection = false, PollInterval = TimeSpan.FromMilliseconds(20) };
+            var options = new ControllerOptions { LeaderElection = false, PollInterval = TimeSpan.FromMilliseconds(20), HookGracePeriod = TimeSpan.FromMilliseconds(300) };
             var controller = new ControllerHost(options, config, NullLoggerFactory.Instance, TimeProvider.System).RunAsync(stop.Token);
             JsonObject? backup;
             do
@@ -130,6 +158,11 @@ public sealed class BackupHookTests
                     if (PodVolumeWork.IsFinal(work)) continue;
                     events.Enqueue("volume completed");
                     await cluster.PatchStatusAsync(VeleroResources.PodVolumeBackups, "velero", work.Name(), Parse("""{"phase":"Completed","snapshotID":"s"}"""), limit.Token);
+                }
+
+                if (events.Any(e => e.EndsWith(": hang", StringComparison.Ordinal)))
+                {
+                    await cluster.PatchAsync(VeleroResources.Backups, "velero", "b", Parse("""{"metadata":{"annotations":{"nodeagent.io/cancel-requested":"it hangs"}}}"""), null, limit.Token);
                 }
 
                 backup = await cluster.GetAsync(VeleroResources.Backups, "velero", "b", limit.Token);

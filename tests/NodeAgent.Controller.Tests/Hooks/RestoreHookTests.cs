@@ -85,6 +85,14 @@ public sealed class RestoreHookTests
         Assert.Equal(["shop-2/db/db: hang"], events);
     }
 
+    [Fact]
+    public async Task Timeouts_beyond_what_timers_count_harm_nobody()
+    {
+        var (restore, _, events) = await RunAsync("post.hook.restore.velero.io/command: x, post.hook.restore.velero.io/exec-timeout: 1200h, post.hook.restore.velero.io/wait-timeout: 2000000h", "{}");
+        Assert.Equal(RestorePhase.Completed, restore.Text("status", "phase"));
+        Assert.Equal(["shop-2/db/db: x"], events);
+    }
+
     private static async Task<(JsonObject Restore, JsonObject Pod, IReadOnlyList<string> Events)> RunAsync(string annotations, string hooks, bool comesUp = true)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);

@@ -190,7 +190,7 @@ public sealed class RestoreTests
     }
 
     [Fact]
-    public async Task A_pod_scheduled_to_a_node_without_an_agent_fails_its_volumes_at_once()
+    public async Task A_pod_scheduled_to_a_node_without_an_agent_fails_its_volumes()
     {
         await using var cluster = await ControllerFixture.StartAsync();
         cluster.AddShop();

@@ -9,6 +9,8 @@ namespace NodeAgent.Controller.Restores.Mappings;
 /// <summary>The init container that holds a restored pod back until its volumes are filled.</summary>
 internal sealed class WaitContainer
 {
+    private const string LegacyName = "restic-wait";
+
     private static readonly (string Suffix, double Factor)[] Units =
     [
         ("Ki", 1L << 10), ("Mi", 1L << 20), ("Gi", 1L << 30), ("Ti", 1L << 40), ("m", 0.001), ("k", 1e3), ("M", 1e6), ("G", 1e9), ("T", 1e12),
@@ -45,6 +47,13 @@ internal sealed class WaitContainer
         {
             scope.Log.Warn(null, $"settings of {VeleroLabels.RestoreWaitContainer}: {e.Message}; its security context is that of the pod's first container");
         }
+    }
+
+    /// <summary>Removes one that an earlier restore left in a pod. Nobody would end its wait.</summary>
+    public static void Remove(JsonObject pod)
+    {
+        if (pod.At("spec", "initContainers") is not JsonArray containers) return;
+        foreach (var old in containers.OfType<JsonObject>().Where(c => c.Text("name") is VeleroLabels.RestoreWaitContainer or LegacyName).ToList()) containers.Remove(old);
     }
 
     public JsonObject Build(JsonObject pod, IEnumerable<string> volumes) => new()
