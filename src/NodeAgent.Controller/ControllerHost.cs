@@ -10,6 +10,7 @@ using NodeAgent.Controller.Requests;
 using NodeAgent.Controller.Restores;
 using NodeAgent.Controller.Schedules;
 using NodeAgent.Controller.Snapshots;
+using NodeAgent.Controller.Snapshots.Csi;
 using NodeAgent.Controller.Sync;
 using NodeAgent.Controller.Work;
 using NodeAgent.Hosting.Health;
@@ -133,6 +134,7 @@ public sealed class ControllerHost
         [
             agents.ObserveAsync(stop.Token),
             backups.SweepAsync(stop.Token),
+            .. _options.Disables(ControllerNames.Restore) ? Array.Empty<Task>() : [new CsiRestoreSweep(cluster, _options, services).RunAsync(stop.Token)],
             .. _options.PodScheduleInterval == TimeSpan.Zero || _options.RestoreOnly || _options.Disables(ControllerNames.Schedule) ? Array.Empty<Task>() : [new PodSchedules(cluster, new EventWriter(cluster, _time, _log), _options, services).RunAsync(stop.Token)],
             .. Loop(VeleroResources.BackupStorageLocations, new LocationReconciler(cluster, locations, new BackupSync(cluster, _options, _time), _options, services).ReconcileAsync, telemetry.KeepLocations),
             .. Loop(VeleroResources.VolumeSnapshotLocations, new SnapshotLocationReconciler(cluster, services.Snapshots, _options, services).ReconcileAsync),

@@ -45,6 +45,9 @@ public sealed record ControllerOptions
     /// <summary>How often objects that are waited for are looked at.</summary>
     public TimeSpan PollInterval { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>How often it is looked for VolumeSnapshots of restores whose claims are filled.</summary>
+    public TimeSpan SnapshotSweepInterval { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>How often pods are looked through for cron expressions of their own (annotation nodeagent.io/schedule); zero never (--pod-schedule-interval).</summary>
     public TimeSpan PodScheduleInterval { get; init; } = TimeSpan.FromMinutes(1);
 

@@ -81,7 +81,7 @@ internal sealed class BackupReconciler(
 
         _queue.Leave(item.Uid());
         var schedule = item.Label(VeleroLabels.ScheduleName) ?? "";
-        var (prepared, errors) = await new BackupPreparation(cluster, locations, _folders, services.Snapshots, options, services.Time).PrepareAsync(item, cancellation);
+        var (prepared, errors) = await Outage.OrRefusalAsync(() => new BackupPreparation(cluster, locations, _folders, services.Snapshots, options, services.Time).PrepareAsync(item, cancellation), reason => (null, [reason]));
         if (prepared is null)
         {
             await SetStatusAsync(item, new JsonObject

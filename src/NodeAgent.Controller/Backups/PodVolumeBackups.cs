@@ -15,7 +15,7 @@ namespace NodeAgent.Controller.Backups;
 /// </summary>
 internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
 {
-    private readonly PodVolumeWork _work = new(scope.Cluster, scope.Options, scope.Time);
+    private readonly PodVolumeWork _work = new(scope.Cluster.Plain, scope.Options, scope.Time);
     private readonly HashSet<string> _claimsTaken = new(StringComparer.Ordinal);
     private readonly HashSet<string> _requested = new(StringComparer.Ordinal);
     private readonly Dictionary<string, JsonObject> _claims = new(StringComparer.Ordinal);

@@ -18,6 +18,9 @@ internal sealed class ClusterClient(ApiClient api, Endurance? endurance = null)
     /// <summary>The same requests, carried through outages of the server, for as long as the run that makes them bears it. Those with a body of many answers, and commands in pods, are not.</summary>
     public ClusterClient Enduring(Endurance run) => new(api, run);
 
+    /// <summary>The same requests, which fail at once, for who waits for something and draws conclusions from a server that is away.</summary>
+    public ClusterClient Plain => endurance is null ? this : new(api);
+
     /// <summary>Makes a request that is made of these, and that does no harm when it is made twice, as one of them.</summary>
     public Task<T> CarryAsync<T>(Func<Task<T>> request, CancellationToken cancellation) => endurance is null ? request() : endurance.CarryAsync(request, cancellation);
 

@@ -16,6 +16,22 @@ internal static class Outage
     public static bool IsCauseOf(Exception e) =>
         e is HttpRequestException || (e is ApiException answer && (answer.IsTooManyRequests || answer.StatusCode >= HttpStatusCode.InternalServerError));
 
+    /// <summary>
+    /// Does what somebody waits for an answer to. What the server refuses, and will refuse again however often it is asked, is an answer too: who
+    /// asked must be told, instead of being left to wonder while it is asked again and again.
+    /// </summary>
+    public static async Task<T> OrRefusalAsync<T>(Func<Task<T>> work, Func<string, T> refused)
+    {
+        try
+        {
+            return await work();
+        }
+        catch (ApiException e) when (!IsCauseOf(e) && !e.IsConflict && !e.IsUnauthorized)
+        {
+            return refused(e.Message);
+        }
+    }
+
     /// <summary>Makes a request that can be made twice, again and again while an outage lasts, for as long as the patience does.</summary>
     /// <param name="noticed">Told once, why the request waits.</param>
     public static async Task<T> OutlastAsync<T>(Func<Task<T>> request, TimeSpan patience, TimeProvider time, Action<string>? noticed, CancellationToken cancellation)

@@ -143,6 +143,7 @@ internal sealed class ItemRestorer(RestoreScope scope, RestoreSources sources, P
         if (created is null) return await ReconcileExistingAsync(kind, existing!, item, ns, cancellation);
         await RestoreManagersAsync(kind, ns, item.Name(), managers, cancellation);
         if (status is not null && WantsStatus(archived, item)) await RestoreStatusAsync(kind, ns, item.Name(), status, cancellation);
+        if (kind == KubernetesResources.PersistentVolumeClaims && sources.Filter.TakesVolumeData) volumes.NoteNew(archived.Namespace, archived.Name);
         if (kind.GroupResource == "pods" && sources.Filter.TakesVolumeData) await volumes.RequestAsync(created, archived.Namespace, cancellation);
         if (kind.GroupResource == "pods") hooks.RunAfter(created, volumes.Ended, cancellation);
         if (kind.GroupResource == KubernetesResources.CustomResourceDefinitions.GroupResource) await WaitForDefinitionAsync(kind, item.Name(), cancellation);

@@ -15,9 +15,11 @@ namespace NodeAgent.Controller.Restores;
 internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agents, JsonArray backups)
 {
     private readonly Lazy<WaitContainer> _waitContainer = new(() => new WaitContainer(scope));
-    private readonly PodVolumeWork _work = new(scope.Cluster, scope.Options, scope.Time);
+    private readonly PodVolumeWork _work = new(scope.Cluster.Plain, scope.Options, scope.Time);
     private readonly Dictionary<string, List<string>> _byPod = new(StringComparer.Ordinal);
     private readonly List<JsonObject> _made = [];
+    private readonly HashSet<string> _claimsOfPods = new(StringComparer.Ordinal);
+    private readonly List<string> _newClaims = [];
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Ends when no volume is filled any more.</summary>
@@ -27,8 +29,7 @@ internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agent
 
     /// <summary>Claims whose files are in the backup, as namespace/name.</summary>
     public IReadOnlySet<string> ClaimsWithData { get; } = backups.OfType<JsonObject>()
-        .Where(b => b.Annotation(VeleroLabels.PvcName) is not null && !string.IsNullOrEmpty(b.Text("status", "snapshotID")))
-        .Select(b => $"{b.Text("spec", "pod", "namespace")}/{b.Annotation(VeleroLabels.PvcName)}").ToHashSet(StringComparer.Ordinal);
+        .Where(b => !string.IsNullOrEmpty(b.Text("status", "snapshotID"))).Select(ClaimOf).OfType<string>().ToHashSet(StringComparer.Ordinal);
 
     /// <summary>Puts the init container into a pod that gets volumes back.</summary>
     public void AddWaitContainer(JsonObject pod, string originalNamespace)
@@ -43,6 +44,7 @@ internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agent
     /// <summary>Requests the volumes of a pod that was just created.</summary>
     public async Task RequestAsync(JsonObject pod, string originalNamespace, CancellationToken cancellation)
     {
+        _claimsOfPods.UnionWith(InPod(pod, originalNamespace).Select(ClaimOf).OfType<string>());
         foreach (var unreadable in InPod(pod, originalNamespace).Where(b => !IsOurs(b)))
         {
             scope.Log.Error(pod.Namespace(), $"volume {unreadable.Text("spec", "volume")} of pod {pod.QualifiedName()}: its data was written by Velero's uploader, which this program does not read; the volume stays empty");
@@ -97,6 +99,23 @@ internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agent
         }
     }
 
+    /// <summary>Remembers a claim of the backup that was made new and empty, since its files are to be restored into it.</summary>
+    public void NoteNew(string originalNamespace, string claim)
+    {
+        if (ClaimsWithData.Contains($"{originalNamespace}/{claim}")) _newClaims.Add($"{originalNamespace}/{claim}");
+    }
+
+    /// <summary>Says which claims stay empty: files come back through the pod that they were read from, which may not be among the objects of this restore.</summary>
+    public void ReportEmptyClaims()
+    {
+        foreach (var claim in _newClaims.Where(c => !_claimsOfPods.Contains(c)))
+        {
+            var (ns, name) = (claim[..claim.IndexOf('/')], claim[(claim.IndexOf('/') + 1)..]);
+            var pods = backups.OfType<JsonObject>().Where(b => ClaimOf(b) == claim).Select(b => b.Text("spec", "pod", "name")).Distinct();
+            scope.Log.Warn(scope.Restore.Map(ns), $"persistentvolumeclaims {scope.Restore.Map(ns)}/{name} is new and empty: its files are in the backup and come back with pod {string.Join(" or ", pods)}, which this restore did not make; delete the claim and restore it together with the pod");
+        }
+    }
+
     public Task TryCancelAsync() => _work.TryCancelAllAsync(VeleroResources.PodVolumeRestores, Selector);
 
     /// <summary>The volumeinfo file of the restore.</summary>
@@ -115,6 +134,8 @@ internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agent
             ["podNamespace"] = m.Text("spec", "pod", "namespace"),
         },
     })]);
+
+    private static string? ClaimOf(JsonObject backup) => backup.Annotation(VeleroLabels.PvcName) is { } claim ? $"{backup.Text("spec", "pod", "namespace")}/{claim}" : null;
 
     private static bool IsOurs(JsonObject backup) => backup.Annotation(VeleroLabels.DataFormat) is not null;
 

@@ -14,6 +14,9 @@ internal sealed class RestoreFilter
     [
         "nodes", "events", "events.events.k8s.io", "backups.velero.io", "restores.velero.io", "resticrepositories.velero.io",
         "csinodes.storage.k8s.io", "volumeattachments.storage.k8s.io", "backuprepositories.velero.io",
+        // Requests, and work, of another time: made again they would be carried out again, and delete a backup, for one.
+        "deletebackuprequests.velero.io", "downloadrequests.velero.io", "serverstatusrequests.velero.io", "podvolumebackups.velero.io", "podvolumerestores.velero.io",
+        "datauploads.velero.io", "datadownloads.velero.io",
     ];
 
     private readonly RestoreSpec _spec;

@@ -64,6 +64,8 @@ internal sealed class RestorePreparation(ClusterClient cluster, StorageLocations
             : await FindBackupAsync(spec.BackupName, cancellation);
         if (problem is not null) errors.Add(problem);
         if (backup is null) return (null, errors);
+        var priorities = await cluster.GetAsync(KubernetesResources.ConfigMaps, options.Namespace, "enableapigroupversions", cancellation);
+        var (wanted, mistakes) = VersionChoice.ReadPriorities(priorities.Text("data", "restoreResourcesVersionPriority") ?? "");
         var locationName = backup.Text("spec", "storageLocation");
         var location = await locations.FindAsync(locationName, cancellation);
         var (bucket, locationProblem) = await locations.OpenAsync(location, locationName, forWriting: false, cancellation);
@@ -75,8 +77,6 @@ internal sealed class RestorePreparation(ClusterClient cluster, StorageLocations
             return (null, errors);
         }
 
-        var priorities = await cluster.GetAsync(KubernetesResources.ConfigMaps, options.Namespace, "enableapigroupversions", cancellation);
-        var (wanted, mistakes) = VersionChoice.ReadPriorities(priorities.Text("data", "restoreResourcesVersionPriority") ?? "");
         return (new PreparedRestore
         {
             Object = item,
@@ -162,6 +162,7 @@ internal sealed class RestorePreparation(ClusterClient cluster, StorageLocations
 
     private async Task<(JsonObject? Backup, string? Problem)> NewestOfScheduleAsync(string schedule, CancellationToken cancellation)
     {
+        if (!ObjectName.IsValid(schedule)) return (null, $"spec.scheduleName: \"{schedule}\" is no valid name of a schedule");
         JsonObject? newest = null;
         var selector = $"{VeleroLabels.ScheduleName}={VeleroLabels.ToLabelValue(schedule)}";
         await foreach (var backup in cluster.ListAsync(VeleroResources.Backups, options.Namespace, selector, cancellation))

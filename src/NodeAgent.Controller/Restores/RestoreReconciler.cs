@@ -28,7 +28,7 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
         // The cache is enough to see that nothing is to be done. Whoever acts must not act on what the object was before a run
         // wrote to it, so anything else is read anew.
         var isDeleted = cached.Text("metadata", "deletionTimestamp") is not null;
-        if (!isDeleted && cached.Text("status", "phase") is (RestorePhase.Completed or RestorePhase.PartiallyFailed or RestorePhase.Failed or RestorePhase.FailedValidation)) return null;
+        if (!isDeleted && IsEnded(cached)) return null;
         if (await cluster.GetAsync(VeleroResources.Restores, options.Namespace, cached.Name(), cancellation) is not { } item) return null;
         if (item.Text("metadata", "deletionTimestamp") is not null)
         {
@@ -52,6 +52,10 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
                 return null;
         }
     }
+
+    /// <summary>Whether nothing will be done for it any more.</summary>
+    public static bool IsEnded(JsonObject restore) =>
+        restore.Text("status", "phase") is RestorePhase.Completed or RestorePhase.PartiallyFailed or RestorePhase.Failed or RestorePhase.FailedValidation;
 
     /// <summary>Waits until no run is left; they end early when their token is cancelled.</summary>
     public Task DrainAsync() => Task.WhenAll(_running.Values.Select(r => r.Ended));
@@ -77,7 +81,7 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
         if (_running.ContainsKey(item.Uid())) return null;
         // Restores change the cluster, so two of them never run into each other.
         if (!_running.IsEmpty) return QueuePoll;
-        var (prepared, errors) = await new RestorePreparation(cluster, locations, options, services.Time).PrepareAsync(item, cancellation);
+        var (prepared, errors) = await Outage.OrRefusalAsync(() => new RestorePreparation(cluster, locations, options, services.Time).PrepareAsync(item, cancellation), reason => (null, [reason]));
         if (prepared is null)
         {
             await SetStatusAsync(item, new JsonObject
@@ -191,7 +195,7 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
         }, cancellation);
     }
 
-    /// <summary>The finalizer lets the files in the bucket go with the object; the backup that a schedule came to is written down.</summary>
+    /// <summary>The finalizer lets the files in the bucket go with the object.</summary>
     private async Task AddFinalizerAsync(PreparedRestore restore, CancellationToken cancellation)
     {
         var finalizers = Finalizers(restore.Object).Append(VeleroLabels.RestoreFinalizer).Distinct();
@@ -202,7 +206,6 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
                 ["finalizers"] = new JsonArray([.. finalizers.Select(f => (JsonNode)f)]),
                 ["annotations"] = new JsonObject { [StoredIn] = restore.LocationName },
             },
-            ["spec"] = new JsonObject { ["backupName"] = restore.BackupName },
         }, null, cancellation);
     }
 

@@ -33,6 +33,8 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
 
         // 1. From here on the object tells that somebody works on it.
         await SetStatusAsync(new JsonObject { ["phase"] = RestorePhase.InProgress, ["startTimestamp"] = ApiTimeConverter.Format(restore.Started) }, cancellation);
+        // Behind the phase: a restore that is new and names both a schedule and a backup is refused.
+        if (string.IsNullOrEmpty(restore.Spec.BackupName)) await OutlastAsync(() => cluster.PatchAsync(VeleroResources.Restores, options.Namespace, restore.Name, new JsonObject { ["spec"] = new JsonObject { ["backupName"] = restore.BackupName } }, null, cancellation), cancellation);
         log.Info($"restore of backup {restore.BackupName} begins");
 
         // 2. The backup's files.
@@ -57,6 +59,7 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
             foreach (var mistake in restore.VersionMistakes) log.Warn(null, $"ConfigMap enableapigroupversions: \"{mistake}\" is no line of the form TYPE.GROUP=VERSION,VERSION and is passed over");
             await RestoreObjectsAsync(archive, sources, items, log, cancellation);
             items.ReportUnserved();
+            volumes.ReportEmptyClaims();
 
             // 5. The volumes, which agents fill while objects are restored.
             await volumes.WaitAsync(cancellation);

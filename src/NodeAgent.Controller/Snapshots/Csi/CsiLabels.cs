@@ -18,6 +18,11 @@ internal static class CsiLabels
 
     public const string IsDefaultClass = "snapshot.storage.kubernetes.io/is-default-class";
 
+    /// <summary>Label, with the value <see cref="ARestore"/>, of objects that are needed only until a restored claim is filled, and annotation with the claim's name.</summary>
+    public const string MadeFor = "nodeagent.io/made-for";
+    public const string ARestore = "restore";
+    public const string Claim = "nodeagent.io/claim";
+
     /// <summary>Finalizer with which the driver's side keeps a content until what it stands for is deleted.</summary>
     public const string ContentFinalizer = "snapshot.storage.kubernetes.io/volumesnapshotcontent-bound-protection";
 }

@@ -50,7 +50,7 @@ internal sealed class CsiRestores(RestoreScope scope, Departures departures, Csi
             throw new InvalidDataException($"the cluster does not serve snapshot.storage.k8s.io/v1, so that its snapshot {handle} of driver {driver} cannot become a volume; install the VolumeSnapshot definitions and the snapshot controller and restore again");
         var name = NameOf(snapshot.Name());
         await CreateAsync(KubernetesResources.VolumeSnapshotContents, null, await ContentAsync(name, target, driver, handle, content, cancellation), cancellation);
-        await CreateAsync(KubernetesResources.VolumeSnapshots, target, Snapshot(name, target, driver, handle), cancellation);
+        await CreateAsync(KubernetesResources.VolumeSnapshots, target, Snapshot(name, target, claim.Name(), driver, handle), cancellation);
 
         var spec = claim.Child("spec");
         spec.Remove("volumeName");
@@ -106,11 +106,11 @@ internal sealed class CsiRestores(RestoreScope scope, Departures departures, Csi
         return made;
     }
 
-    private JsonObject Snapshot(string name, string ns, string driver, string handle)
+    private JsonObject Snapshot(string name, string ns, string claim, string driver, string handle)
     {
         var made = Object(KubernetesResources.VolumeSnapshots, name, new JsonObject { ["source"] = new JsonObject { ["volumeSnapshotContentName"] = name } });
         made.Child("metadata")["namespace"] = ns;
-        made.Child("metadata")["annotations"] = new JsonObject { [CsiLabels.Handle] = handle, [CsiLabels.DriverName] = driver, [CsiLabels.DeletionPolicy] = "Retain" };
+        made.Child("metadata")["annotations"] = new JsonObject { [CsiLabels.Handle] = handle, [CsiLabels.DriverName] = driver, [CsiLabels.DeletionPolicy] = "Retain", [CsiLabels.Claim] = claim };
         return made;
     }
 
@@ -118,6 +118,9 @@ internal sealed class CsiRestores(RestoreScope scope, Departures departures, Csi
     {
         var made = new JsonObject { ["apiVersion"] = kind.ApiVersion, ["kind"] = kind.Kind, ["metadata"] = new JsonObject { ["name"] = name }, ["spec"] = spec };
         RestoredObject.AddLabels(made, scope.Restore.Name, scope.Restore.BackupName);
+        // Nobody needs it once the claim is filled, which may be long after the restore.
+        made.Child("metadata").Child("labels")[CsiLabels.MadeFor] = CsiLabels.ARestore;
+        made.Child("metadata").Child("labels")[VeleroLabels.RestoreUid] = scope.Restore.Uid;
         return made;
     }
 
