@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Selection;
 using NodeAgent.Kubernetes;
+using NodeAgent.Stores.Buckets;
 
 namespace NodeAgent.Controller.Backups;
 
@@ -35,9 +36,7 @@ internal sealed class BackupArchiveWriter : IAsyncDisposable
 
     public static async Task<BackupArchiveWriter> CreateAsync(string workDirectory, DateTimeOffset now, CancellationToken cancellation)
     {
-        var path = Path.Combine(workDirectory, Path.GetRandomFileName());
-        var writer = new BackupArchiveWriter(
-            new FileStream(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 64 * 1024, FileOptions.DeleteOnClose), now);
+        var writer = new BackupArchiveWriter(WorkFile.Create(workDirectory), now);
         await writer.WriteAsync("metadata/version", Encoding.UTF8.GetBytes(FormatVersion + "\n"), cancellation);
         return writer;
     }

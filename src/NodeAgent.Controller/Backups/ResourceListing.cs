@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
+using NodeAgent.Stores.Buckets;
 
 namespace NodeAgent.Controller.Backups;
 
@@ -125,8 +126,7 @@ internal sealed class ResourceListing : IAsyncDisposable
 
     private async Task KeepAsync(BackupScope scope, JsonObject item, CancellationToken cancellation)
     {
-        _file ??= new FileStream(
-            Path.Combine(scope.WorkDirectory, Path.GetRandomFileName()), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 64 * 1024, FileOptions.DeleteOnClose);
+        _file ??= WorkFile.Create(scope.WorkDirectory);
         var content = Encoding.UTF8.GetBytes(item.ToJsonString());
         _file.Position = _file.Length;
         _index.Add((item.QualifiedName(), _file.Position, content.Length));

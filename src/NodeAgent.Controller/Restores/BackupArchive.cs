@@ -2,41 +2,43 @@ using System.Formats.Tar;
 using System.IO.Compression;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.Win32.SafeHandles;
 using NodeAgent.Controller.Restores.Versions;
 using NodeAgent.Controller.Selection;
 using NodeAgent.Controller.Storage;
 using NodeAgent.Kubernetes;
+using NodeAgent.Stores.Buckets;
 
 namespace NodeAgent.Controller.Restores;
 
 /// <summary>
-/// The objects of a backup, unpacked into a directory of its own that goes with this object. What the archive holds is not
-/// trusted: only regular files at the paths of the format are taken, under names that are checked, up to a limit of bytes.
+/// The objects of a backup, unpacked one behind the other into a file without a name, of which nothing is left when the process is killed: Secrets are among them. What
+/// the archive holds is not trusted: only regular files at the paths of the format are taken, under names that are checked, up to a limit of bytes.
 /// </summary>
 internal sealed class BackupArchive : IDisposable
 {
     private const int MaxEntries = 10_000_000;
     private const string PreferredSuffix = "-preferredversion";
 
-    private readonly string _directory;
+    private readonly FileStream _unpacked;
+    private SafeFileHandle? _handle;
     private readonly Dictionary<string, List<ArchivedItem>> _items = new(StringComparer.Ordinal);
 
     // Type to the version that its objects are in, to other versions, and these versions' objects.
     private readonly Dictionary<string, string> _preferred = new(StringComparer.Ordinal);
     private readonly Dictionary<string, HashSet<string>> _others = new(StringComparer.Ordinal);
-    private readonly Dictionary<(string Type, string Version, string Namespace, string Name), string> _otherFiles = [];
+    private readonly Dictionary<(string Type, string Version, string Namespace, string Name), ArchivedItem> _otherItems = [];
 
-    private BackupArchive(string directory) => _directory = directory;
+    private BackupArchive(FileStream unpacked) => _unpacked = unpacked;
 
     public IReadOnlyCollection<string> Resources => _items.Keys;
 
     /// <summary>Unpacks an archive out of a seekable stream. Throws <see cref="InvalidDataException"/> when it is damaged or larger than the limit.</summary>
     public static async Task<BackupArchive> OpenAsync(Stream content, string workDirectory, long maxBytes, CancellationToken cancellation)
     {
-        var archive = new BackupArchive(Path.Combine(workDirectory, Path.GetRandomFileName()));
+        var archive = new BackupArchive(WorkFile.Create(workDirectory));
         try
         {
-            Directory.CreateDirectory(archive._directory);
             await archive.UnpackAsync(content, maxBytes, cancellation);
             return archive;
         }
@@ -55,7 +57,7 @@ internal sealed class BackupArchive : IDisposable
 
     /// <summary>The object in another version of its type; itself when the backup does not hold it in that.</summary>
     public ArchivedItem InVersion(ArchivedItem item, string version) =>
-        _otherFiles.TryGetValue((item.GroupResource, version, item.Namespace, item.Name), out var file) ? item with { File = file } : item;
+        _otherItems.GetValueOrDefault((item.GroupResource, version, item.Namespace, item.Name)) ?? item;
 
     public ArchivedItem? Find(string groupResource, string ns, string name) => Items(groupResource).FirstOrDefault(i => i.Namespace == ns && i.Name == name);
 
@@ -64,8 +66,10 @@ internal sealed class BackupArchive : IDisposable
     {
         try
         {
-            await using var file = File.OpenRead(item.File);
-            return await KubernetesJson.ParseAsync(file, cancellation) as JsonObject
+            var text = new byte[item.Length];
+            var read = 0;
+            while (read < text.Length && await RandomAccess.ReadAsync(item.Archive._handle!, text.AsMemory(read), item.Offset + read, cancellation) is > 0 and var more) read += more;
+            return KubernetesJson.Parse(text) as JsonObject
                 ?? throw new InvalidDataException($"{item.GroupResource} {item.Namespace}/{item.Name}: the archive holds no object");
         }
         catch (JsonException e)
@@ -74,10 +78,7 @@ internal sealed class BackupArchive : IDisposable
         }
     }
 
-    public void Dispose()
-    {
-        if (Directory.Exists(_directory)) Directory.Delete(_directory, recursive: true);
-    }
+    public void Dispose() => _unpacked.Dispose();
 
     private async Task UnpackAsync(Stream content, long maxBytes, CancellationToken cancellation)
     {
@@ -102,18 +103,15 @@ internal sealed class BackupArchive : IDisposable
                     continue;
                 }
 
-                // Files get numbers, never names out of the archive.
-                var item = parsed with { File = Path.Combine(_directory, $"{entries}.json") };
-                await using (var file = new FileStream(item.File, FileMode.CreateNew, FileAccess.Write))
-                {
-                    if (entry.DataStream is not null) await entry.DataStream.CopyToAsync(file, cancellation);
-                }
+                if (entry.Length > Array.MaxLength) throw new InvalidDataException($"the backup's archive has an object of {entry.Length} bytes");
+                var item = parsed with { Offset = _unpacked.Position, Length = (int)entry.Length };
+                if (entry.DataStream is not null) await entry.DataStream.CopyToAsync(_unpacked, cancellation);
 
                 if (version is not null)
                 {
                     if (!_others.TryGetValue(item.GroupResource, out var versions)) _others[item.GroupResource] = versions = new HashSet<string>(StringComparer.Ordinal);
                     versions.Add(version);
-                    _otherFiles[(item.GroupResource, version, item.Namespace, item.Name)] = item.File;
+                    _otherItems[(item.GroupResource, version, item.Namespace, item.Name)] = item;
                     continue;
                 }
 
@@ -131,6 +129,8 @@ internal sealed class BackupArchive : IDisposable
             }
 
             checkedContent.Verify(content);
+            await _unpacked.FlushAsync(cancellation);
+            _handle = _unpacked.SafeFileHandle;
         }
         // The tar reader has no one exception for what it cannot make sense of.
         catch (Exception e) when (e is EndOfStreamException or FormatException or InvalidOperationException or ArgumentException or OverflowException or NotSupportedException)
@@ -144,7 +144,7 @@ internal sealed class BackupArchive : IDisposable
     /// <summary>
     /// resources/TYPE/cluster/NAME.json and resources/TYPE/namespaces/NS/NAME.json, each also with a version behind the type; all else gives null.
     /// </summary>
-    private static (ArchivedItem Item, string? Version)? Parse(string path)
+    private (ArchivedItem Item, string? Version)? Parse(string path)
     {
         var parts = path.Split('/');
         if (parts.Length < 4 || parts[0] != "resources" || !ObjectName.IsValid(parts[1]) || !parts[^1].EndsWith(".json", StringComparison.Ordinal)) return null;
@@ -152,10 +152,10 @@ internal sealed class BackupArchive : IDisposable
         if (name.Length == 0 || name is "." or "..") return null;
         return parts switch
         {
-            [_, var type, "cluster", _] => (new ArchivedItem(type, "", name, ""), null),
-            [_, var type, "namespaces", var ns, _] when ObjectName.IsValid(ns) => (new ArchivedItem(type, ns, name, ""), null),
-            [_, var type, var version, "cluster", _] when ObjectName.IsValid(version) => (new ArchivedItem(type, "", name, ""), version),
-            [_, var type, var version, "namespaces", var ns, _] when ObjectName.IsValid(version) && ObjectName.IsValid(ns) => (new ArchivedItem(type, ns, name, ""), version),
+            [_, var type, "cluster", _] => (new ArchivedItem(type, "", name) { Archive = this }, null),
+            [_, var type, "namespaces", var ns, _] when ObjectName.IsValid(ns) => (new ArchivedItem(type, ns, name) { Archive = this }, null),
+            [_, var type, var version, "cluster", _] when ObjectName.IsValid(version) => (new ArchivedItem(type, "", name) { Archive = this }, version),
+            [_, var type, var version, "namespaces", var ns, _] when ObjectName.IsValid(version) && ObjectName.IsValid(ns) => (new ArchivedItem(type, ns, name) { Archive = this }, version),
             _ => null,
         };
     }

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NodeAgent.Kubernetes.Velero;
+using NodeAgent.Stores.Buckets;
 
 namespace NodeAgent.Controller.Work;
 
@@ -28,8 +29,7 @@ internal sealed class RunLog : IDisposable
     {
         _time = time;
         _field = field;
-        _file = new FileStream(
-            Path.Combine(workDirectory, Path.GetRandomFileName()), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 4096, FileOptions.DeleteOnClose);
+        _file = WorkFile.Create(workDirectory);
         _writer = new StreamWriter(new GZipStream(_file, CompressionLevel.Optimal, leaveOpen: true), new UTF8Encoding(false));
     }
 
