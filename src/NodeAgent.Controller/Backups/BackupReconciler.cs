@@ -36,7 +36,10 @@ internal sealed class BackupReconciler(
         // the object was before a run wrote to it, so anything else is read anew.
         if (IsEnded(cached)) await CancelLeftoversAsync(cached, cancellation);
         if (IsEnded(cached) && _expiry.UntilNextLook(cached) is { } wait) return wait;
+        // Asked before the object is read: a run that ends in between has written its end by then, and what was read is from before.
+        var running = _running.Keys.ToHashSet(StringComparer.Ordinal);
         if (await cluster.GetAsync(VeleroResources.Backups, options.Namespace, cached.Name(), cancellation) is not { } item) return null;
+        if (running.Contains(item.Uid())) return null;
         if (item.Text("metadata", "deletionTimestamp") is not null) return null;
         switch (item.Text("status", "phase") ?? "")
         {
@@ -47,7 +50,7 @@ internal sealed class BackupReconciler(
                 return await StartAsync(item, cancellation);
             case BackupPhase.InProgress or BackupPhase.Finalizing or BackupPhase.FinalizingPartiallyFailed
                 or BackupPhase.WaitingForPluginOperations or BackupPhase.WaitingForPluginOperationsPartiallyFailed:
-                if (!_running.ContainsKey(item.Uid())) await EndOrphanAsync(item, cancellation);
+                await EndOrphanAsync(item, cancellation);
                 return null;
             case BackupPhase.Deleting:
                 return await _expiry.ResumeDeletionAsync(item, cancellation);
@@ -66,7 +69,7 @@ internal sealed class BackupReconciler(
 
     private async Task<TimeSpan?> StartAsync(JsonObject item, CancellationToken cancellation)
     {
-        if (_running.ContainsKey(item.Uid()) || options.Disables(ControllerNames.Backup)) return null;
+        if (options.Disables(ControllerNames.Backup)) return null;
         var place = _queue.Join(item);
         // One of the same name that was deleted a moment ago may still be clearing its files away.
         if (place > 1 || _running.Count >= options.ConcurrentBackups || _running.Values.Any(r => r.Name == item.Name()))

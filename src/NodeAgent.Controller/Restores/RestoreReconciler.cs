@@ -29,6 +29,8 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
         // wrote to it, so anything else is read anew.
         var isDeleted = cached.Text("metadata", "deletionTimestamp") is not null;
         if (!isDeleted && IsEnded(cached)) return null;
+        // Asked before the object is read: a run that ends in between has written its end by then, and what was read is from before.
+        var running = _running.Keys.ToHashSet(StringComparer.Ordinal);
         if (await cluster.GetAsync(VeleroResources.Restores, options.Namespace, cached.Name(), cancellation) is not { } item) return null;
         if (item.Text("metadata", "deletionTimestamp") is not null)
         {
@@ -38,15 +40,16 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
             return null;
         }
 
+        if (running.Contains(item.Uid())) return null;
         switch (item.Text("status", "phase") ?? "")
         {
             case "" or RestorePhase.New:
                 return await StartAsync(item, cancellation);
             case RestorePhase.Finalizing or RestorePhase.FinalizingPartiallyFailed:
-                if (!_running.ContainsKey(item.Uid())) await FinishOrphanAsync(item, cancellation);
+                await FinishOrphanAsync(item, cancellation);
                 return null;
             case RestorePhase.InProgress or RestorePhase.WaitingForPluginOperations or RestorePhase.WaitingForPluginOperationsPartiallyFailed:
-                if (!_running.ContainsKey(item.Uid())) await FailOrphanAsync(item, cancellation);
+                await FailOrphanAsync(item, cancellation);
                 return null;
             default:
                 return null;
@@ -78,7 +81,6 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
 
     private async Task<TimeSpan?> StartAsync(JsonObject item, CancellationToken cancellation)
     {
-        if (_running.ContainsKey(item.Uid())) return null;
         // Restores change the cluster, so two of them never run into each other.
         if (!_running.IsEmpty) return QueuePoll;
         var (prepared, errors) = await Outage.OrRefusalAsync(() => new RestorePreparation(cluster, locations, options, services.Time).PrepareAsync(item, cancellation), reason => (null, [reason]));

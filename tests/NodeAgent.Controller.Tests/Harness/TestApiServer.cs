@@ -70,6 +70,9 @@ internal sealed class TestApiServer : IAsyncDisposable
     /// <summary>Asked about each request before it is looked at: an answer is given in place of the server's own.</summary>
     public Func<HttpRequest, (HttpStatusCode Status, string Reason)?>? Interfere { get; set; }
 
+    /// <summary>Awaited between the moment at which a request for one object is carried out and its answer, which is of that moment.</summary>
+    public Func<HttpRequest, Task>? Delay { get; set; }
+
     /// <summary>How many lists of all pods of the cluster were begun.</summary>
     public int Looks() => Volatile.Read(ref _podLists);
 
@@ -364,6 +367,7 @@ internal sealed class TestApiServer : IAsyncDisposable
             answer = (JsonObject?)answer?.DeepClone();
         }
 
+        if (Delay?.Invoke(context.Request) is { } delay) await delay;
         if (refusal is { } r) await RefuseAsync(context, r.Status, r.Reason, $"{kind.GroupResource} \"{name}\": {r.Reason}");
         else await AnswerAsync(context, answer!, HttpMethods.IsPost(context.Request.Method) ? HttpStatusCode.Created : HttpStatusCode.OK);
     }
