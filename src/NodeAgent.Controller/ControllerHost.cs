@@ -136,7 +136,7 @@ public sealed class ControllerHost
             backups.SweepAsync(stop.Token),
             .. _options.Disables(ControllerNames.Restore) ? Array.Empty<Task>() : [new CsiRestoreSweep(cluster, _options, services).RunAsync(stop.Token)],
             .. _options.PodScheduleInterval == TimeSpan.Zero || _options.RestoreOnly || _options.Disables(ControllerNames.Schedule) ? Array.Empty<Task>() : [new PodSchedules(cluster, new EventWriter(cluster, _time, _log), _options, services).RunAsync(stop.Token)],
-            .. Loop(VeleroResources.BackupStorageLocations, new LocationReconciler(cluster, locations, new BackupSync(cluster, _options, _time), _options, services).ReconcileAsync, telemetry.KeepLocations),
+            .. Loop(VeleroResources.BackupStorageLocations, new LocationReconciler(cluster, locations, new BackupSync(cluster, _options, _time, _log), _options, services).ReconcileAsync, telemetry.KeepLocations),
             .. Loop(VeleroResources.VolumeSnapshotLocations, new SnapshotLocationReconciler(cluster, services.Snapshots, _options, services).ReconcileAsync),
             .. Loop(VeleroResources.Backups, backups.ReconcileAsync, names => telemetry.SetTotals(names.Count, null)),
             .. Loop(VeleroResources.Restores, restores.ReconcileAsync, names => telemetry.SetTotals(null, names.Count), ControllerNames.Restore),

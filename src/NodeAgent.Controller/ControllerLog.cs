@@ -32,6 +32,12 @@ internal static partial class ControllerLog
     [LoggerMessage(13, LogLevel.Warning, "location {Name} was not synchronised: {Reason}")]
     public static partial void NotSynchronised(this ILogger log, string name, string reason);
 
+    [LoggerMessage(41, LogLevel.Warning, "backup {Name} in location {Location} is not added to the cluster, which does not take what its velero-backup.json says: {Reason}")]
+    public static partial void BackupNotSynchronised(this ILogger log, string name, string location, string reason);
+
+    [LoggerMessage(42, LogLevel.Warning, "backup {Name} was deleted while it was made; snapshots of volumes that had ended stay in the repository of location {Location} (\"nodeagent snapshot forget\" marks them as forgotten): {Reason}")]
+    public static partial void SnapshotsNotForgotten(this ILogger log, string name, string location, string reason);
+
     [LoggerMessage(21, LogLevel.Warning, "VolumeSnapshot {Name} of backup {Backup} could not be removed; delete it by hand: {Reason}")]
     public static partial void VolumeSnapshotLeft(this ILogger log, string name, string backup, string reason);
 

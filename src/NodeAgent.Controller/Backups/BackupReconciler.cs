@@ -2,7 +2,9 @@ using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Deletion;
 using NodeAgent.Controller.Expiry;
+using NodeAgent.Controller.Maintenance;
 using NodeAgent.Controller.Snapshots.Csi;
 using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Sync;
@@ -22,6 +24,8 @@ internal sealed class BackupReconciler(
     private static readonly TimeSpan QueuePoll = TimeSpan.FromSeconds(1);
 
     private readonly BackupFolders _folders = new(cluster, options, services.Time);
+    private readonly SnapshotForgetting _snapshots = new(cluster, new LocationRepositories(cluster, locations, options, services.Log), options);
+    private readonly BackupStubs _stubs = new(cluster, locations, options, services);
     private readonly OrphanedBackups _orphans = new(cluster, locations, options, services);
     // Touched by one call of the reconciler at a time, as is what follows.
     private readonly BackupQueue _queue = new(services.Time);
@@ -44,8 +48,8 @@ internal sealed class BackupReconciler(
         switch (item.Text("status", "phase") ?? "")
         {
             case "" when item.Annotation(BackupSync.SyncedFrom) is not null:
-                // It came from the bucket a moment ago and its status follows.
-                return null;
+                // It came from the bucket a moment ago and its status follows, or so it says.
+                return await _stubs.ReconcileAsync(item, cancellation);
             case "" or BackupPhase.New or BackupPhase.Queued or BackupPhase.ReadyToStart:
                 return await StartAsync(item, cancellation);
             case BackupPhase.InProgress or BackupPhase.Finalizing or BackupPhase.FinalizingPartiallyFailed
@@ -108,7 +112,7 @@ internal sealed class BackupReconciler(
     {
         var telemetry = services.Telemetry;
         telemetry.Count("velero_backup_attempt_total", backup.Schedule);
-        var run = new BackupRun(cluster, _folders, options, agents, services, backup);
+        var run = new BackupRun(cluster, _folders, _snapshots, options, agents, services, backup);
         var phase = BackupPhase.Failed;
         try
         {

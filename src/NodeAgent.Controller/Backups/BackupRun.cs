@@ -1,9 +1,11 @@
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Deletion;
 using NodeAgent.Controller.Hooks;
 using NodeAgent.Controller.Snapshots;
 using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Work;
+using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Backups;
@@ -16,9 +18,10 @@ namespace NodeAgent.Controller.Backups;
 /// A crash before the metadata file of step 4 leaves no backup in the bucket; one after it leaves a backup whose phase there
 /// is Finalizing, which nobody takes for a complete one.
 /// </summary>
-internal sealed class BackupRun(ClusterClient cluster, BackupFolders folders, ControllerOptions options, AgentDirectory agents, ControllerServices services, PreparedBackup backup)
+internal sealed class BackupRun(ClusterClient cluster, BackupFolders folders, SnapshotForgetting forgetting, ControllerOptions options, AgentDirectory agents, ControllerServices services, PreparedBackup backup)
 {
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ForgettingLimit = TimeSpan.FromSeconds(30);
 
     private long _lastProgress;
     private bool _isStored;
@@ -60,6 +63,7 @@ internal sealed class BackupRun(ClusterClient cluster, BackupFolders folders, Co
             var asked = cancellation.IsCancellationRequested ? null : interruption.Reason;
             if (isDeleted)
             {
+                await TryForgetAsync(volumes.Ended);
                 await upload.TryRemoveAllAsync();
             }
             else
@@ -139,6 +143,24 @@ internal sealed class BackupRun(ClusterClient cluster, BackupFolders folders, Co
         await PointToAsync(upload.Places[0], stopping);
         await SetStatusAsync((JsonObject)status.DeepClone(), stopping);
         return status.Text("phase")!;
+    }
+
+    /// <summary>Volumes that were backed up before the backup was deleted would be kept for ever: nothing names them any more.</summary>
+    private async Task TryForgetAsync(IReadOnlyCollection<JsonObject> ended)
+    {
+        foreach (var place in backup.Places)
+        {
+            using var limit = new CancellationTokenSource(ForgettingLimit, services.Time);
+            try
+            {
+                await using var snapshots = await forgetting.OpenAsync(backup.Object, place.Location, null, ended, limit.Token);
+                await snapshots.ForgetAsync($"backup {backup.Name} was deleted while it was made", limit.Token);
+            }
+            catch (Exception e) when (SnapshotForgetting.IsFailure(e) || e is ApiException or HttpRequestException or OperationCanceledException)
+            {
+                services.Log.SnapshotsNotForgotten(backup.Name, place.Name, e.Message);
+            }
+        }
     }
 
     /// <summary>A backup whose first location failed is found in the next one.</summary>

@@ -72,6 +72,9 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
 
     private IEnumerable<JsonObject> ResultsIn(string location) => _results.Where(r => r.Text("spec", "backupStorageLocation") == location);
 
+    /// <summary>Those that were seen to end so far, although the cluster may have removed them together with the backup.</summary>
+    public IReadOnlyCollection<JsonObject> Ended => _work.EndedOf(VeleroResources.PodVolumeBackups, Selector);
+
     /// <summary>Asks all unfinished volumes of the backup to stop.</summary>
     public Task TryCancelAsync() => _work.TryCancelAllAsync(VeleroResources.PodVolumeBackups, Selector);
 

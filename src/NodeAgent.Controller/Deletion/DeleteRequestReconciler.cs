@@ -119,7 +119,7 @@ internal sealed class DeleteRequestReconciler(ClusterClient cluster, StorageLoca
             var isWhole = true;
             try
             {
-                foreach (var (place, isOwn) in places) open.Add(await _snapshots.OpenAsync(backup, place.Location, isOwn ? place.Bucket : null, cancellation));
+                foreach (var (place, isOwn) in places) open.Add(await _snapshots.OpenAsync(backup, place.Location, isOwn ? place.Bucket : null, [], cancellation));
                 foreach (var (place, _) in places.Where(p => p.IsOwn))
                 {
                     await BackupMetadata.MarkUnfinishedAsync(place.Bucket, name, cancellation);

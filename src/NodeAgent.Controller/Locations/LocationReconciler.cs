@@ -81,7 +81,8 @@ internal sealed class LocationReconciler(ClusterClient cluster, StorageLocations
     /// <summary>A hash, so that no Secret is kept in memory for longer than it is used.</summary>
     private static string Fingerprint(BackupStorageLocation location, LocationDescription description)
     {
-        var text = new StringBuilder(JsonSerializer.Serialize(location.Spec, VeleroJsonContext.Default.BackupStorageLocationSpec));
+        // One that was deleted and made again is another, although it says the same.
+        var text = new StringBuilder(location.Metadata.Uid).Append('\0').Append(JsonSerializer.Serialize(location.Spec, VeleroJsonContext.Default.BackupStorageLocationSpec));
         text.Append('\0').Append(description.CaCertificate).Append('\0').Append(description.Credentials).Append('\0').Append(Convert.ToBase64String(description.CustomerKey.Span));
         return Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
     }

@@ -159,7 +159,10 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
         }
     }
 
-    /// <summary>The files tell what happened; a location that takes none, such as a read-only one, does not undo the restore.</summary>
+    /// <summary>
+    /// The files tell what happened, and are written, as Velero does, also where accessMode is ReadOnly: that keeps backups from being made and
+    /// deleted, and nobody could see otherwise how a restore from there went. A location that takes no files does not undo the restore.
+    /// </summary>
     private async Task UploadAsync(ItemRestorer items, PodVolumeRestores volumes, SnapshotRestores snapshots, RunLog log, CancellationToken cancellation)
     {
         var (bucket, files) = (restore.Bucket, restore.Files);

@@ -22,6 +22,7 @@ internal sealed class CronSchedule
     private readonly ulong _daysOfMonth;
     private readonly ulong _months;
     private readonly ulong _daysOfWeek;
+    private readonly bool _repeats;
     private readonly bool _anyDayOfMonth;
     private readonly bool _anyDayOfWeek;
 
@@ -37,6 +38,7 @@ internal sealed class CronSchedule
         _daysOfWeek = Field(fields[4], "day of week", 0, 7, Days);
         // Sunday is 0 and 7.
         if ((_daysOfWeek & (1UL << 7)) != 0) _daysOfWeek |= 1;
+        _repeats = IsAny(fields[0]) || IsAny(fields[1]);
         _anyDayOfMonth = IsAny(fields[2]);
         _anyDayOfWeek = IsAny(fields[4]);
     }
@@ -88,19 +90,33 @@ internal sealed class CronSchedule
         for (var last = day.AddYears(MaxYears); day <= last; day = day.AddDays(1))
         {
             if (!IsDay(day)) continue;
+            DateTimeOffset? first = null;
             for (var minute = 0; minute < 24 * 60; minute++)
             {
                 if ((_hours & (1UL << (minute / 60))) == 0 || (_minutes & (1UL << (minute % 60))) == 0) continue;
-                var time = day.AddMinutes(minute);
-                // An hour that the clock skips in spring has no such minute; one that it repeats has its first.
-                if (_zone.IsInvalidTime(time)) continue;
-                var offset = _zone.IsAmbiguousTime(time) ? _zone.GetAmbiguousTimeOffsets(time).Max() : _zone.GetUtcOffset(time);
-                var candidate = new DateTimeOffset(time, offset).ToUniversalTime();
-                if (candidate > after) return candidate;
+                // The minutes of an hour that is repeated are not in the order of time, so that the whole day is looked through.
+                foreach (var candidate in MomentsOf(day.AddMinutes(minute)))
+                {
+                    if (candidate > after && (first is null || candidate < first)) first = candidate;
+                }
             }
+
+            if (first is not null) return first;
         }
 
         return null;
+    }
+
+    /// <summary>
+    /// When it is that time: never in an hour that the clock skips in spring, and of one that it repeats in autumn twice where the run is one of
+    /// many a day, so that they do not stop for that hour. What has its time of day runs once.
+    /// </summary>
+    private IEnumerable<DateTimeOffset> MomentsOf(DateTime time)
+    {
+        if (_zone.IsInvalidTime(time)) return [];
+        if (!_zone.IsAmbiguousTime(time)) return [new DateTimeOffset(time, _zone.GetUtcOffset(time)).ToUniversalTime()];
+        var moments = _zone.GetAmbiguousTimeOffsets(time).Select(offset => new DateTimeOffset(time, offset).ToUniversalTime()).Order();
+        return _repeats ? moments : moments.Take(1);
     }
 
     private static bool IsAny(string field) => field.Split(',').Any(p => p is "*" or "?" || p.StartsWith("*/", StringComparison.Ordinal));

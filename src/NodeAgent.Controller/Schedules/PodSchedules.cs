@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using NodeAgent.Controller.Backups;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Events;
+using NodeAgent.Controller.Sync;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
@@ -13,7 +14,7 @@ namespace NodeAgent.Controller.Schedules;
 
 /// <summary>
 /// Backs up the volumes of pods that carry a cron expression, or whose owner does, without a Schedule: the backups are found again by
-/// a label, so that nothing else needs to be kept. One at a time for each owner, and missed ones are not made up for.
+/// a label, and the time of the last one is kept for when it has expired. One at a time for each owner, and missed ones are not made up for.
 /// </summary>
 internal sealed class PodSchedules(ClusterClient cluster, EventWriter events, ControllerOptions options, ControllerServices services)
 {
@@ -21,6 +22,8 @@ internal sealed class PodSchedules(ClusterClient cluster, EventWriter events, Co
     public const string Label = "nodeagent.io/scheduled-by";
 
     private const int MaxNameLength = 200;
+
+    private readonly PodScheduleMemory _memory = new(cluster, options);
 
     // Expressions that were complained of, so that each is once. Touched by the loop alone.
     private readonly HashSet<string> _complaints = new(StringComparer.Ordinal);
@@ -32,7 +35,9 @@ internal sealed class PodSchedules(ClusterClient cluster, EventWriter events, Co
         {
             try
             {
-                foreach (var workload in await ScheduledWorkloads.FindAsync(cluster, cancellation)) await ReconcileAsync(workload, cancellation);
+                var workloads = await ScheduledWorkloads.FindAsync(cluster, cancellation);
+                if (workloads.Count > 0) await _memory.LoadAsync(cancellation);
+                foreach (var workload in workloads) await ReconcileAsync(workload, cancellation);
             }
             catch (Exception e) when (e is ApiException or HttpRequestException or JsonException)
             {
@@ -70,13 +75,18 @@ internal sealed class PodSchedules(ClusterClient cluster, EventWriter events, Co
 
         var label = VeleroLabels.ToLabelValue($"{workload.Root.Namespace()}.{workload.Root.Text("kind")!.ToLowerInvariant()}.{workload.Root.Name()}");
         var now = services.Time.GetUtcNow();
-        var last = Time(workload.Root) ?? now;
+        DateTimeOffset? newest = null;
         await foreach (var backup in cluster.ListAsync(VeleroResources.Backups, options.Namespace, $"{Label}={label}", cancellation))
         {
+            // One that came from a bucket is of another cluster's workload of the name.
+            if (backup.Annotation(BackupSync.SyncedFrom) is not null) continue;
             if (IsUnfinished(backup)) return;
-            if (Time(backup) is { } made && made > last) last = made;
+            if (Time(backup) is { } made && (newest is null || made > newest)) newest = made;
         }
 
+        if (newest is { } run) await _memory.NoteAsync(label, run, cancellation);
+        var last = Time(workload.Root) ?? now;
+        if (_memory.LastOf(label) is { } known && known > last) last = known;
         if (cron.Next(last) is not { } next)
         {
             await ComplainAsync(workload, "it never comes", cancellation);

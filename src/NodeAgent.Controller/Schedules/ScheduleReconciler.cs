@@ -3,6 +3,7 @@ using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Sync;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
@@ -14,6 +15,12 @@ internal sealed class ScheduleReconciler(ClusterClient cluster, ControllerOption
 {
     private const string LastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 
+    private const string TimeFormat = "yyyyMMddHHmmss";
+
+    // What the server allows for a name, less a dash and the time.
+    private const int MaxNameLength = 253 - 1 - 14;
+
+    private static readonly TimeSpan MostLate = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(1);
 
     public async Task<TimeSpan?> ReconcileAsync(JsonObject cached, CancellationToken cancellation)
@@ -25,13 +32,14 @@ internal sealed class ScheduleReconciler(ClusterClient cluster, ControllerOption
         CronSchedule cron;
         try
         {
+            if (item.Name().Length > MaxNameLength) throw new FormatException($"the name has {item.Name().Length} characters; at most {MaxNameLength} leave room for the time in the names of its backups: make it anew with a shorter one");
             schedule = item.Deserialize(VeleroJsonContext.Default.Schedule)!;
             cron = CronSchedule.Parse(schedule.Spec.Schedule);
             if (cron.Next(services.Time.GetUtcNow()) is null) throw new FormatException($"\"{schedule.Spec.Schedule}\" never comes: there is no such day in any year; check day of month and month");
         }
         catch (Exception e) when (e is JsonException or FormatException)
         {
-            var reason = e is JsonException json ? $"the object is malformed at {json.Path}: {json.Message}" : $"spec.schedule: {e.Message}";
+            var reason = e is JsonException json ? $"the object is malformed at {json.Path}: {json.Message}" : item.Name().Length > MaxNameLength ? $"metadata.name: {e.Message}" : $"spec.schedule: {e.Message}";
             await WritePhaseAsync(item, SchedulePhase.FailedValidation, reason, cancellation);
             return null;
         }
@@ -55,10 +63,10 @@ internal sealed class ScheduleReconciler(ClusterClient cluster, ControllerOption
         var backups = await BackupsAsync(item.Name(), cancellation);
         if (backups.Any(IsUnfinished)) return Longest;
         // The newest backup counts as well: a controller that died before it wrote lastBackup made it all the same.
-        var last = backups.Select(b => Time(b.Text("metadata", "creationTimestamp"))).Append(schedule.Status?.LastBackup).Max() ?? schedule.Metadata.CreationTimestamp ?? now;
+        var last = backups.Select(b => TimeOfRun(b.Name(), item.Name())).Append(schedule.Status?.LastBackup).Max() ?? schedule.Metadata.CreationTimestamp ?? now;
         if (schedule.Status?.LastSkipped is { } skipped && skipped > last) last = skipped;
         if (cron.Next(last) is not { } next) return null;
-        if (now <= next) return next - now < Longest ? next - now + TimeSpan.FromMilliseconds(1) : Longest;
+        if (now <= next) return next - now < Longest ? next - now + TimeSpan.FromMilliseconds(1) + Lateness(cron, now) : Longest;
 
         await CreateAsync(item, schedule, now, cancellation);
         await SetStatusAsync(item, new JsonObject { ["lastBackup"] = ApiTimeConverter.Format(now) }, cancellation);
@@ -68,17 +76,31 @@ internal sealed class ScheduleReconciler(ClusterClient cluster, ControllerOption
     private static bool IsUnfinished(JsonObject backup) =>
         backup.Text("status", "phase") is null or "" or BackupPhase.New or BackupPhase.Queued or BackupPhase.ReadyToStart or BackupPhase.InProgress;
 
-    private static DateTimeOffset? Time(string? text) => DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, out var time) ? time : null;
-
     private static Dictionary<string, string> Without(IReadOnlyDictionary<string, string>? map, string key) =>
         (map ?? new Dictionary<string, string>()).Where(e => e.Key != key).ToDictionary(e => e.Key, e => e.Value);
 
+    /// <summary>
+    /// By chance, up to half a minute. Clusters with the same schedule and the same bucket would else make backups of the same name each time, of
+    /// which one is refused: names have seconds.
+    /// </summary>
+    private static TimeSpan Lateness(CronSchedule cron, DateTimeOffset now)
+    {
+        var most = (cron.IntervalAfter(now) ?? TimeSpan.Zero) / 10;
+        return Random.Shared.NextDouble() * (most < MostLate ? most : MostLate);
+    }
+
+    /// <summary>When the schedule made the backup of that name; null for one that was made by hand in the schedule's name.</summary>
+    private static DateTimeOffset? TimeOfRun(string backup, string schedule) =>
+        backup.Length == schedule.Length + 1 + TimeFormat.Length && backup.StartsWith(schedule + "-", StringComparison.Ordinal)
+        && DateTimeOffset.TryParseExact(backup[^TimeFormat.Length..], TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : null;
+
+    /// <summary>The backups of the schedule in this cluster. Those that came from a bucket are of another cluster's schedule of the name.</summary>
     private async Task<List<JsonObject>> BackupsAsync(string schedule, CancellationToken cancellation)
     {
         var found = new List<JsonObject>();
         await foreach (var backup in cluster.ListAsync(VeleroResources.Backups, options.Namespace, $"{VeleroLabels.ScheduleName}={VeleroLabels.ToLabelValue(schedule)}", cancellation))
         {
-            found.Add(backup);
+            if (backup.Annotation(BackupSync.SyncedFrom) is null) found.Add(backup);
         }
 
         return found;
@@ -93,7 +115,7 @@ internal sealed class ScheduleReconciler(ClusterClient cluster, ControllerOption
         {
             Metadata = new ObjectMeta
             {
-                Name = $"{item.Name()}-{now.UtcDateTime.ToString("yyyyMMddHHmmss", CultureInfo.InvariantCulture)}",
+                Name = $"{item.Name()}-{now.UtcDateTime.ToString(TimeFormat, CultureInfo.InvariantCulture)}",
                 Namespace = options.Namespace,
                 Labels = labels,
                 Annotations = Without(template.Metadata?.Annotations ?? schedule.Metadata.Annotations, LastApplied),

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Selection;
 using NodeAgent.Controller.Storage;
@@ -15,7 +16,7 @@ namespace NodeAgent.Controller.Sync;
 /// Adds ended backups that are found in a location to the cluster, whoever wrote them, and drops Backup objects whose files
 /// are gone. A new cluster thus finds all backups of the old one.
 /// </summary>
-internal sealed class BackupSync(ClusterClient cluster, ControllerOptions options, TimeProvider time)
+internal sealed class BackupSync(ClusterClient cluster, ControllerOptions options, TimeProvider time, ILogger log)
 {
     /// <summary>Annotation on backups that were found in a location: without it a status that is not written yet would look like a new backup.</summary>
     public const string SyncedFrom = "nodeagent.io/synced-from";
@@ -23,11 +24,18 @@ internal sealed class BackupSync(ClusterClient cluster, ControllerOptions option
     /// <summary>Annotation on such backups: the UID that the Backup object had in the cluster that made it.</summary>
     public const string SourceUid = "nodeagent.io/source-uid";
 
+    /// <summary>Annotation on such backups: their name, which tells a copy under another one from what was found.</summary>
+    public const string SourceName = "nodeagent.io/source-name";
+
     private const int ParallelLooks = 16;
 
     private static readonly TimeSpan TrustedFor = TimeSpan.FromHours(1);
+    private static readonly TimeSpan RefusedFor = TimeSpan.FromHours(1);
 
     private readonly ConcurrentDictionary<(string Location, string Backup), DateTimeOffset> _seen = new();
+
+    // Backups that the server did not take, and when. Touched by one call of the reconciler at a time.
+    private readonly Dictionary<(string Location, string Backup), DateTimeOffset> _refused = [];
 
     /// <summary>Synchronises when it is due. Answers when it will be again; null when the location does not want it.</summary>
     public async Task<TimeSpan?> ReconcileAsync(BackupStorageLocation location, IBucket bucket, CancellationToken cancellation)
@@ -53,11 +61,17 @@ internal sealed class BackupSync(ClusterClient cluster, ControllerOptions option
             // A controller that died between the object and its status leaves this.
             if (await BackupMetadata.ReadAsync(bucket, half.Name(), cancellation) is { } backup && backup["status"]?.DeepClone() is JsonObject status)
             {
-                await cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, half.Name(), status, cancellation);
+                await TryAsync(half.Name(), location, bucket, () => WriteStatusAsync(half.Name(), status, cancellation));
             }
         }
 
-        foreach (var name in stored.Except(known.Keys).Order(StringComparer.Ordinal)) await AddAsync(name, location, bucket, cancellation);
+        var now = time.GetUtcNow();
+        foreach (var name in stored.Except(known.Keys).Order(StringComparer.Ordinal))
+        {
+            if (_refused.TryGetValue((bucket.Location, name), out var at) && now - at < RefusedFor) continue;
+            await TryAsync(name, location, bucket, () => AddAsync(name, location, bucket, cancellation));
+        }
+
         if (options.RestoreOnly) return;
         foreach (var backup in known.Values.Where(b => b.Text("spec", "storageLocation") == location.Metadata.Name && !stored.Contains(b.Name())))
         {
@@ -101,6 +115,7 @@ internal sealed class BackupSync(ClusterClient cluster, ControllerOptions option
         backup.Child("spec")["storageLocation"] = location.Metadata.Name;
         metadata.Child("annotations")[SyncedFrom] = location.Metadata.Name;
         metadata.Child("annotations")[SourceUid] = uid;
+        metadata.Child("annotations")[SourceName] = name;
         // Hooks concern the cluster that the backup was made in.
         backup.Child("spec").Remove("hooks");
         // With Velero's definitions the status is written here, with ours by the patch below.
@@ -111,12 +126,43 @@ internal sealed class BackupSync(ClusterClient cluster, ControllerOptions option
         {
             await cluster.CreateAsync(VeleroResources.Backups, options.Namespace, backup, cancellation);
         }
-        catch (ApiException e) when (e.StatusCode is HttpStatusCode.Conflict or HttpStatusCode.UnprocessableEntity or HttpStatusCode.BadRequest)
+        catch (ApiException e) when (e.StatusCode == HttpStatusCode.Conflict)
         {
-            // Another was quicker, or a foreign file holds what the schema refuses; the other backups come in all the same.
+            // Another was quicker.
             return;
         }
 
-        await cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, name, status!, cancellation);
+        await WriteStatusAsync(name, status!, cancellation);
     }
+
+    /// <summary>Writes what a backup that was found has as its status. One whose status is refused does not stay as one without, which nobody would ever end.</summary>
+    private async Task WriteStatusAsync(string name, JsonObject status, CancellationToken cancellation)
+    {
+        try
+        {
+            await cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, name, status, cancellation);
+        }
+        catch (ApiException e) when (IsRefusal(e))
+        {
+            await cluster.DeleteAsync(VeleroResources.Backups, options.Namespace, name, cancellation);
+            throw;
+        }
+    }
+
+    /// <summary>A file that holds what the schema refuses, as one that is foreign or was edited, keeps no other backup out.</summary>
+    private async Task TryAsync(string name, BackupStorageLocation location, IBucket bucket, Func<Task> action)
+    {
+        try
+        {
+            await action();
+            _refused.Remove((bucket.Location, name));
+        }
+        catch (ApiException e) when (IsRefusal(e))
+        {
+            _refused[(bucket.Location, name)] = time.GetUtcNow();
+            log.BackupNotSynchronised(name, location.Metadata.Name!, e.Message);
+        }
+    }
+
+    private static bool IsRefusal(ApiException e) => e.StatusCode is HttpStatusCode.UnprocessableEntity or HttpStatusCode.BadRequest or HttpStatusCode.RequestEntityTooLarge;
 }

@@ -58,6 +58,9 @@ internal sealed class PodVolumeWork(ClusterClient cluster, ControllerOptions opt
         }
     }
 
+    /// <summary>All that waits have seen to end, also those that are gone since.</summary>
+    public IReadOnlyCollection<JsonObject> EndedOf(ResourceKind kind, string selector) => _looks.TryGetValue((kind, selector), out var look) ? [.. look.Ended.Values] : [];
+
     /// <summary>Asks all unfinished objects that match to stop.</summary>
     public async Task CancelAllAsync(ResourceKind kind, string selector, CancellationToken cancellation)
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Kubernetes;
@@ -12,6 +13,9 @@ internal sealed class SharedLook(ClusterClient cluster, LostAgents lost, Control
     private Task<Seen> _latest = Task.FromResult(new Seen(0, new Dictionary<string, JsonObject>()));
     private Task<Seen>? _next;
     private long _begunAt;
+
+    /// <summary>All that were seen to have ended, also those that are gone since.</summary>
+    public ConcurrentDictionary<string, JsonObject> Ended { get; } = new(StringComparer.Ordinal);
 
     /// <summary>The objects by name as they were at a moment after the given one. Work of agents that died is ended.</summary>
     /// <exception cref="ApiException">The list was refused.</exception>
@@ -56,6 +60,7 @@ internal sealed class SharedLook(ClusterClient cluster, LostAgents lost, Control
 
         var found = new Dictionary<string, JsonObject>(StringComparer.Ordinal);
         await foreach (var work in cluster.ListAsync(kind, options.Namespace, selector, cancellation)) found[work.Name()] = work;
+        foreach (var work in found.Values.Where(PodVolumeWork.IsFinal)) Ended[work.Name()] = work;
         await lost.EndTheirsAsync(kind, [.. found.Values.Where(w => !PodVolumeWork.IsFinal(w))], log, cancellation);
         return new Seen(begun, found);
     }

@@ -28,6 +28,22 @@ public sealed class CronScheduleTests
     [Fact]
     public void The_day_that_comes_only_after_eight_years_comes() => Assert.Equal(Time("2104-02-29T00:00:00Z"), CronSchedule.Parse("0 0 29 2 *").Next(Time("2096-03-01T00:00:00Z")));
 
+    [Theory]
+    // 1:00 to 1:59 comes at 05:00 and again at 06:00 UTC.
+    [InlineData("*/15 * * * *", "2026-11-01T05:45:00Z", "2026-11-01T06:00:00Z")]
+    [InlineData("*/15 * * * *", "2026-11-01T06:45:00Z", "2026-11-01T07:00:00Z")]
+    [InlineData("0 * * * *", "2026-11-01T05:00:00Z", "2026-11-01T06:00:00Z")]
+    [InlineData("0 * * * *", "2026-11-01T06:00:00Z", "2026-11-01T07:00:00Z")]
+    [InlineData("*/30 1 * * *", "2026-11-01T05:30:00Z", "2026-11-01T06:00:00Z")]
+    // A time of the day comes once.
+    [InlineData("30 1 * * *", "2026-11-01T05:30:00Z", "2026-11-02T06:30:00Z")]
+    [InlineData("30 1 * * *", "2026-11-01T04:00:00Z", "2026-11-01T05:30:00Z")]
+    public void Frequent_runs_go_on_through_an_hour_that_the_clock_repeats(string expression, string after, string next)
+    {
+        Assert.SkipUnless(TimeZoneInfo.TryFindSystemTimeZoneById("America/New_York", out _), "no time zone data on this machine: install tzdata");
+        Assert.Equal(DateTimeOffset.Parse(next, CultureInfo.InvariantCulture), CronSchedule.Parse($"CRON_TZ=America/New_York {expression}").Next(DateTimeOffset.Parse(after, CultureInfo.InvariantCulture)));
+    }
+
     [Fact]
     public void An_hour_that_the_clock_repeats_has_one_run()
     {

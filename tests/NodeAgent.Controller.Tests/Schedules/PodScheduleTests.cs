@@ -76,7 +76,37 @@ public sealed class PodScheduleTests
         await ControllerFixture.WaitUntilAsync(() => cluster.Api.Looks() > looks + 5);
         Assert.Single(cluster.Api.All(VeleroResources.Backups));
         Age(cluster, VeleroResources.Backups, first.Name(), "velero");
+        Forget(cluster);
         await ControllerFixture.WaitUntilAsync(() => cluster.Api.All(VeleroResources.Backups).Count == 2);
+    }
+
+    [Fact]
+    public async Task A_backup_that_has_expired_is_not_made_again_before_its_time()
+    {
+        await using var cluster = await StartAsync();
+        cluster.AddShop("""{"nodeagent.io/schedule":"@every 1h"}""");
+        Age(cluster, KubernetesResources.Pods, "web");
+        var first = await OnlyBackupAsync(cluster);
+        await ControllerFixture.WaitUntilAsync(() => cluster.Api.Find(KubernetesResources.ConfigMaps, "velero", PodScheduleMemory.ConfigMapName).Text("data", "shop.pod.web") is not null);
+        cluster.Api.Remove(VeleroResources.Backups, "velero", first.Name());
+        var looks = cluster.Api.Looks();
+        await ControllerFixture.WaitUntilAsync(() => cluster.Api.Looks() > looks + 5);
+        Assert.Empty(cluster.Api.All(VeleroResources.Backups));
+        // Its time comes.
+        Forget(cluster);
+        await ControllerFixture.WaitUntilAsync(() => cluster.Api.All(VeleroResources.Backups).Count == 1);
+    }
+
+    [Fact]
+    public async Task Backups_of_another_clusters_pods_are_no_runs_of_these()
+    {
+        await using var cluster = await StartAsync();
+        cluster.Api.Add(VeleroResources.Backups, """
+            {"metadata":{"name":"theirs","namespace":"velero","labels":{"nodeagent.io/scheduled-by":"shop.pod.web"},"annotations":{"nodeagent.io/synced-from":"default"}},"spec":{"storageLocation":"default"},"status":{"phase":"Completed"}}
+            """);
+        cluster.AddShop("""{"nodeagent.io/schedule":"@every 1h"}""");
+        Age(cluster, KubernetesResources.Pods, "web");
+        await ControllerFixture.WaitUntilAsync(() => cluster.Api.All(VeleroResources.Backups).Any(b => b.Name().StartsWith("shop-pod-web-", StringComparison.Ordinal)));
     }
 
     [Theory]
@@ -101,6 +131,9 @@ public sealed class PodScheduleTests
 
     private static void Age(ControllerFixture cluster, ResourceKind kind, string name, string ns = "shop") =>
         cluster.Api.Patch(kind, ns, name, """{"metadata":{"creationTimestamp":"2020-01-01T00:00:00Z"}}""");
+
+    /// <summary>As if what is kept were old.</summary>
+    private static void Forget(ControllerFixture cluster) => cluster.Api.Patch(KubernetesResources.ConfigMaps, "velero", PodScheduleMemory.ConfigMapName, """{"data":{"shop.pod.web":"2020-01-01T00:00:00Z"}}""");
 
     private static async Task<JsonObject> OnlyBackupAsync(ControllerFixture cluster)
     {

@@ -121,6 +121,42 @@ public sealed class ScheduleReconcilerTests
         Assert.Equal(backups, api.All(VeleroResources.Backups).Count(b => b.Namespace() == "velero"));
     }
 
+    [Theory]
+    // Of another cluster: ended, and without a phase yet.
+    [InlineData("name-20370101115900", "\"annotations\":{\"nodeagent.io/synced-from\":\"default\"},", "Completed", 2)]
+    [InlineData("name-20370101115900", "\"annotations\":{\"nodeagent.io/synced-from\":\"default\"},", "", 2)]
+    // Made by hand from the schedule.
+    [InlineData("by-hand", "", "Completed", 2)]
+    [InlineData("name-of-a-backup-1", "", "Completed", 2)]
+    [InlineData("by-hand", "", "InProgress", 1)]
+    // Its own.
+    [InlineData("name-20370101115900", "", "Completed", 1)]
+    public async Task Only_what_a_schedule_made_itself_moves_its_clock(string backup, string metadata, string phase, int backups)
+    {
+        await using var api = await TestApiServer.StartAsync();
+        Prepare(api);
+        Add(api, """{"schedule":"@every 5m","template":{}}""", "{}", "2037-01-01T00:00:00Z");
+        api.Add(VeleroResources.Backups, $$$"""{"metadata":{"name":"{{{backup}}}","namespace":"velero",{{{metadata}}}"creationTimestamp":"2037-01-01T11:59:00Z","labels":{"velero.io/schedule-name":"name"}},"spec":{},"status":{"phase":"{{{phase}}}"} }""");
+        await ReconcileAsync(api, new SetTime(Time(Noon)));
+        Assert.Equal(backups, api.All(VeleroResources.Backups).Count);
+    }
+
+    [Theory]
+    [InlineData(238, SchedulePhase.Enabled)]
+    [InlineData(239, SchedulePhase.FailedValidation)]
+    public async Task A_name_that_leaves_no_room_for_the_time_fails_the_validation(int length, string phase)
+    {
+        await using var api = await TestApiServer.StartAsync();
+        Prepare(api);
+        var name = new string('n', length);
+        api.Add(VeleroResources.Schedules, $$$"""{"metadata":{"name":"{{{name}}}","namespace":"velero","creationTimestamp":"2037-01-01T00:00:00Z"},"spec":{"schedule":"@every 5m","template":{}} }""");
+        await ReconcileAsync(api, new SetTime(Time(Noon)), name: name);
+        var schedule = api.Find(VeleroResources.Schedules, "velero", name);
+        Assert.Equal(phase, schedule.Text("status", "phase"));
+        if (phase == SchedulePhase.Enabled) Assert.Equal(253, Assert.Single(api.All(VeleroResources.Backups)).Name().Length);
+        else Assert.Equal("metadata.name: the name has 239 characters; at most 238 leave room for the time in the names of its backups: make it anew with a shorter one", schedule!["status"]!["validationErrors"]![0]!.GetValue<string>());
+    }
+
     [Fact]
     public async Task Runs_that_were_missed_are_made_up_for_by_one_and_the_rhythm_goes_on()
     {
@@ -206,12 +242,12 @@ public sealed class ScheduleReconcilerTests
         return (api.Find(VeleroResources.Schedules, "velero", "name")!, api.All(VeleroResources.Backups));
     }
 
-    private static async Task ReconcileAsync(TestApiServer api, SetTime time, Func<ControllerOptions, ControllerOptions>? configure = null)
+    private static async Task ReconcileAsync(TestApiServer api, SetTime time, Func<ControllerOptions, ControllerOptions>? configure = null, string name = "name")
     {
         using var client = new ApiClient(api.Config);
         using var telemetry = new Telemetry();
         var options = new ControllerOptions();
         var reconciler = new ScheduleReconciler(new ClusterClient(client), configure?.Invoke(options) ?? options, new ControllerServices(time, telemetry, NullLogger.Instance, null!));
-        await reconciler.ReconcileAsync(api.Find(VeleroResources.Schedules, "velero", "name")!, TestContext.Current.CancellationToken);
+        await reconciler.ReconcileAsync(api.Find(VeleroResources.Schedules, "velero", name)!, TestContext.Current.CancellationToken);
     }
 }
