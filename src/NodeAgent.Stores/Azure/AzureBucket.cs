@@ -1,23 +1,18 @@
 using System.Globalization;
 using System.Net;
-using System.Runtime.CompilerServices;
 using System.Text;
 using NodeAgent.Repository.Stores;
 using NodeAgent.Stores.Buckets;
-using NodeAgent.Stores.Locations;
 
 namespace NodeAgent.Stores.Azure;
 
 /// <summary>The files of backups in a folder of a container. Small files are one request, larger ones come about when the list of their blocks is put.</summary>
-internal sealed class AzureBucket : IBucket
+internal sealed class AzureBucket : RemoteBucket
 {
     /// <summary>What the service takes at most.</summary>
     private const int MaxBlocks = 50_000;
 
-    private const int ParallelDeletions = 8;
-
     private readonly AzureEndpoint _endpoint;
-    private readonly string _workDirectory;
 
     /// <param name="options">Where.</param>
     /// <param name="workDirectory">For large files while they are read.</param>
@@ -26,47 +21,14 @@ internal sealed class AzureBucket : IBucket
     {
     }
 
-    internal AzureBucket(AzureStoreOptions options, string workDirectory, TimeProvider time, Random random) =>
-        (_endpoint, _workDirectory) = (new AzureEndpoint(options, time, random), workDirectory);
+    internal AzureBucket(AzureStoreOptions options, string workDirectory, TimeProvider time, Random random)
+        : base(workDirectory) => _endpoint = new AzureEndpoint(options, time, random);
 
-    public string Location => _endpoint.Location;
+    public override string Location => _endpoint.Location;
 
-    private int BlockSize => _endpoint.Options.BlockSize;
+    protected override int PartSize => _endpoint.Options.BlockSize;
 
-    public async Task RequireAsync(CancellationToken cancellationToken) => await _endpoint.ListPageAsync("", null, null, 1, cancellationToken);
-
-    public async Task ProveWritableAsync(CancellationToken cancellationToken)
-    {
-        // Where the repository's own probe writes: Velero takes no top-level folders that it does not know.
-        var key = $"{LocationProviders.RepositoryFolder}/probe/{Guid.NewGuid():N}";
-        await PutAsync(key, ReadOnlyMemory<byte>.Empty, cancellationToken);
-        await DeleteAsync(key, cancellationToken);
-    }
-
-    public async Task<bool> HoldsNothingAsync(CancellationToken cancellationToken)
-    {
-        // A page may be empty and not the last.
-        await foreach (var page in PagesAsync("", null, 1, cancellationToken))
-        {
-            if (page.Objects.Count > 0) return false;
-        }
-
-        return true;
-    }
-
-    public async Task<IReadOnlyList<string>> ListFoldersAsync(string prefix, CancellationToken cancellationToken)
-    {
-        var folder = RemoteFile.FolderOf(prefix);
-        var found = new HashSet<string>(StringComparer.Ordinal);
-        await foreach (var page in PagesAsync(folder, "/", null, cancellationToken))
-        {
-            foreach (var name in page.Folders) found.Add(name[folder.Length..].TrimEnd('/'));
-        }
-
-        return [.. found.Order(StringComparer.Ordinal)];
-    }
-
-    public async Task<bool> ExistsAsync(string key, CancellationToken cancellationToken)
+    public override async Task<bool> ExistsAsync(string key, CancellationToken cancellationToken)
     {
         RemoteFile.Require(key);
         return await _endpoint.RunAsync("looking for", _endpoint.Describe(key), Attempt, cancellationToken);
@@ -85,33 +47,13 @@ internal sealed class AzureBucket : IBucket
         }
     }
 
-    public Task<Stream?> OpenAsync(string key, long maxLength, CancellationToken cancellationToken) =>
-        RemoteFile.OpenAsync((offset, etag, token) => ReadAsync(key, offset, BlockSize, etag, token), _endpoint.Describe(key), maxLength, _workDirectory, cancellationToken);
-
-    public async Task<byte[]?> ReadStartAsync(string key, int count, CancellationToken cancellationToken) =>
-        (await ReadAsync(key, 0, count, null, cancellationToken)).Content is { } start ? start[..Math.Min(count, start.Length)] : null;
-
-    public async Task PutAsync(string key, Stream content, CancellationToken cancellationToken)
-    {
-        var length = content.Length - content.Position;
-        if (length > BlockSize)
-        {
-            await PutInBlocksAsync(RemoteFile.Require(key), content, length, cancellationToken);
-            return;
-        }
-
-        var body = new byte[length];
-        await content.ReadExactlyAsync(body, cancellationToken);
-        await PutAsync(key, body, cancellationToken);
-    }
-
-    public async Task PutAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+    public override async Task PutAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
     {
         RemoteFile.Require(key);
         await SendAsync("writing", HttpMethod.Put, key, "", AzureEndpoint.HeadersForPut(content.Span), content, cancellationToken);
     }
 
-    public async Task<bool> TryCreateAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+    public override async Task<bool> TryCreateAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
     {
         RemoteFile.Require(key);
         var headers = AzureEndpoint.HeadersForPut(content.Span);
@@ -140,7 +82,7 @@ internal sealed class AzureBucket : IBucket
         }
     }
 
-    public async Task DeleteAsync(string key, CancellationToken cancellationToken)
+    public override async Task DeleteAsync(string key, CancellationToken cancellationToken)
     {
         RemoteFile.Require(key);
         await _endpoint.RunAsync("deleting", _endpoint.Describe(key), Attempt, cancellationToken);
@@ -160,26 +102,25 @@ internal sealed class AzureBucket : IBucket
         }
     }
 
-    public async Task DeleteFolderAsync(string prefix, CancellationToken cancellationToken)
-    {
-        if (prefix.Length == 0) throw new ArgumentException("the root of a location is never deleted", nameof(prefix));
-        await foreach (var page in PagesAsync(RemoteFile.FolderOf(prefix), null, null, cancellationToken))
-        {
-            await Parallel.ForEachAsync(page.Objects, new ParallelOptions { MaxDegreeOfParallelism = ParallelDeletions, CancellationToken = cancellationToken }, async (found, token) => await DeleteAsync(found.Key, token));
-        }
-    }
+    public override Task<Uri> AddressForDownloadAsync(string key, TimeSpan lifetime, CancellationToken cancellationToken) => _endpoint.SignDownloadAsync(RemoteFile.Require(key), lifetime, cancellationToken);
 
-    public Task<Uri> AddressForDownloadAsync(string key, TimeSpan lifetime, CancellationToken cancellationToken) => _endpoint.SignDownloadAsync(RemoteFile.Require(key), lifetime, cancellationToken);
-
-    public ValueTask DisposeAsync()
+    public override ValueTask DisposeAsync()
     {
         _endpoint.Dispose();
         return ValueTask.CompletedTask;
     }
 
-    private async Task PutInBlocksAsync(string key, Stream content, long length, CancellationToken cancellationToken)
+    protected override string Describe(string key) => _endpoint.Describe(key);
+
+    protected override async ValueTask<(IReadOnlyList<StoreEntry> Objects, IReadOnlyList<string> Folders, string? Next)> ListPageAsync(string folder, string? delimiter, string? from, int? most, CancellationToken cancellationToken)
     {
-        var size = (int)Math.Max(BlockSize, (length + MaxBlocks - 1) / MaxBlocks);
+        var page = await _endpoint.ListPageAsync(folder, delimiter, from, most, cancellationToken);
+        return (page.Objects, page.Folders, page.Next);
+    }
+
+    protected override async Task PutInPartsAsync(string key, Stream content, long length, CancellationToken cancellationToken)
+    {
+        var size = (int)Math.Max(PartSize, (length + MaxBlocks - 1) / MaxBlocks);
         // Of this upload only: another of the same name may be under way, and blocks that nobody lists are dropped by the service after a week.
         var upload = Guid.NewGuid().ToString("N");
         var list = new StringBuilder("<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>");
@@ -211,11 +152,10 @@ internal sealed class AzureBucket : IBucket
         }
     }
 
-    /// <summary>Reads up to so many bytes.</summary>
-    private async Task<RemoteFile.Part> ReadAsync(string key, long offset, int count, string? etag, CancellationToken cancellationToken)
+    protected override async Task<RemoteFile.Part> ReadAsync(string operation, string key, long offset, int count, string? etag, CancellationToken cancellationToken)
     {
         RemoteFile.Require(key);
-        return await _endpoint.RunAsync("reading", _endpoint.Describe(key), Attempt, cancellationToken);
+        return await _endpoint.RunAsync(operation, _endpoint.Describe(key), Attempt, cancellationToken);
 
         async ValueTask<RemoteFile.Part> Attempt(CancellationToken token)
         {
@@ -224,7 +164,7 @@ internal sealed class AzureBucket : IBucket
                 KeyValuePair<string, string>[] headers = etag is null ? [AzureEndpoint.Range(offset, count)] : [AzureEndpoint.Range(offset, count), new("If-Match", etag)];
                 using var answer = await _endpoint.SendAsync(HttpMethod.Get, key, "", headers, null, token);
                 if (offset > 0 && answer.StatusCode != HttpStatusCode.PartialContent)
-                    throw new StoreException(StoreFailure.Other, "reading", _endpoint.Describe(key), "the server does not know ranges");
+                    throw new StoreException(StoreFailure.Other, operation, _endpoint.Describe(key), "the server does not know ranges");
                 var content = await answer.Content.ReadAsByteArrayAsync(token);
                 var length = answer.Content.Headers.ContentRange?.Length ?? content.Length;
                 return new RemoteFile.Part(content, answer.Headers.ETag?.ToString(), length);
@@ -243,18 +183,6 @@ internal sealed class AzureBucket : IBucket
                 throw RemoteFile.Replaced(_endpoint.Describe(key));
             }
         }
-    }
-
-    private async IAsyncEnumerable<AzureListPage> PagesAsync(string folder, string? delimiter, int? most, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        string? next = null;
-        do
-        {
-            var page = await _endpoint.ListPageAsync(folder, delimiter, next, most, cancellationToken);
-            yield return page;
-            next = page.Next;
-        }
-        while (next is not null);
     }
 
     private bool IsAbsence(AzureRequestException exception) => AzureFailure.Of(exception, _endpoint.Options) is { Kind: StoreFailure.NotFound };

@@ -8,19 +8,11 @@ using NodeAgent.Stores.S3;
 namespace NodeAgent.Stores.Buckets;
 
 /// <summary>A folder of an S3 bucket. Small files are one PUT, larger ones come about when their last part is there.</summary>
-internal sealed class S3Bucket : IBucket
+internal sealed class S3Bucket : RemoteBucket
 {
-    /// <summary>
-    /// Read and written at once, and so the memory that a file takes. Ten thousand parts of this size are the most that S3 allows, 156 GiB;
-    /// archives beyond have larger parts.
-    /// </summary>
-    private const int PartSize = 16 << 20;
-
     private const int MaxParts = 10_000;
-    private const int ParallelDeletions = 8;
 
     private readonly S3Endpoint _endpoint;
-    private readonly string _workDirectory;
 
     /// <param name="options">Where.</param>
     /// <param name="workDirectory">For large files while they are read.</param>
@@ -29,65 +21,21 @@ internal sealed class S3Bucket : IBucket
     {
     }
 
-    internal S3Bucket(S3StoreOptions options, string workDirectory, TimeProvider time, Random random) =>
-        (_endpoint, _workDirectory) = (new S3Endpoint(options, time, random), workDirectory);
+    internal S3Bucket(S3StoreOptions options, string workDirectory, TimeProvider time, Random random)
+        : base(workDirectory) => _endpoint = new S3Endpoint(options, time, random);
 
-    public string Location => _endpoint.Location;
+    public override string Location => _endpoint.Location;
+
+    /// <remarks>Ten thousand parts of this size are the most that S3 allows, 156 GiB; archives beyond have larger parts.</remarks>
+    protected override int PartSize => 16 << 20;
 
     private S3StoreOptions Options => _endpoint.Options;
 
-    public async Task RequireAsync(CancellationToken cancellationToken) => await _endpoint.ListPageAsync("", null, null, 1, cancellationToken);
-
-    public async Task ProveWritableAsync(CancellationToken cancellationToken)
-    {
-        // Where the repository's own probe writes: Velero takes no top-level folders that it does not know.
-        var key = $"{Locations.LocationProviders.RepositoryFolder}/probe/{Guid.NewGuid():N}";
-        await PutAsync(key, ReadOnlyMemory<byte>.Empty, cancellationToken);
-        await DeleteAsync(key, cancellationToken);
-    }
-
-    public async Task<bool> HoldsNothingAsync(CancellationToken cancellationToken) =>
-        (await _endpoint.ListPageAsync("", null, null, 1, cancellationToken)).Objects.Count == 0;
-
-    public async Task<IReadOnlyList<string>> ListFoldersAsync(string prefix, CancellationToken cancellationToken)
-    {
-        var folder = RemoteFile.FolderOf(prefix);
-        var found = new List<string>();
-        await foreach (var page in PagesAsync(folder, "/", cancellationToken))
-        {
-            foreach (var name in page.Folders) found.Add(name[folder.Length..].TrimEnd('/'));
-        }
-
-        // By bytes, as S3 lists them, is not by UTF-16 units.
-        found.Sort(StringComparer.Ordinal);
-        return found;
-    }
-
     /// <remarks>A read of one byte and no HEAD: the answer to a HEAD cannot tell a missing bucket from a missing file.</remarks>
-    public async Task<bool> ExistsAsync(string key, CancellationToken cancellationToken) =>
+    public override async Task<bool> ExistsAsync(string key, CancellationToken cancellationToken) =>
         (await ReadAsync("looking for", key, 0, 1, null, cancellationToken)).Content is not null;
 
-    public Task<Stream?> OpenAsync(string key, long maxLength, CancellationToken cancellationToken) =>
-        RemoteFile.OpenAsync((offset, etag, token) => ReadAsync("reading", key, offset, PartSize, etag, token), _endpoint.Describe(key), maxLength, _workDirectory, cancellationToken);
-
-    public async Task<byte[]?> ReadStartAsync(string key, int count, CancellationToken cancellationToken) =>
-        (await ReadAsync("reading", key, 0, count, null, cancellationToken)).Content is { } start ? start[..Math.Min(count, start.Length)] : null;
-
-    public async Task PutAsync(string key, Stream content, CancellationToken cancellationToken)
-    {
-        var length = content.Length - content.Position;
-        if (length > PartSize)
-        {
-            await PutInPartsAsync(RemoteFile.Require(key), content, length, cancellationToken);
-            return;
-        }
-
-        var body = new byte[length];
-        await content.ReadExactlyAsync(body, cancellationToken);
-        await PutAsync(key, body, cancellationToken);
-    }
-
-    public async Task PutAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+    public override async Task PutAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
     {
         RemoteFile.Require(key);
         var body = content.ToArray();
@@ -100,7 +48,7 @@ internal sealed class S3Bucket : IBucket
         }
     }
 
-    public async Task<bool> TryCreateAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+    public override async Task<bool> TryCreateAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
     {
         // Some servers take no notice of the condition.
         if (await ExistsAsync(key, cancellationToken)) return false;
@@ -136,7 +84,7 @@ internal sealed class S3Bucket : IBucket
         }
     }
 
-    public async Task DeleteAsync(string key, CancellationToken cancellationToken)
+    public override async Task DeleteAsync(string key, CancellationToken cancellationToken)
     {
         RemoteFile.Require(key);
         await _endpoint.RunAsync("deleting", _endpoint.Describe(key), Attempt, cancellationToken);
@@ -156,16 +104,7 @@ internal sealed class S3Bucket : IBucket
         }
     }
 
-    public async Task DeleteFolderAsync(string prefix, CancellationToken cancellationToken)
-    {
-        if (prefix.Length == 0) throw new ArgumentException("the root of a location is never deleted", nameof(prefix));
-        await foreach (var page in PagesAsync(RemoteFile.FolderOf(prefix), null, cancellationToken))
-        {
-            await Parallel.ForEachAsync(page.Objects, new ParallelOptions { MaxDegreeOfParallelism = ParallelDeletions, CancellationToken = cancellationToken }, async (found, token) => await DeleteAsync(found.Key, token));
-        }
-    }
-
-    public Task<Uri> AddressForDownloadAsync(string key, TimeSpan lifetime, CancellationToken cancellationToken)
+    public override Task<Uri> AddressForDownloadAsync(string key, TimeSpan lifetime, CancellationToken cancellationToken)
     {
         RemoteFile.Require(key);
         if (!Options.CustomerKey.IsEmpty)
@@ -173,7 +112,7 @@ internal sealed class S3Bucket : IBucket
         return _endpoint.SignDownloadAsync(key, lifetime, cancellationToken);
     }
 
-    public ValueTask DisposeAsync()
+    public override ValueTask DisposeAsync()
     {
         _endpoint.Dispose();
         return ValueTask.CompletedTask;
@@ -193,7 +132,15 @@ internal sealed class S3Bucket : IBucket
         return request;
     }
 
-    private async Task PutInPartsAsync(string key, Stream content, long length, CancellationToken cancellationToken)
+    protected override string Describe(string key) => _endpoint.Describe(key);
+
+    protected override async ValueTask<(IReadOnlyList<StoreEntry> Objects, IReadOnlyList<string> Folders, string? Next)> ListPageAsync(string folder, string? delimiter, string? from, int? most, CancellationToken cancellationToken)
+    {
+        var page = await _endpoint.ListPageAsync(folder, delimiter, from, most, cancellationToken);
+        return (page.Objects, page.Folders, page.Next);
+    }
+
+    protected override async Task PutInPartsAsync(string key, Stream content, long length, CancellationToken cancellationToken)
     {
         var where = _endpoint.Describe(key);
         var name = _endpoint.Prefix + key;
@@ -280,8 +227,7 @@ internal sealed class S3Bucket : IBucket
         }
     }
 
-    /// <summary>Reads up to so many bytes.</summary>
-    private async Task<RemoteFile.Part> ReadAsync(string operation, string key, long offset, int count, string? etag, CancellationToken cancellationToken)
+    protected override async Task<RemoteFile.Part> ReadAsync(string operation, string key, long offset, int count, string? etag, CancellationToken cancellationToken)
     {
         RemoteFile.Require(key);
         return await _endpoint.RunAsync(operation, _endpoint.Describe(key), Attempt, cancellationToken);
@@ -323,18 +269,6 @@ internal sealed class S3Bucket : IBucket
         {
             return null;
         }
-    }
-
-    private async IAsyncEnumerable<S3ListPage> PagesAsync(string folder, string? delimiter, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        string? next = null;
-        do
-        {
-            var page = await _endpoint.ListPageAsync(folder, delimiter, next, null, cancellationToken);
-            yield return page;
-            next = page.Next;
-        }
-        while (next is not null);
     }
 
     private bool IsAbsence(Exception exception) => S3Failure.Of(exception, Options) is { Kind: StoreFailure.NotFound, Code: not "NoSuchUpload" };
