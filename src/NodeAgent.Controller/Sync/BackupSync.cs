@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Net;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
@@ -59,7 +60,7 @@ internal sealed class BackupSync(ClusterClient cluster, ControllerOptions option
         foreach (var half in known.Values.Where(b => b.Annotation(SyncedFrom) is not null && string.IsNullOrEmpty(b.Text("status", "phase")) && stored.Contains(b.Name())))
         {
             // A controller that died between the object and its status leaves this.
-            if (await BackupMetadata.ReadAsync(bucket, half.Name(), cancellation) is { } backup && backup["status"]?.DeepClone() is JsonObject status)
+            if (await BackupMetadata.ReadAsync(bucket, half.Name(), cancellation) is { } backup && await StatusOfAsync(backup, bucket, cancellation) is { } status)
             {
                 await TryAsync(half.Name(), location, bucket, () => WriteStatusAsync(half.Name(), status, cancellation));
             }
@@ -105,8 +106,8 @@ internal sealed class BackupSync(ClusterClient cluster, ControllerOptions option
     private async Task AddAsync(string name, BackupStorageLocation location, IBucket bucket, CancellationToken cancellation)
     {
         if (await BackupMetadata.ReadAsync(bucket, name, cancellation) is not { } backup || backup.Name() != name) return;
-        if (backup.Text("status", "phase") is not (BackupPhase.Completed or BackupPhase.PartiallyFailed or BackupPhase.Failed)) return;
-        var (status, uid) = (backup["status"]?.DeepClone() as JsonObject, backup.Uid());
+        if (await StatusOfAsync(backup, bucket, cancellation) is not { } status) return;
+        var uid = backup.Uid();
         Restores.RestoredObject.Reset(backup);
         var metadata = backup.Child("metadata");
         metadata.Remove("finalizers");
@@ -119,7 +120,7 @@ internal sealed class BackupSync(ClusterClient cluster, ControllerOptions option
         // Hooks concern the cluster that the backup was made in.
         backup.Child("spec").Remove("hooks");
         // With Velero's definitions the status is written here, with ours by the patch below.
-        backup["status"] = status?.DeepClone();
+        backup["status"] = status.DeepClone();
         backup["apiVersion"] = VeleroResources.ApiVersion;
         backup["kind"] = Backup.KindName;
         try
@@ -132,7 +133,29 @@ internal sealed class BackupSync(ClusterClient cluster, ControllerOptions option
             return;
         }
 
-        await WriteStatusAsync(name, status!, cancellation);
+        await WriteStatusAsync(name, status, cancellation);
+    }
+
+    /// <summary>
+    /// The status that a stored backup has in the cluster; null when it is none yet. One that nobody works on and that was to be gone by now is added as
+    /// well, so that its files and snapshots go: it was left by a deletion or by a cluster that came to an end in the middle.
+    /// </summary>
+    private async Task<JsonObject?> StatusOfAsync(JsonObject stored, IBucket bucket, CancellationToken cancellation)
+    {
+        if (stored["status"]?.DeepClone() is not JsonObject status) return null;
+        switch (status.Text("phase"))
+        {
+            case BackupPhase.Completed or BackupPhase.PartiallyFailed or BackupPhase.Failed:
+                return status;
+            case BackupPhase.Finalizing or BackupPhase.FinalizingPartiallyFailed or BackupPhase.WaitingForPluginOperations or BackupPhase.WaitingForPluginOperationsPartiallyFailed
+                when !options.RestoreOnly
+                && DateTimeOffset.TryParse(status.Text("expiration"), CultureInfo.InvariantCulture, out var expiration) && expiration < time.GetUtcNow()
+                && await FolderClaim.ReadAsync(bucket, stored.Name(), cancellation) is null:
+                status["phase"] = BackupPhase.PartiallyFailed;
+                return status;
+            default:
+                return null;
+        }
     }
 
     /// <summary>Writes what a backup that was found has as its status. One whose status is refused does not stay as one without, which nobody would ever end.</summary>
