@@ -204,7 +204,7 @@ internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agent
                 ["message"] = reason,
                 ["completionTimestamp"] = ApiTimeConverter.Format(scope.Time.GetUtcNow()),
             };
-            while (await scope.Cluster.GetAsync(VeleroResources.PodVolumeRestores, scope.Options.Namespace, name, cancellation) is { } request && request.Text("status", "phase") is null or "" or PodVolumePhase.New)
+            while (await scope.Cluster.GetAsync(VeleroResources.PodVolumeRestores, scope.Options.Namespace, name, cancellation) is { } request && PodVolumeWork.IsNew(request))
             {
                 try
                 {

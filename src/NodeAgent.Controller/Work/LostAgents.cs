@@ -7,7 +7,7 @@ using NodeAgent.Kubernetes.Velero;
 namespace NodeAgent.Controller.Work;
 
 /// <summary>
-/// Ends work whose agent died and does not come back: nobody else ever would, and whoever waits for it would wait for hours.
+/// Ends work whose agent died and does not come back, or whose pod is gone before any agent took it up: nobody else ever would, and whoever waits for it would wait for hours.
 /// Given only work that this program asked for. Not for concurrent use.
 /// </summary>
 internal sealed class LostAgents(ClusterClient cluster, AgentDirectory agents, ControllerOptions options, TimeProvider time)
@@ -30,7 +30,9 @@ internal sealed class LostAgents(ClusterClient cluster, AgentDirectory agents, C
             var byNode = new Dictionary<string, List<JsonObject>>(StringComparer.Ordinal);
             foreach (var work in open)
             {
-                if (await NodeOfAsync(work, cancellation) is not { Length: > 0 } node) continue;
+                var (node, isPodGone) = await PlaceOfAsync(work, cancellation);
+                if (isPodGone) await EndAsync(kind, work, "the pod was deleted before its volumes were restored", log, cancellation);
+                if (node is not { Length: > 0 }) continue;
                 if (!byNode.TryGetValue(node, out var theirs)) byNode[node] = theirs = [];
                 theirs.Add(work);
             }
@@ -49,36 +51,41 @@ internal sealed class LostAgents(ClusterClient cluster, AgentDirectory agents, C
         }
     }
 
-    /// <summary>A volume backup names its node; a volume restore goes where its pod is.</summary>
-    private async Task<string?> NodeOfAsync(JsonObject work, CancellationToken cancellation)
+    /// <summary>A volume backup names its node; a volume restore goes where its pod is, as long as there is one.</summary>
+    private async Task<(string? Node, bool IsPodGone)> PlaceOfAsync(JsonObject work, CancellationToken cancellation)
     {
-        if ((work.Text("spec", "node") ?? work.Text("status", "node")) is { Length: > 0 } node) return node;
+        if ((work.Text("spec", "node") ?? work.Text("status", "node")) is { Length: > 0 } node) return (node, false);
         var pod = await cluster.GetAsync(KubernetesResources.Pods, work.Text("spec", "pod", "namespace"), work.Text("spec", "pod", "name") ?? "", cancellation);
-        return pod.Text("spec", "nodeName");
+        var isGone = PodVolumeWork.IsNew(work) && (pod is null || (work.Text("spec", "pod", "uid") is { Length: > 0 } uid && uid != pod.Uid()));
+        return (isGone ? null : pod.Text("spec", "nodeName"), isGone);
     }
 
     private async Task EndAsync(ResourceKind kind, string node, List<JsonObject> theirs, RunLog log, CancellationToken cancellation)
     {
+        var reason = $"the agent of node {node} is gone since {GoDuration.Format(options.HeartbeatTimeout)} or longer; see whether the node and the agent's pod on it run";
         foreach (var work in theirs)
         {
-            var status = new JsonObject
-            {
-                ["phase"] = PodVolumePhase.Failed,
-                ["message"] = $"the agent of node {node} is gone since {GoDuration.Format(options.HeartbeatTimeout)} or longer; see whether the node and the agent's pod on it run",
-                ["completionTimestamp"] = ApiTimeConverter.Format(time.GetUtcNow()),
-            };
-            try
-            {
-                // An agent that wrote in the meantime is not gone.
-                if (await cluster.PatchStatusAsync(kind, options.Namespace, work.Name(), status, cancellation, work.Text("metadata", "resourceVersion")))
-                {
-                    log.Info($"{work.Name()}: the agent of node {node} is gone, so it is ended as failed");
-                }
-            }
-            catch (ApiException e) when (e.IsConflict)
-            {
-                _goneSince.Remove(node);
-            }
+            if (!await EndAsync(kind, work, reason, log, cancellation)) _goneSince.Remove(node);
+        }
+    }
+
+    /// <summary>False when somebody wrote in the meantime: an agent that does is not gone.</summary>
+    private async Task<bool> EndAsync(ResourceKind kind, JsonObject work, string reason, RunLog log, CancellationToken cancellation)
+    {
+        var status = new JsonObject
+        {
+            ["phase"] = PodVolumePhase.Failed,
+            ["message"] = reason,
+            ["completionTimestamp"] = ApiTimeConverter.Format(time.GetUtcNow()),
+        };
+        try
+        {
+            if (await cluster.PatchStatusAsync(kind, options.Namespace, work.Name(), status, cancellation, work.Text("metadata", "resourceVersion"))) log.Info($"{work.Name()} is ended as failed: {reason}");
+            return true;
+        }
+        catch (ApiException e) when (e.IsConflict)
+        {
+            return false;
         }
     }
 }

@@ -19,6 +19,9 @@ internal sealed class PodVolumeWork(ClusterClient cluster, ControllerOptions opt
     public static bool IsFinal(JsonObject work) =>
         work.Text("status", "phase") is PodVolumePhase.Completed or PodVolumePhase.Failed or PodVolumePhase.Canceled;
 
+    /// <summary>True as long as no agent has taken it up.</summary>
+    public static bool IsNew(JsonObject work) => work.Text("status", "phase") is null or "" or PodVolumePhase.New;
+
     /// <summary>How long the volumes of a backup or restore may take.</summary>
     public static TimeSpan TimeoutOf(JsonObject run, ControllerOptions options) =>
         GoDuration.TryParse(run.Annotation(VeleroLabels.PodVolumeTimeout), out var own) && own > TimeSpan.Zero ? own : options.FsBackupTimeout;

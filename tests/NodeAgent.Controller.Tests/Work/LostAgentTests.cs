@@ -50,6 +50,32 @@ public sealed class LostAgentTests
         Assert.Contains(Gone, volume.Text("status", "message"), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_restore_does_not_wait_for_a_pod_that_is_deleted_before_an_agent_took_it_up(bool isReplaced)
+    {
+        await using var cluster = await StartAsync();
+        cluster.AgentOutcome = PodVolumePhase.Completed;
+        cluster.AddShop();
+        await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
+        cluster.LoseShop();
+        cluster.AgentOutcome = null;
+        var looks = 0;
+        cluster.Api.Interfere = request =>
+        {
+            // Once the pod was found on a node that has an agent, nobody asks for it but who waits for the volumes.
+            if (request.Method != "GET" || request.Path != "/apis/velero.io/v1/namespaces/velero/podvolumerestores" || request.Query["watch"] == "true" || Interlocked.Increment(ref looks) != 3) return null;
+            cluster.Api.Remove(KubernetesResources.Pods, "shop", "web");
+            if (isReplaced) cluster.Api.Add(KubernetesResources.Pods, """{"metadata":{"name":"web","namespace":"shop"},"spec":{}}""");
+            return null;
+        };
+        var restore = await cluster.RestoreAsync("r", """{"backupName":"b"}""");
+        Assert.Equal(RestorePhase.PartiallyFailed, restore.Text("status", "phase"));
+        var volume = Assert.Single(cluster.Api.All(VeleroResources.PodVolumeRestores));
+        Assert.Equal((PodVolumePhase.Failed, "the pod was deleted before its volumes were restored"), (volume.Text("status", "phase"), volume.Text("status", "message")));
+    }
+
     [Fact]
     public async Task An_agent_that_lives_is_waited_for_however_long_it_takes()
     {
