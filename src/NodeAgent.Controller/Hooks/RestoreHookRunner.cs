@@ -77,9 +77,10 @@ internal sealed class RestoreHookRunner(RestoreScope scope)
         try
         {
             long? waitsSince = null;
+            var seen = scope.Time.GetTimestamp();
             while (true)
             {
-                var current = await scope.Cluster.GetAsync(KubernetesResources.Pods, pod.Namespace(), pod.Name(), cancellation);
+                (seen, var current) = await scope.Pods.AfterAsync(seen, pod.Namespace(), pod.Name(), cancellation);
                 if (current is null) return "the pod was deleted before its container came up";
                 if (IsUp(current, hook)) break;
                 if (current.Text("status", "phase") is ("Succeeded" or "Failed") and var phase) return $"the pod ended ({phase}) before its container came up";

@@ -155,13 +155,14 @@ internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agent
     {
         var parts = podName.Split('/');
         var started = scope.Time.GetTimestamp();
+        var seen = started;
         // An agent that is being replaced, as at an upgrade, is away for a moment.
         (string Node, long Since)? unserved = null;
         while (scope.Time.GetElapsedTime(started) < scope.Options.ResourceTimeout)
         {
             try
             {
-                var pod = await scope.Cluster.GetAsync(KubernetesResources.Pods, parts[0], parts[1], cancellation);
+                (seen, var pod) = await scope.Pods.AfterAsync(seen, parts[0], parts[1], cancellation);
                 if (pod is null)
                 {
                     // As one of a node that this cluster does not have, which its controller removes.

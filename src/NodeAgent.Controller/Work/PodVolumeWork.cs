@@ -14,6 +14,7 @@ namespace NodeAgent.Controller.Work;
 internal sealed class PodVolumeWork(ClusterClient cluster, ControllerOptions options, TimeProvider time)
 {
     private readonly ConcurrentDictionary<(ResourceKind Kind, string Selector), SharedLook> _looks = new();
+    private readonly ConcurrentDictionary<(ResourceKind Kind, string Selector, string Name), JsonObject> _ended = new();
 
     /// <summary>True when the phase will not change any more.</summary>
     public static bool IsFinal(JsonObject work) =>
@@ -38,14 +39,18 @@ internal sealed class PodVolumeWork(ClusterClient cluster, ControllerOptions opt
         if (names.Count == 0) return new Dictionary<string, JsonObject>();
         var started = time.GetTimestamp();
         long? cancelledAt = null;
-        var look = _looks.GetOrAdd((kind, selector), _ => new SharedLook(cluster, new LostAgents(cluster, agents, options, time), options, time));
+        var look = _looks.GetOrAdd((kind, selector), _ =>
+        {
+            var lost = new LostAgents(cluster, agents, options, time);
+            return new SharedLook(token => LookAsync(kind, selector, lost, log, token), time);
+        });
         // What began before may not show objects that were made just now.
         var seen = started;
         Task<T> OutlastAsync<T>(Func<Task<T>> request) =>
             Outage.OutlastAsync(request, timeout + options.CancelGracePeriod - time.GetElapsedTime(started), time, log.Info, cancellation);
         while (true)
         {
-            (seen, var all) = await OutlastAsync(() => look.BegunAfterAsync(seen, kind, selector, log, cancellation));
+            (seen, var all) = await OutlastAsync(() => look.BegunAfterAsync(seen, cancellation));
             var found = names.Where(all.ContainsKey).ToDictionary(name => name, name => all[name], StringComparer.Ordinal);
             var open = found.Values.Where(w => !IsFinal(w)).ToList();
             if (open.Count == 0) return found;
@@ -62,7 +67,16 @@ internal sealed class PodVolumeWork(ClusterClient cluster, ControllerOptions opt
     }
 
     /// <summary>All that waits have seen to end, also those that are gone since.</summary>
-    public IReadOnlyCollection<JsonObject> EndedOf(ResourceKind kind, string selector) => _looks.TryGetValue((kind, selector), out var look) ? [.. look.Ended.Values] : [];
+    public IReadOnlyCollection<JsonObject> EndedOf(ResourceKind kind, string selector) => [.. _ended.Where(e => e.Key.Kind == kind && e.Key.Selector == selector).Select(e => e.Value)];
+
+    private async Task<IReadOnlyDictionary<string, JsonObject>> LookAsync(ResourceKind kind, string selector, LostAgents lost, RunLog log, CancellationToken cancellation)
+    {
+        var found = new Dictionary<string, JsonObject>(StringComparer.Ordinal);
+        await foreach (var work in cluster.ListAsync(kind, options.Namespace, selector, cancellation)) found[work.Name()] = work;
+        foreach (var work in found.Values.Where(IsFinal)) _ended[(kind, selector, work.Name())] = work;
+        await lost.EndTheirsAsync(kind, [.. found.Values.Where(w => !IsFinal(w))], log, cancellation);
+        return found;
+    }
 
     /// <summary>Asks all unfinished objects that match to stop.</summary>
     public async Task CancelAllAsync(ResourceKind kind, string selector, CancellationToken cancellation)

@@ -1,51 +1,44 @@
-using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
-using NodeAgent.Controller.Cluster;
-using NodeAgent.Kubernetes;
-using NodeAgent.Kubernetes.Api;
 
 namespace NodeAgent.Controller.Work;
 
-/// <summary>One list of a run's volume backups or restores for all who wait for some of them. Safe for concurrent use.</summary>
-internal sealed class SharedLook(ClusterClient cluster, LostAgents lost, ControllerOptions options, TimeProvider time)
+/// <summary>One list of a run's objects for all who wait for some of them. Safe for concurrent use.</summary>
+/// <param name="look">Lists the objects, by whatever names they are known by those who wait.</param>
+/// <param name="time">The clock.</param>
+internal sealed class SharedLook(Func<CancellationToken, Task<IReadOnlyDictionary<string, JsonObject>>> look, TimeProvider time)
 {
     private readonly Lock _gate = new();
     private Task<Seen> _latest = Task.FromResult(new Seen(0, new Dictionary<string, JsonObject>()));
     private Task<Seen>? _next;
     private long _begunAt;
 
-    /// <summary>All that were seen to have ended, also those that are gone since.</summary>
-    public ConcurrentDictionary<string, JsonObject> Ended { get; } = new(StringComparer.Ordinal);
-
-    /// <summary>The objects by name as they were at a moment after the given one. Work of agents that died is ended.</summary>
-    /// <exception cref="ApiException">The list was refused.</exception>
-    /// <exception cref="HttpRequestException">The server does not answer.</exception>
-    public async Task<Seen> BegunAfterAsync(long moment, ResourceKind kind, string selector, RunLog log, CancellationToken cancellation)
+    /// <summary>The objects as they were at a moment after the given one, and that moment. Fails as the look does.</summary>
+    public async Task<Seen> BegunAfterAsync(long moment, CancellationToken cancellation)
     {
         while (true)
         {
             try
             {
-                return await Join(moment, kind, selector, log, cancellation).WaitAsync(cancellation);
+                return await Join(moment, cancellation).WaitAsync(cancellation);
             }
             catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
             {
-                // Only who began that list gave it up.
+                // Only who began that look gave it up.
             }
         }
     }
 
-    private Task<Seen> Join(long moment, ResourceKind kind, string selector, RunLog log, CancellationToken cancellation)
+    private Task<Seen> Join(long moment, CancellationToken cancellation)
     {
         lock (_gate)
         {
             // One that is under way will do, if it began in time and has not failed.
             if (_begunAt > moment && !_latest.IsFaulted && !_latest.IsCanceled) return _latest;
-            return _next ??= LookAsync(moment, kind, selector, log, cancellation);
+            return _next ??= LookAsync(moment, cancellation);
         }
     }
 
-    private async Task<Seen> LookAsync(long moment, ResourceKind kind, string selector, RunLog log, CancellationToken cancellation)
+    private async Task<Seen> LookAsync(long moment, CancellationToken cancellation)
     {
         // Not in the hands of the one who holds the lock; and one after the other.
         await Task.Yield();
@@ -58,11 +51,7 @@ internal sealed class SharedLook(ClusterClient cluster, LostAgents lost, Control
             (_latest, _next) = (_next!, null);
         }
 
-        var found = new Dictionary<string, JsonObject>(StringComparer.Ordinal);
-        await foreach (var work in cluster.ListAsync(kind, options.Namespace, selector, cancellation)) found[work.Name()] = work;
-        foreach (var work in found.Values.Where(PodVolumeWork.IsFinal)) Ended[work.Name()] = work;
-        await lost.EndTheirsAsync(kind, [.. found.Values.Where(w => !PodVolumeWork.IsFinal(w))], log, cancellation);
-        return new Seen(begun, found);
+        return new Seen(begun, await look(cancellation));
     }
 
     /// <param name="BegunAt">Timestamp; what was made before is among the objects.</param>

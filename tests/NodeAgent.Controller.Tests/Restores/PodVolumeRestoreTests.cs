@@ -1,4 +1,5 @@
 using System.Net;
+using Microsoft.AspNetCore.Http;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Tests.Harness;
 using NodeAgent.Controller.Work;
@@ -24,7 +25,7 @@ public sealed class PodVolumeRestoreTests
         var looked = 0;
         cluster.Api.Interfere = request =>
         {
-            if (request.Method != "GET" || request.Path != "/api/v1/namespaces/shop/pods/web" || Interlocked.Increment(ref looked) != 1) return null;
+            if (!IsLook(request) || Interlocked.Increment(ref looked) != 1) return null;
             var volume = cluster.Api.All(VeleroResources.PodVolumeRestores).Single();
             cluster.Api.Patch(VeleroResources.PodVolumeRestores, "velero", volume.Name(), $$$"""{"status":{"phase":"{{{phase}}}"} }""");
             cluster.Api.Remove(KubernetesResources.Pods, "shop", "web");
@@ -58,7 +59,7 @@ public sealed class PodVolumeRestoreTests
         var looks = 0;
         cluster.Api.Interfere = request =>
         {
-            if (request.Method == "GET" && request.Path == "/api/v1/namespaces/shop/pods/web" && Interlocked.Increment(ref looks) == 10)
+            if (IsLook(request) && Interlocked.Increment(ref looks) == 10)
             {
                 cluster.Api.Add(KubernetesResources.Pods, """{"metadata":{"name":"agent-n2","namespace":"velero","labels":{"name":"node-agent"}},"spec":{"nodeName":"n2"},"status":{"phase":"Running"}}""");
                 cluster.AgentOutcome = PodVolumePhase.Completed;
@@ -69,6 +70,9 @@ public sealed class PodVolumeRestoreTests
         var restore = await cluster.RestoreAsync("r", """{"backupName":"b"}""");
         Assert.Equal(RestorePhase.Completed, restore.Text("status", "phase"));
     }
+
+    /// <summary>All pods of a restore are looked at in one list.</summary>
+    private static bool IsLook(HttpRequest request) => request.Method == "GET" && request.Path == "/api/v1/pods" && request.Query["labelSelector"] == "velero.io/restore-name=r";
 
     [Theory]
     [InlineData("""{"backupName":"b","restorePVs":false}""")]
