@@ -57,6 +57,9 @@ public sealed record ControllerOptions
     /// <summary>Backups that run at once (--concurrent-backups).</summary>
     public int ConcurrentBackups { get; init; } = 1;
 
+    /// <summary>Blocks of items that one backup takes at once: an object and what it needs is one (--item-block-worker-count).</summary>
+    public int ItemBlockWorkers { get; init; } = 1;
+
     /// <summary>ConfigMap of the controller's namespace with volume policies for every backup, which stand behind the backup's own; empty for none (--global-backup-volume-policies-configmap).</summary>
     public string GlobalVolumePolicies { get; init; } = "";
 
@@ -138,6 +141,7 @@ public sealed record ControllerOptions
         if (PodScheduleInterval < TimeSpan.Zero) errors.Add("pod-schedule-interval: must not be negative");
         if (PollInterval <= TimeSpan.Zero) errors.Add("poll-interval: must be positive");
         if (ConcurrentBackups < 1) errors.Add("concurrent-backups: must be at least 1");
+        if (ItemBlockWorkers is not (>= 1 and <= 100)) errors.Add("item-block-worker-count: must be from 1 to 100");
         if (GlobalVolumePolicies.Length > 0 && !Selection.ObjectName.IsValid(GlobalVolumePolicies)) errors.Add($"global-backup-volume-policies-configmap: \"{GlobalVolumePolicies}\" is no name of a ConfigMap");
         if (DefaultResourceModifier.Length > 0 && !Selection.ObjectName.IsValid(DefaultResourceModifier)) errors.Add($"default-resource-modifier-configmap: \"{DefaultResourceModifier}\" is no name of a ConfigMap");
         if (MaxBackupExtractionSize < 1) errors.Add("max-backup-extraction-size: must be positive");

@@ -20,6 +20,7 @@ internal static class ControllerCommand
     private static readonly Option<TimeSpan?> ResourceTimeout = Flags.Duration("--resource-timeout", "How long to wait for objects of the cluster (default: 10m)");
     private static readonly Option<bool> DefaultVolumesToFsBackup = Flags.Switch("--default-volumes-to-fs-backup", "Back up all pod volumes as files where a backup does not say");
     private static readonly Option<int> ConcurrentBackups = Flags.Count("--concurrent-backups", "Backups that run at once", Defaults.ConcurrentBackups);
+    private static readonly Option<int> ItemBlockWorkers = Flags.Count("--item-block-worker-count", "Items that one backup takes at once, each with what it needs", Defaults.ItemBlockWorkers);
     private static readonly Option<TimeSpan?> PodScheduleInterval = Flags.Duration("--pod-schedule-interval", "How often pods are looked through for the annotation nodeagent.io/schedule; 0s: never (default: 1m)");
     private static readonly Option<int> MaxExtractionSize = Flags.Count("--max-backup-extraction-size", "Most MiB that a backup's archive may unpack to (0: 16 GiB)");
     private static readonly Option<string[]> RestorePriorities = Flags.List("--restore-resource-priorities", "Order of restores: first ones,-,last ones", "resources");
@@ -43,7 +44,7 @@ internal static class ControllerCommand
     // Of Velero's server, for arguments of a Deployment that were written for it: what they set is not there or sets itself.
     private static readonly Option[] Accepted =
     [
-        .. ((string[])["--backup-repository-configmap", "--client-burst", "--client-page-size", "--client-qps", "--default-item-operation-timeout", "--garbage-collection-frequency", "--item-block-worker-count", "--item-operation-sync-frequency",
+        .. ((string[])["--backup-repository-configmap", "--client-burst", "--client-page-size", "--client-qps", "--default-item-operation-timeout", "--garbage-collection-frequency", "--item-operation-sync-frequency",
             "--max-concurrent-k8s-connections", "--plugin-dir", "--profiler-address", "--terminating-resource-timeout"]).Select(name => Hidden(Flags.Text(name, "Accepted for compatibility"))),
         Hidden(Flags.OptionalBool("--disable-informer-cache", "Accepted for compatibility")),
         Hidden(Flags.Choice("--uploader-type", "Accepted for compatibility: the repository is this program's own", ["kopia", "restic"])),
@@ -56,7 +57,7 @@ internal static class ControllerCommand
             DefaultLocation, DefaultSnapshotLocations, StoreValidationFrequency, DefaultBackupTtl, FsBackupTimeout, ResourceTimeout, DefaultVolumesToFsBackup, ConcurrentBackups,
             PodScheduleInterval, MaxExtractionSize, RestorePriorities, RepoMaintainFrequency, ReadDataSubset, MaintenanceJobs, KeepMaintenanceJobs, MetricsAddress, HealthAddress, LeaderElection, RestoreImage, WorkDirectory, ServerLogging.Level, ServerLogging.Format,
         };
-        foreach (var option in (Option[])[GlobalVolumePolicies, DefaultResourceModifier, ScheduleSkipImmediately, RestoreOnly, DisabledControllers, BackupSyncPeriod, .. Accepted])
+        foreach (var option in (Option[])[ItemBlockWorkers, GlobalVolumePolicies, DefaultResourceModifier, ScheduleSkipImmediately, RestoreOnly, DisabledControllers, BackupSyncPeriod, .. Accepted])
             command.Add(option);
         command.Hidden = hidden;
         command.WithClusterOptions().Runs(ExecuteAsync);
@@ -103,6 +104,7 @@ internal static class ControllerCommand
         RestoreResourcePriorities = parse.GetValue(RestorePriorities) ?? [],
         DefaultRepoMaintainFrequency = parse.GetValue(RepoMaintainFrequency) is { } frequency && frequency != TimeSpan.Zero ? frequency : Defaults.DefaultRepoMaintainFrequency,
         MaintenanceReadShare = parse.GetValue(ReadDataSubset) is { Length: > 0 } share ? ParseShare(share) : Defaults.MaintenanceReadShare,
+        ItemBlockWorkers = parse.GetValue(ItemBlockWorkers),
         GlobalVolumePolicies = parse.GetValue(GlobalVolumePolicies) ?? "",
         DefaultResourceModifier = parse.GetValue(DefaultResourceModifier) ?? "",
         ScheduleSkipImmediately = parse.GetValue(ScheduleSkipImmediately),

@@ -11,7 +11,7 @@ namespace NodeAgent.Controller.Backups;
 
 /// <summary>
 /// Writes a backup's objects as a gzipped tar, straight through, so that memory does not grow with the cluster. Each object
-/// is stored twice, as format 1.1.0 asks: under the plain path and under its version.
+/// is stored twice, as format 1.1.0 asks: under the plain path and under its version. Objects may be added by several at once.
 /// </summary>
 internal sealed class BackupArchiveWriter : IAsyncDisposable
 {
@@ -22,6 +22,7 @@ internal sealed class BackupArchiveWriter : IAsyncDisposable
     private readonly TarWriter _tar;
     private readonly DateTimeOffset _now;
     private readonly SortedDictionary<string, SortedSet<string>> _resources = new(StringComparer.Ordinal);
+    private readonly SemaphoreSlim _gate = new(1);
     private bool _finished;
 
     private BackupArchiveWriter(FileStream file, DateTimeOffset now)
@@ -46,9 +47,17 @@ internal sealed class BackupArchiveWriter : IAsyncDisposable
     {
         var path = PathOf(kind, item);
         var content = Encoding.UTF8.GetBytes(item.ToJsonString());
-        await WriteAsync($"resources/{kind.GroupResource}/{path}", content, cancellation);
-        await WriteAsync($"resources/{kind.GroupResource}/{kind.Version}-preferredversion/{path}", content, cancellation);
-        Note(kind, item);
+        await _gate.WaitAsync(cancellation);
+        try
+        {
+            await WriteAsync($"resources/{kind.GroupResource}/{path}", content, cancellation);
+            await WriteAsync($"resources/{kind.GroupResource}/{kind.Version}-preferredversion/{path}", content, cancellation);
+            Note(kind, item);
+        }
+        finally
+        {
+            _gate.Release();
+        }
     }
 
     /// <summary>Adds an object in a version that is not the preferred one of its type. Throws <see cref="InvalidDataException"/> as adding it in the preferred one does.</summary>
@@ -98,6 +107,7 @@ internal sealed class BackupArchiveWriter : IAsyncDisposable
     {
         await CloseAsync();
         await _file.DisposeAsync();
+        _gate.Dispose();
     }
 
     private async Task CloseAsync()

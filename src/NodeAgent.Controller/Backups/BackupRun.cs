@@ -51,7 +51,7 @@ internal sealed class BackupRun(ClusterClient cluster, BackupFolders folders, Sn
         using var abandoned = CancellationTokenSource.CreateLinkedTokenSource(interruption.Token);
         try
         {
-            return await ExecuteAsync(scope, volumes, snapshots, hooks, upload, abandoned.Token, cancellation);
+            return await ExecuteAsync(scope, volumes, snapshots, hooks, upload, abandoned, cancellation);
         }
         catch (Exception e)
         {
@@ -92,11 +92,11 @@ internal sealed class BackupRun(ClusterClient cluster, BackupFolders folders, Sn
         IsOwn = item => item.Label(VeleroLabels.BackupUid) == backup.Uid,
     };
 
-    /// <param name="cancellation">Ends the run early.</param>
+    /// <param name="run">Ends the run early.</param>
     /// <param name="stopping">Ends it even when all of its files are written.</param>
-    private async Task<string> ExecuteAsync(BackupScope scope, PodVolumeBackups volumes, BackupSnapshots snapshots, BackupHookRunner hooks, BackupUpload upload, CancellationToken cancellation, CancellationToken stopping)
+    private async Task<string> ExecuteAsync(BackupScope scope, PodVolumeBackups volumes, BackupSnapshots snapshots, BackupHookRunner hooks, BackupUpload upload, CancellationTokenSource run, CancellationToken stopping)
     {
-        var log = scope.Log;
+        var (log, cancellation) = (scope.Log, run.Token);
 
         // 1. From here on the object tells that somebody works on it.
         await SetStatusAsync(new JsonObject
@@ -114,7 +114,7 @@ internal sealed class BackupRun(ClusterClient cluster, BackupFolders folders, Sn
 
         // 2. Objects, and requests for the volumes of the pods among them.
         await using var archive = await BackupArchiveWriter.CreateAsync(scope.WorkDirectory, backup.Started, cancellation);
-        await new ItemCollector(scope, archive, volumes, snapshots, hooks, (count, total) => ReportAsync(count, total, false, cancellation)).CollectAsync(cancellation);
+        using (var collector = new ItemCollector(scope, archive, volumes, snapshots, hooks, (count, total) => ReportAsync(count, total, false, cancellation))) await collector.CollectAsync(run);
         Items = archive.Count;
         await ReportAsync(archive.Count, archive.Count, true, cancellation);
 
@@ -199,8 +199,10 @@ internal sealed class BackupRun(ClusterClient cluster, BackupFolders folders, Sn
 
     private async Task ReportAsync(int count, int total, bool always, CancellationToken cancellation)
     {
-        if (!always && _lastProgress != 0 && services.Time.GetElapsedTime(_lastProgress) < ProgressInterval) return;
-        _lastProgress = services.Time.GetTimestamp();
+        var last = Volatile.Read(ref _lastProgress);
+        if (!always && last != 0 && services.Time.GetElapsedTime(last) < ProgressInterval) return;
+        // Of blocks that report at the same moment one does.
+        if (Interlocked.CompareExchange(ref _lastProgress, services.Time.GetTimestamp(), last) != last && !always) return;
         try
         {
             if (!await cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, backup.Name, new JsonObject { ["progress"] = new JsonObject { ["totalItems"] = total, ["itemsBackedUp"] = count } }, cancellation)) throw Deleted();

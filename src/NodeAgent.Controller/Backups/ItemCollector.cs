@@ -8,19 +8,27 @@ using NodeAgent.Kubernetes.Api;
 
 namespace NodeAgent.Controller.Backups;
 
-/// <summary>Walks the cluster and puts what the backup takes into its archive, and with each object those that it needs.</summary>
-internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archive, PodVolumeBackups volumes, BackupSnapshots snapshots, BackupHookRunner hooks, Func<int, int, Task> progress)
+/// <summary>
+/// Walks the cluster and puts what the backup takes into its archive, and with each object those that it needs: such a block is taken one by one,
+/// several blocks at once as far as the options allow. With one worker the order of the archive is always the same.
+/// </summary>
+internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archive, PodVolumeBackups volumes, BackupSnapshots snapshots, BackupHookRunner hooks, Func<int, int, Task> progress) : IDisposable
 {
+    // Guards what follows, which all blocks write to.
+    private readonly Lock _gate = new();
     private readonly HashSet<string> _done = new(StringComparer.Ordinal);
     private readonly HashSet<string> _taken = new(StringComparer.Ordinal);
     private readonly HashSet<string> _namespacesUsed = new(StringComparer.Ordinal);
     private readonly HashSet<ResourceKind> _typesUsed = [];
     private readonly Dictionary<string, ServedResource> _served = scope.Backup.Resources.ToDictionary(r => r.Kind.GroupResource);
+    private readonly SemaphoreSlim _bindingsGate = new(1);
     private List<JsonObject>? _clusterRoleBindings;
     private int _expected;
 
-    public async Task CollectAsync(CancellationToken cancellation)
+    /// <param name="run">Ends the run, early when something fails as a whole.</param>
+    public async Task CollectAsync(CancellationTokenSource run)
     {
+        var cancellation = run.Token;
         await ReportMissingNamespacesAsync(cancellation);
         foreach (var problem in scope.Backup.Unavailable) scope.Log.Warn("", $"what this group serves is not in the backup: {problem}");
         WarnOfUnknownOrders();
@@ -28,12 +36,17 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
         foreach (var misplaced in scope.Backup.Filter.Misplaced) scope.Log.Warn("", misplaced);
         var kinds = scope.Backup.Resources.Select(r => r.Kind).Where(k => k.GroupResource != KubernetesResources.Namespaces.GroupResource && !BackupSnapshots.IsLeftToSnapshots(k) && scope.Backup.Filter.TakesType(k));
         await using (var listings = new ResourceListings(scope, kinds, NamespacesOf, IsWanted, cancellation))
+        await using (var workers = new BlockWorkers(scope.Options.ItemBlockWorkers, run))
         {
             foreach (var (kind, listing) in listings.All)
             {
                 // Grows while types are still being listed; what objects pull in is not counted before it is there.
-                await CollectTypeAsync(kind, listing, () => _expected = listings.Count, cancellation);
+                await CollectTypeAsync(kind, listing, workers, () => _expected = listings.Count, cancellation);
+                // Claims are the blocks' of the pods that use them, and volumes those of their claims: only the others are taken for their own sake.
+                if (kind == KubernetesResources.Pods || kind == KubernetesResources.PersistentVolumeClaims) await workers.FinishAsync();
             }
+
+            await workers.FinishAsync();
         }
 
         await CollectOtherVersionsAsync(cancellation);
@@ -49,6 +62,8 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
 
         await CollectDefinitionsAsync(cancellation);
     }
+
+    public void Dispose() => _bindingsGate.Dispose();
 
     /// <summary>The objects that were taken, as the cluster shows them in the other versions of their types.</summary>
     private async Task CollectOtherVersionsAsync(CancellationToken cancellation)
@@ -93,60 +108,143 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
 
     private bool IsWanted(ResourceKind kind, JsonObject item) => scope.Backup.Filter.Takes(kind, item);
 
-    private async Task CollectTypeAsync(ResourceKind kind, Task<ResourceListing> reading, Action count, CancellationToken cancellation)
+    private async Task CollectTypeAsync(ResourceKind kind, Task<ResourceListing> reading, BlockWorkers workers, Action count, CancellationToken cancellation)
     {
         if (await TryReadAsync(kind, reading) is not { } listing) return;
-        foreach (var missing in listing.Order(scope.Backup.Order.Of(kind))) scope.Log.Warn(null, $"spec.orderedResources: {kind.GroupResource} {missing} is not among the objects of this backup");
-        await foreach (var item in listing.ItemsAsync(cancellation))
+        var first = scope.Backup.Order.Of(kind);
+        var missing = listing.Order(first);
+        foreach (var name in missing) scope.Log.Warn(null, $"spec.orderedResources: {kind.GroupResource} {name} is not among the objects of this backup");
+        var ordered = first.Count - missing.Count;
+        foreach (var block in await BlocksAsync(kind, listing, ordered, cancellation))
         {
             count();
-            await AddAsync(kind, item, cancellation);
+            var items = new List<JsonObject>();
+            foreach (var place in block) items.Add(await listing.ReadAsync(place, cancellation));
+            var ended = await workers.StartAsync(token => kind == KubernetesResources.Pods ? AddPodsAsync(items, token) : AddAllAsync(kind, items, token));
+            // What the backup wants first has been taken before others of its type begin.
+            if (block[0] < ordered) await ended;
         }
+    }
+
+    /// <summary>The places of the objects that are taken one by one, in the order in which that begins.</summary>
+    private static async Task<IEnumerable<IReadOnlyList<int>>> BlocksAsync(ResourceKind kind, ResourceListing listing, int ordered, CancellationToken cancellation)
+    {
+        if (kind != KubernetesResources.Pods)
+        {
+            IEnumerable<IReadOnlyList<int>> rest = Enumerable.Range(ordered, listing.Count - ordered).Select(i => (IReadOnlyList<int>)[i]);
+            return ordered == 0 ? rest : rest.Prepend([.. Enumerable.Range(0, ordered)]);
+        }
+
+        var groups = new PodGroups();
+        await foreach (var pod in listing.ItemsAsync(cancellation)) groups.Add(pod);
+        groups.JoinFirst(ordered);
+        return groups.ToBlocks();
     }
 
     private static string IdOf(ResourceKind kind, JsonObject item) => $"{kind.GroupResource}/{item.Namespace()}/{item.Name()}";
 
-    private async Task AddAsync(ResourceKind kind, JsonObject item, CancellationToken cancellation)
+    private async Task AddAllAsync(ResourceKind kind, List<JsonObject> items, CancellationToken cancellation)
     {
-        if (!_done.Add(IdOf(kind, item))) return;
-        if (scope.Backup.Filter.LeavesOut(kind, item) || item.Text("metadata", "deletionTimestamp") is not null) return;
+        foreach (var item in items) await AddAsync(kind, item, cancellation);
+    }
+
+    /// <summary>Pods that share volumes: the hooks before of all of them, then their volumes and the pods themselves, then the hooks after.</summary>
+    private async Task AddPodsAsync(List<JsonObject> pods, CancellationToken cancellation)
+    {
+        var (ready, requested) = (new List<JsonObject>(), new List<string>());
         try
         {
-            if (kind == KubernetesResources.Pods)
+            foreach (var pod in pods.Where(p => Begin(KubernetesResources.Pods, p)))
             {
-                if (!await hooks.RunBeforeAsync(item, cancellation)) return;
-                IReadOnlyCollection<string> requested = [];
-                try
-                {
-                    requested = await volumes.RequestAsync(item, await snapshots.FallbacksAsync(item, cancellation), cancellation);
-                    await snapshots.TakeOfPodAsync(item, cancellation);
-                }
-                catch (Exception e) when (e is ApiException or HttpRequestException)
-                {
-                    // The pod itself is worth having all the same.
-                    scope.Log.Error(item.Namespace(), $"requesting the volumes of pod {item.QualifiedName()}: {e.Message}");
-                }
-                finally
-                {
-                    // Also when a request failed: the hooks before have run.
-                    hooks.RunAfter(item, () => Task.WhenAll(volumes.WaitForAsync(requested, cancellation), snapshots.WaitForAsync(item)), cancellation);
-                }
+                if (await RunHooksBeforeAsync(pod, cancellation)) ready.Add(pod);
             }
 
+            foreach (var pod in ready) await RequestVolumesAsync(pod, requested, cancellation);
+        }
+        finally
+        {
+            // Also when a request failed: the hooks before have run.
+            foreach (var pod in ready) hooks.RunAfter(pod, () => Task.WhenAll([volumes.WaitForAsync(requested, cancellation), .. ready.Select(snapshots.WaitForAsync)]), cancellation);
+        }
+
+        foreach (var pod in ready) await StoreAsync(KubernetesResources.Pods, pod, cancellation);
+    }
+
+    private async Task<bool> RunHooksBeforeAsync(JsonObject pod, CancellationToken cancellation)
+    {
+        try
+        {
+            return await hooks.RunBeforeAsync(pod, cancellation);
+        }
+        catch (Exception e) when (e is ApiException or HttpRequestException)
+        {
+            scope.Log.Error(pod.Namespace(), $"pods {pod.QualifiedName()}: {e.Message}");
+            return false;
+        }
+    }
+
+    private async Task RequestVolumesAsync(JsonObject pod, List<string> requested, CancellationToken cancellation)
+    {
+        try
+        {
+            await volumes.RequestAsync(pod, await snapshots.FallbacksAsync(pod, cancellation), requested, cancellation);
+            await snapshots.TakeOfPodAsync(pod, cancellation);
+        }
+        catch (Exception e) when (e is ApiException or HttpRequestException)
+        {
+            // The pod itself is worth having all the same.
+            scope.Log.Error(pod.Namespace(), $"requesting the volumes of pod {pod.QualifiedName()}: {e.Message}");
+        }
+    }
+
+    private async Task AddAsync(ResourceKind kind, JsonObject item, CancellationToken cancellation)
+    {
+        if (!Begin(kind, item)) return;
+        try
+        {
             if (kind == KubernetesResources.PersistentVolumeClaims) await snapshots.TakeOfClaimAsync(item, cancellation);
             if (kind == KubernetesResources.PersistentVolumes) await snapshots.TakeOfVolumeAsync(item, cancellation);
             if (kind == KubernetesResources.PersistentVolumes) volumes.Note(item);
-            await archive.AddAsync(kind, item, cancellation);
         }
-        catch (Exception e) when (e is ApiException or HttpRequestException or InvalidDataException)
+        catch (Exception e) when (e is ApiException or HttpRequestException)
         {
             scope.Log.Error(item.Namespace(), $"{kind.GroupResource} {item.QualifiedName()}: {e.Message}");
             return;
         }
 
-        _typesUsed.Add(kind);
-        if (scope.Backup.OtherVersions.Count > 0) _taken.Add(IdOf(kind, item));
-        if (kind.Namespaced) _namespacesUsed.Add(item.Namespace());
+        await StoreAsync(kind, item, cancellation);
+    }
+
+    /// <summary>Whether the object is to be taken, by the block that asks and by no other.</summary>
+    private bool Begin(ResourceKind kind, JsonObject item)
+    {
+        lock (_gate)
+        {
+            if (!_done.Add(IdOf(kind, item))) return false;
+        }
+
+        return !scope.Backup.Filter.LeavesOut(kind, item) && item.Text("metadata", "deletionTimestamp") is null;
+    }
+
+    private async Task StoreAsync(ResourceKind kind, JsonObject item, CancellationToken cancellation)
+    {
+        try
+        {
+            await archive.AddAsync(kind, item, cancellation);
+        }
+        catch (InvalidDataException e)
+        {
+            scope.Log.Error(item.Namespace(), $"{kind.GroupResource} {item.QualifiedName()}: {e.Message}");
+            return;
+        }
+
+        lock (_gate)
+        {
+            _typesUsed.Add(kind);
+            if (scope.Backup.OtherVersions.Count > 0) _taken.Add(IdOf(kind, item));
+            if (kind.Namespaced) _namespacesUsed.Add(item.Namespace());
+        }
+
         await progress(archive.Count, Math.Max(archive.Count, _expected));
         await AddRelatedAsync(kind, item, cancellation);
     }
@@ -193,25 +291,36 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
     private async Task AddBindingsAsync(JsonObject account, CancellationToken cancellation)
     {
         if (!_served.TryGetValue("clusterrolebindings.rbac.authorization.k8s.io", out var bindings) || !scope.Backup.Filter.AdmitsRelated(bindings.Kind)) return;
-        if (_clusterRoleBindings is null)
-        {
-            _clusterRoleBindings = [];
-            try
-            {
-                await foreach (var binding in scope.Cluster.ListAsync(bindings.Kind, null, null, cancellation)) _clusterRoleBindings.Add(binding);
-            }
-            catch (Exception e) when (e is ApiException or HttpRequestException)
-            {
-                // Said once, not for each account.
-                scope.Log.Error("", $"listing {bindings.Kind.GroupResource}, so that roles bound to service accounts may be missing: {e.Message}");
-            }
-        }
-
-        foreach (var binding in _clusterRoleBindings.Where(b => b.Objects("subjects").Any(s =>
+        foreach (var binding in (await ClusterRoleBindingsAsync(bindings.Kind, cancellation)).Where(b => b.Objects("subjects").Any(s =>
             s.Text("kind") == "ServiceAccount" && s.Text("name") == account.Name() && s.Text("namespace") == account.Namespace())))
         {
             await AddAsync(bindings.Kind, binding, cancellation);
             if (binding.Text("roleRef", "name") is { } role) await AddByNameAsync("clusterroles.rbac.authorization.k8s.io", null, role, cancellation);
+        }
+    }
+
+    private async Task<List<JsonObject>> ClusterRoleBindingsAsync(ResourceKind kind, CancellationToken cancellation)
+    {
+        await _bindingsGate.WaitAsync(cancellation);
+        try
+        {
+            if (_clusterRoleBindings is not null) return _clusterRoleBindings;
+            _clusterRoleBindings = [];
+            try
+            {
+                await foreach (var binding in scope.Cluster.ListAsync(kind, null, null, cancellation)) _clusterRoleBindings.Add(binding);
+            }
+            catch (Exception e) when (e is ApiException or HttpRequestException)
+            {
+                // Said once, not for each account.
+                scope.Log.Error("", $"listing {kind.GroupResource}, so that roles bound to service accounts may be missing: {e.Message}");
+            }
+
+            return _clusterRoleBindings;
+        }
+        finally
+        {
+            _bindingsGate.Release();
         }
     }
 
@@ -222,7 +331,12 @@ internal sealed class ItemCollector(BackupScope scope, BackupArchiveWriter archi
 
     private async Task AddByNameAsync(ResourceKind kind, string? ns, string name, CancellationToken cancellation)
     {
-        if (!scope.Backup.Filter.AdmitsRelated(kind) || _done.Contains($"{kind.GroupResource}/{ns ?? ""}/{name}")) return;
+        if (!scope.Backup.Filter.AdmitsRelated(kind)) return;
+        lock (_gate)
+        {
+            if (_done.Contains($"{kind.GroupResource}/{ns ?? ""}/{name}")) return;
+        }
+
         JsonObject? item;
         try
         {

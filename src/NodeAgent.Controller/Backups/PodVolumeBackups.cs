@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Backups.Policies;
@@ -11,18 +12,19 @@ namespace NodeAgent.Controller.Backups;
 
 /// <summary>
 /// The volumes of one backup: requests them from the agents while pods are walked, so that they run in parallel across the
-/// nodes, and gathers what became of them. Not for concurrent use.
+/// nodes, and gathers what became of them. Requests may be made by several at once, as long as no two are about pods that share a claim.
 /// </summary>
 internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
 {
     private readonly PodVolumeWork _work = new(scope.Cluster.Plain, scope.Options, scope.Time);
-    private readonly HashSet<string> _claimsTaken = new(StringComparer.Ordinal);
-    private readonly HashSet<string> _requested = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, JsonObject> _claims = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, JsonObject?> _volumes = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, bool> _served = new(StringComparer.Ordinal);
-    private readonly List<JsonObject> _skipped = [];
-    private readonly HashSet<string> _claimsSkipped = new(StringComparer.Ordinal);
+    // The keys of these sets are what counts.
+    private readonly ConcurrentDictionary<string, bool> _claimsTaken = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, bool> _requested = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, bool> _claimsSkipped = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, JsonObject> _claims = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, JsonObject?> _volumes = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, bool> _served = new(StringComparer.Ordinal);
+    private readonly ConcurrentQueue<JsonObject> _skipped = new();
     private IReadOnlyList<JsonObject> _results = [];
 
     private TimeSpan Timeout => PodVolumeWork.TimeoutOf(scope.Backup.Object, scope.Options);
@@ -30,20 +32,18 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
     private string Selector => $"{VeleroLabels.BackupUid}={scope.Backup.Uid}";
 
     /// <summary>
-    /// Requests the backup of the pod's volumes that are to be taken and answers the names of the requests. Volumes left out
-    /// are recorded with their reason.
+    /// Requests the backup of the pod's volumes that are to be taken. Volumes left out are recorded with their reason.
     /// </summary>
     /// <param name="pod">The pod.</param>
     /// <param name="fallbacks">Volumes that are taken as well, unless the pod's own annotations already say what becomes of them.</param>
+    /// <param name="requested">Gets the names of the requests, also of those before one that failed.</param>
     /// <param name="cancellation">Stops it.</param>
-    public async Task<IReadOnlyCollection<string>> RequestAsync(JsonObject pod, IReadOnlyList<VolumeDecision> fallbacks, CancellationToken cancellation)
+    public async Task RequestAsync(JsonObject pod, IReadOnlyList<VolumeDecision> fallbacks, List<string> requested, CancellationToken cancellation)
     {
-        var before = _requested.ToHashSet(StringComparer.Ordinal);
         var optOut = scope.Backup.Backup.Spec.DefaultVolumesToFsBackup == true;
         var decisions = PodVolumeSelection.Select(pod, optOut, scope.Backup.Filter.AdmitsRelated(KubernetesResources.PersistentVolumeClaims), await MatchAsync(pod, cancellation));
-        foreach (var decision in decisions) await RequestAsync(pod, decision, cancellation);
-        foreach (var fallback in fallbacks.Where(f => decisions.All(d => d.Volume != f.Volume))) await RequestAsync(pod, fallback, cancellation);
-        return [.. _requested.Except(before)];
+        foreach (var decision in decisions) await RequestAsync(pod, decision, requested, cancellation);
+        foreach (var fallback in fallbacks.Where(f => decisions.All(d => d.Volume != f.Volume))) await RequestAsync(pod, fallback, requested, cancellation);
     }
 
     /// <summary>Waits until the named requests have ended, however they did.</summary>
@@ -53,8 +53,8 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
     /// <summary>Waits until all requested volumes have ended; those that failed are errors of the backup.</summary>
     public async Task WaitAsync(CancellationToken cancellation)
     {
-        var found = await _work.WaitAsync(VeleroResources.PodVolumeBackups, Selector, _requested, Timeout, agents, scope.Log, cancellation);
-        foreach (var name in _requested.Except(found.Keys)) scope.Log.Error(null, $"pod volume backup {name} was deleted before it ended");
+        var found = await _work.WaitAsync(VeleroResources.PodVolumeBackups, Selector, [.. _requested.Keys], Timeout, agents, scope.Log, cancellation);
+        foreach (var name in _requested.Keys.Except(found.Keys)) scope.Log.Error(null, $"pod volume backup {name} was deleted before it ended");
         _results = [.. found.Values.OrderBy(v => v.Name(), StringComparer.Ordinal)];
         foreach (var result in _results)
         {
@@ -123,23 +123,23 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
 
         foreach (var entry in entries.OfType<JsonObject>().Where(e => !e.ContainsKey("pvInfo")))
         {
-            if (entry.Text("pvName") is { } name && _volumes.GetValueOrDefault(name) is { } volume) entry["pvInfo"] = VolumeSummary.Of(volume);
+            if (entry.Text("pvName") is { } name && _volumes.TryGetValue(name, out var volume) && volume is not null) entry["pvInfo"] = VolumeSummary.Of(volume);
         }
 
         return entries;
     }
 
     /// <summary>Whether a claim's files were requested, through whichever pod.</summary>
-    public bool IsClaimTaken(string ns, string claim) => _claimsTaken.Contains($"{ns}/{claim}");
+    public bool IsClaimTaken(string ns, string claim) => _claimsTaken.ContainsKey($"{ns}/{claim}");
 
     /// <summary>Records a volume whose data is not in the backup. The first reason given for a claim stands.</summary>
     public void RecordSkipped(string ns, string? claim, string? volume, string reason)
     {
-        if (claim is not null && !_claimsSkipped.Add($"{ns}/{claim}")) return;
+        if (claim is not null && !_claimsSkipped.TryAdd($"{ns}/{claim}", true)) return;
         var entry = new JsonObject { ["snapshotDataMoved"] = false, ["preserveLocalSnapshot"] = false, ["skipped"] = true, ["skippedReason"] = reason };
         if (claim is not null) AddClaim(entry, ns, claim);
         if (volume is not null && !entry.ContainsKey("pvName")) entry["pvName"] = volume;
-        _skipped.Add(entry);
+        _skipped.Enqueue(entry);
     }
 
     /// <summary>Records a claim whose files were not requested through a pod, with what a policy says of it.</summary>
@@ -195,7 +195,7 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
         if (_claims.TryGetValue($"{ns}/{claim}", out var known) && known.Text("spec", "volumeName") is { } volume) entry["pvName"] = volume;
     }
 
-    private async Task RequestAsync(JsonObject pod, VolumeDecision decision, CancellationToken cancellation)
+    private async Task RequestAsync(JsonObject pod, VolumeDecision decision, List<string> requested, CancellationToken cancellation)
     {
         var ns = pod.Namespace();
         var what = $"volume {decision.Volume} of pod {pod.QualifiedName()}";
@@ -246,8 +246,9 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
         foreach (var place in scope.Backup.Places)
         {
             var made = await scope.Cluster.CreateAsync(VeleroResources.PodVolumeBackups, scope.Options.Namespace, Build(pod, decision, claim, node, place.Name), cancellation);
-            _requested.Add(made.Name());
-            if (decision.Claim is not null) _claimsTaken.Add($"{ns}/{decision.Claim}");
+            _requested[made.Name()] = true;
+            requested.Add(made.Name());
+            if (decision.Claim is not null) _claimsTaken[$"{ns}/{decision.Claim}"] = true;
             scope.Log.Info($"{what}{In(place.Name)}: requested as {made.Name()} from node {node}{(decision.IsFallback ? ", since no snapshot location takes the volume" : "")}");
         }
     }

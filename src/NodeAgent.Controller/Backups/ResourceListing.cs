@@ -73,13 +73,17 @@ internal sealed class ResourceListing : IAsyncDisposable
 
     public async IAsyncEnumerable<JsonObject> ItemsAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
-        foreach (var (_, offset, length) in _index)
-        {
-            var content = new byte[length];
-            _file!.Position = offset;
-            await _file.ReadExactlyAsync(content, cancellation);
-            yield return (JsonObject)KubernetesJson.Parse(content)!;
-        }
+        for (var i = 0; i < _index.Count; i++) yield return await ReadAsync(i, cancellation);
+    }
+
+    /// <summary>An object by its place in the order. Not for concurrent use.</summary>
+    public async Task<JsonObject> ReadAsync(int place, CancellationToken cancellation)
+    {
+        var (_, offset, length) = _index[place];
+        var content = new byte[length];
+        _file!.Position = offset;
+        await _file.ReadExactlyAsync(content, cancellation);
+        return (JsonObject)KubernetesJson.Parse(content)!;
     }
 
     public async ValueTask DisposeAsync()

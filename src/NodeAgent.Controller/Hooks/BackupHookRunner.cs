@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Work;
@@ -10,10 +11,11 @@ namespace NodeAgent.Controller.Hooks;
 /// Runs the hooks of a backup's pods: those before at once, those after when the pod's volumes have ended, without holding up
 /// the other pods. Hooks after run whatever became of the backup, since they undo what those before did, but a backup that was ended early does
 /// not wait for them for as long as they may take otherwise.
+/// Safe for concurrent use.
 /// </summary>
 internal sealed class BackupHookRunner(ClusterClient cluster, ControllerOptions options, TimeProvider time, BackupHooks? hooks, RunLog log)
 {
-    private readonly List<Task> _after = [];
+    private readonly ConcurrentBag<Task> _after = [];
     private int _attempted;
     private int _failed;
 

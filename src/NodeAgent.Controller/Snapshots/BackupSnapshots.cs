@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Backups;
 using NodeAgent.Controller.Backups.Policies;
@@ -11,15 +12,17 @@ namespace NodeAgent.Controller.Snapshots;
 
 /// <summary>
 /// Decides which volumes of one backup are snapshotted and by whom, and has it done: never those whose files are taken. A volume that
-/// nobody can snapshot falls back to its files, where a pod has it mounted. Not for concurrent use.
+/// nobody can snapshot falls back to its files, where a pod has it mounted. Volumes may be taken by several at once; each is taken by the first.
 /// </summary>
 internal sealed class BackupSnapshots(BackupScope scope, PodVolumeBackups files, ControllerServices services) : IDisposable
 {
     private readonly NativeSnapshots _native = new(scope, services);
     private readonly CsiSnapshots _csi = new(scope, services);
-    private readonly HashSet<string> _claimsTried = new(StringComparer.Ordinal);
-    private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
-    private readonly HashSet<string> _claimsTaken = new(StringComparer.Ordinal);
+    // The keys of these sets are what counts.
+    private readonly ConcurrentDictionary<string, bool> _claimsTried = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, bool> _seen = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, bool> _claimsTaken = new(StringComparer.Ordinal);
+    private readonly SemaphoreSlim _filesGate = new(1);
     private readonly Dictionary<string, HashSet<string>> _claimsInFiles = new(StringComparer.Ordinal);
 
     /// <summary>VolumeSnapshots and their contents are in a backup only where it made them.</summary>
@@ -80,7 +83,7 @@ internal sealed class BackupSnapshots(BackupScope scope, PodVolumeBackups files,
     /// <summary>Snapshots a volume that is about to be put into the archive, unless its claim brought that about.</summary>
     public async Task TakeOfVolumeAsync(JsonObject volume, CancellationToken cancellation)
     {
-        if (!IsNeeded || _seen.Contains(volume.Name())) return;
+        if (!IsNeeded || _seen.ContainsKey(volume.Name())) return;
         var (ns, name) = (volume.Text("spec", "claimRef", "namespace"), volume.Text("spec", "claimRef", "name"));
         await GuardAsync(ns ?? "", name ?? volume.Name(), async () =>
         {
@@ -90,7 +93,7 @@ internal sealed class BackupSnapshots(BackupScope scope, PodVolumeBackups files,
     }
 
     /// <summary>Whether a claim's volume was snapshotted, or at least tried.</summary>
-    public bool IsClaimTaken(string ns, string claim) => _claimsTaken.Contains($"{ns}/{claim}");
+    public bool IsClaimTaken(string ns, string claim) => _claimsTaken.ContainsKey($"{ns}/{claim}");
 
     /// <summary>Adds the counts that the backup's status has.</summary>
     public void AddTo(JsonObject status)
@@ -120,7 +123,12 @@ internal sealed class BackupSnapshots(BackupScope scope, PodVolumeBackups files,
         await _csi.TryRemoveAsync();
     }
 
-    public void Dispose() => _native.Dispose();
+    public void Dispose()
+    {
+        _native.Dispose();
+        _csi.Dispose();
+        _filesGate.Dispose();
+    }
 
     // For decisions that concern volumes which no policy decides about.
     private static Dictionary<string, VolumePolicy> NoPolicies => [];
@@ -138,7 +146,7 @@ internal sealed class BackupSnapshots(BackupScope scope, PodVolumeBackups files,
 
     private async Task TakeAsync(JsonObject? claim, JsonObject volume, CancellationToken cancellation)
     {
-        if (IsOptedOut(claim, volume) || !_seen.Add(volume.Name())) return;
+        if (IsOptedOut(claim, volume) || !_seen.TryAdd(volume.Name(), true)) return;
         var policy = PolicyOf(claim, volume);
         if (policy is { Action: not VolumeAction.Snapshot }) return;
         if (policy is null && !IsActive) return;
@@ -150,12 +158,12 @@ internal sealed class BackupSnapshots(BackupScope scope, PodVolumeBackups files,
         var (takesCsi, whyNot) = isForeign ? (false, "") : await _csi.LookAsync(claim, volume, policyClass, cancellation);
         if (takesCsi && AdmitsClaims)
         {
-            _claimsTaken.Add(claim!.QualifiedName());
+            _claimsTaken[claim!.QualifiedName()] = true;
             await _csi.TakeAsync(claim!, volume, policyClass, cancellation);
         }
         else if (_native.Takes(volume) && scope.Backup.Filter.AdmitsRelated(KubernetesResources.PersistentVolumes))
         {
-            if (claim is not null) _claimsTaken.Add(claim.QualifiedName());
+            if (claim is not null) _claimsTaken[claim.QualifiedName()] = true;
             await _native.TakeAsync(claim, volume, cancellation);
         }
         else if (!isForeign)
@@ -175,7 +183,7 @@ internal sealed class BackupSnapshots(BackupScope scope, PodVolumeBackups files,
 
     private async Task TakeOfClaimAsync(string ns, string name, CancellationToken cancellation)
     {
-        if (!IsNeeded || !_claimsTried.Add($"{ns}/{name}")) return;
+        if (!IsNeeded || !_claimsTried.TryAdd($"{ns}/{name}", true)) return;
         await GuardAsync(ns, name, async () =>
         {
             var (claim, volume) = await FindAsync(ns, name, cancellation);
@@ -193,23 +201,31 @@ internal sealed class BackupSnapshots(BackupScope scope, PodVolumeBackups files,
     /// <summary>Whether some pod of the namespace, one that is walked later too, has the claim's files taken.</summary>
     private async Task<bool> IsInFilesAsync(JsonObject claim, CancellationToken cancellation)
     {
-        var ns = claim.Namespace();
-        if (!_claimsInFiles.TryGetValue(ns, out var claims))
+        await _filesGate.WaitAsync(cancellation);
+        try
         {
-            _claimsInFiles[ns] = claims = new HashSet<string>(StringComparer.Ordinal);
-            var filter = scope.Backup.Filter;
-            var optOut = scope.Backup.Backup.Spec.DefaultVolumesToFsBackup == true;
-            if (filter.TakesType(KubernetesResources.Pods) && filter.TakesNamespace(ns))
-            {
-                await foreach (var pod in scope.Cluster.ListAsync(KubernetesResources.Pods, ns, null, cancellation))
-                {
-                    if (pod.Text("status", "phase") != "Running" || BackupFilter.IsMarkedExcluded(pod) || !filter.Takes(KubernetesResources.Pods, pod)) continue;
-                    claims.UnionWith(PodVolumeSelection.Select(pod, optOut, AdmitsClaims, NoPolicies).Where(d => d.Claim is not null && d.Skipped is null).Select(d => d.Claim!));
-                }
-            }
+            if (!_claimsInFiles.TryGetValue(claim.Namespace(), out var claims)) _claimsInFiles[claim.Namespace()] = claims = await ReadClaimsInFilesAsync(claim.Namespace(), cancellation);
+            return claims.Contains(claim.Name());
+        }
+        finally
+        {
+            _filesGate.Release();
+        }
+    }
+
+    private async Task<HashSet<string>> ReadClaimsInFilesAsync(string ns, CancellationToken cancellation)
+    {
+        var claims = new HashSet<string>(StringComparer.Ordinal);
+        var filter = scope.Backup.Filter;
+        var optOut = scope.Backup.Backup.Spec.DefaultVolumesToFsBackup == true;
+        if (!filter.TakesType(KubernetesResources.Pods) || !filter.TakesNamespace(ns)) return claims;
+        await foreach (var pod in scope.Cluster.ListAsync(KubernetesResources.Pods, ns, null, cancellation))
+        {
+            if (pod.Text("status", "phase") != "Running" || BackupFilter.IsMarkedExcluded(pod) || !filter.Takes(KubernetesResources.Pods, pod)) continue;
+            claims.UnionWith(PodVolumeSelection.Select(pod, optOut, AdmitsClaims, NoPolicies).Where(d => d.Claim is not null && d.Skipped is null).Select(d => d.Claim!));
         }
 
-        return claims.Contains(claim.Name());
+        return claims;
     }
 
     /// <summary>What concerns one volume is its error and that of no other.</summary>
@@ -221,7 +237,7 @@ internal sealed class BackupSnapshots(BackupScope scope, PodVolumeBackups files,
         }
         catch (Exception e) when (e is ApiException or HttpRequestException)
         {
-            _claimsTried.Add($"{ns}/{name}");
+            _claimsTried[$"{ns}/{name}"] = true;
             scope.Log.Error(ns, $"the volume of {KubeObject.Qualify(ns, name)} is not snapshotted: {e.Message}");
         }
     }

@@ -15,6 +15,7 @@ internal sealed class NativeSnapshots(BackupScope scope, ControllerServices serv
     ];
 
     private readonly OpenSnapshotters _opened = new(services.Snapshots);
+    // Locked while blocks of items are taken.
     private readonly List<(JsonObject Record, JsonObject Volume, JsonObject? Claim)> _taken = [];
 
     /// <summary>Whether the volume lies in a system that one of the backup's locations is of.</summary>
@@ -59,7 +60,7 @@ internal sealed class NativeSnapshots(BackupScope scope, ControllerServices serv
         if (traits.Iops is { } iops) spec["volumeIOPS"] = iops;
         var status = new JsonObject { ["phase"] = problem is null ? SnapshotRecords.Completed : SnapshotRecords.Failed };
         if (snapshot is not null) status["providerSnapshotID"] = snapshot;
-        _taken.Add((new JsonObject { ["spec"] = spec, ["status"] = status }, volume, claim));
+        lock (_taken) _taken.Add((new JsonObject { ["spec"] = spec, ["status"] = status }, volume, claim));
     }
 
     public void AddTo(JsonObject status)

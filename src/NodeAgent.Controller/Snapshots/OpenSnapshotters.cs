@@ -5,33 +5,43 @@ namespace NodeAgent.Controller.Snapshots;
 
 /// <summary>
 /// The snapshot locations that one run uses, each opened once. What one was found unusable for is remembered, so that its Secret is not
-/// asked for again with each volume. Not for concurrent use.
+/// asked for again with each volume. Safe for concurrent use, as its snapshotters are.
 /// </summary>
 internal sealed class OpenSnapshotters(SnapshotLocations locations) : IDisposable
 {
+    private readonly SemaphoreSlim _gate = new(1);
     private readonly Dictionary<string, (IVolumeSnapshotter? Snapshotter, ISnapshotProvider? Provider, string? Problem)> _opened = new(StringComparer.Ordinal);
 
     /// <exception cref="SnapshotException">The location cannot be used.</exception>
-    public async Task<(IVolumeSnapshotter Snapshotter, ISnapshotProvider Provider)> OpenAsync(VolumeSnapshotLocation location, CancellationToken cancellation) =>
-        Answer(_opened.TryGetValue(location.Metadata.Name!, out var known) ? known : _opened[location.Metadata.Name!] = await TryOpenAsync(location, cancellation));
+    public Task<(IVolumeSnapshotter Snapshotter, ISnapshotProvider Provider)> OpenAsync(VolumeSnapshotLocation location, CancellationToken cancellation) =>
+        OpenAsync(location.Metadata.Name!, () => TryOpenAsync(location, cancellation), cancellation);
 
     /// <exception cref="SnapshotException">There is no location of that name, or it cannot be used.</exception>
-    public async Task<(IVolumeSnapshotter Snapshotter, ISnapshotProvider Provider)> OpenAsync(string name, CancellationToken cancellation)
-    {
-        if (!_opened.TryGetValue(name, out var known))
-        {
-            known = await locations.FindAsync(name, cancellation) is { } location
-                ? await TryOpenAsync(location, cancellation)
-                : (null, null, $"snapshot location \"{name}\" does not exist; create it as it was when the backup was made");
-            _opened[name] = known;
-        }
-
-        return Answer(known);
-    }
+    public Task<(IVolumeSnapshotter Snapshotter, ISnapshotProvider Provider)> OpenAsync(string name, CancellationToken cancellation) => OpenAsync(
+        name,
+        async () => await locations.FindAsync(name, cancellation) is { } location
+            ? await TryOpenAsync(location, cancellation)
+            : (null, null, $"snapshot location \"{name}\" does not exist; create it as it was when the backup was made"),
+        cancellation);
 
     public void Dispose()
     {
         foreach (var (snapshotter, _, _) in _opened.Values) snapshotter?.Dispose();
+        _gate.Dispose();
+    }
+
+    private async Task<(IVolumeSnapshotter Snapshotter, ISnapshotProvider Provider)> OpenAsync(string name, Func<Task<(IVolumeSnapshotter?, ISnapshotProvider?, string?)>> open, CancellationToken cancellation)
+    {
+        await _gate.WaitAsync(cancellation);
+        try
+        {
+            if (!_opened.TryGetValue(name, out var known)) _opened[name] = known = await open();
+            return Answer(known);
+        }
+        finally
+        {
+            _gate.Release();
+        }
     }
 
     private static (IVolumeSnapshotter, ISnapshotProvider) Answer((IVolumeSnapshotter? Snapshotter, ISnapshotProvider? Provider, string? Problem) opened) =>

@@ -31,7 +31,7 @@ public sealed class InstallTests : IDisposable
         var objects = await PrintAsync(
             "--provider", "velero.io/aws", "--bucket", "b", "--prefix", "p", "--secret-file", secret, "--backup-location-config", "region=eu-west-1,s3Url=http://s3",
             "--image", "store/nodeagent:1", "-n", "elsewhere", "--pod-labels", "a=b", "--pod-annotations", "c=d", "--sa-annotations", "role=arn", "--kubelet-root-dir", "/data/kubelet/", "--restore-only",
-            "--default-volumes-to-fs-backup", "--default-repo-maintain-frequency", "12h", "--pod-volume-operation-timeout", "1h", "--concurrent-backups", "3", "--default-resource-modifier-configmap", "changes", "--velero-pod-mem-limit", "1Gi", "--velero-pod-cpu-limit", "0",
+            "--default-volumes-to-fs-backup", "--default-repo-maintain-frequency", "12h", "--pod-volume-operation-timeout", "1h", "--concurrent-backups", "3", "--item-block-worker-count", "4", "--default-resource-modifier-configmap", "changes", "--velero-pod-mem-limit", "1Gi", "--velero-pod-cpu-limit", "0",
             "--node-agent-pod-cpu-limit", "2", "--server-priority-class-name", "high", "--node-agent-priority-class-name", "higher", "--features=EnableCSI");
         Assert.All(objects.Where(o => o["metadata"]!["namespace"] is not null), o => Assert.Equal("elsewhere", o["metadata"]!["namespace"]!.GetValue<string>()));
         Assert.Equal("elsewhere", Of(objects, "Namespace").Name());
@@ -53,7 +53,7 @@ public sealed class InstallTests : IDisposable
 
         var arguments = controller["containers"]![0]!["args"]!.AsArray().Select(a => a!.GetValue<string>()).ToList();
         Assert.Equal(
-            ["controller", "--restore-image=store/nodeagent:1", "--metrics-address=:8085", "--health-address=:8086", "--work-directory=/scratch", "--features=EnableCSI", "--restore-only", "--default-volumes-to-fs-backup", "--default-resource-modifier-configmap=changes", "--concurrent-backups=3", "--default-repo-maintain-frequency=12h0m0s", "--fs-backup-timeout=1h0m0s"],
+            ["controller", "--restore-image=store/nodeagent:1", "--metrics-address=:8085", "--health-address=:8086", "--work-directory=/scratch", "--features=EnableCSI", "--restore-only", "--default-volumes-to-fs-backup", "--default-resource-modifier-configmap=changes", "--concurrent-backups=3", "--item-block-worker-count=4", "--default-repo-maintain-frequency=12h0m0s", "--fs-backup-timeout=1h0m0s"],
             arguments);
         Assert.Equal("""{"requests":{"cpu":"500m","memory":"128Mi"},"limits":{"memory":"1Gi"}}""", controller["containers"]![0]!["resources"]!.ToJsonString());
         Assert.Equal("2", agent["containers"]![0]!["resources"]!["limits"]!["cpu"]!.GetValue<string>());

@@ -34,6 +34,7 @@ internal static class InstallOptions
     public static readonly Option<TimeSpan?> PodVolumeOperationTimeout = Flags.Duration("--pod-volume-operation-timeout", "How long the volumes of one backup or restore may take (default: the server's, 4h)");
     public static readonly Option<bool> DefaultVolumesToFsBackup = Flags.Switch("--default-volumes-to-fs-backup", "Back up all pod volumes as files where a backup does not say");
     public static readonly Option<int> ConcurrentBackups = Flags.Count("--concurrent-backups", "Backups that run at once; 0: as many as the server has it");
+    public static readonly Option<int> ItemBlockWorkers = Flags.Count("--item-block-worker-count", "Items that one backup takes at once, each with what it needs; 0: as the server has it");
     public static readonly Option<string> DefaultResourceModifier = Flags.Text("--default-resource-modifier-configmap", "ConfigMap with changes to what is restored, for restores that name none", "name");
     public static readonly Option<string> ServerPriorityClass = Flags.Text("--server-priority-class-name", "Priority class of the controller's pods", "name");
     public static readonly Option<string> AgentPriorityClass = Flags.Text("--node-agent-priority-class-name", "Priority class of the agents' pods", "name");
@@ -56,7 +57,7 @@ internal static class InstallOptions
             .Select(name => (Option)Flags.OptionalBool(name, "Accepted for compatibility")),
         .. ((string[])[
             "--garbage-collection-frequency", "--keep-latest-maintenance-jobs", "--maintenance-job-cpu-request", "--maintenance-job-mem-request", "--maintenance-job-cpu-limit", "--maintenance-job-mem-limit",
-            "--backup-repository-configmap", "--repo-maintenance-job-configmap", "--node-agent-configmap", "--item-block-worker-count", "--uploader-type"])
+            "--backup-repository-configmap", "--repo-maintenance-job-configmap", "--node-agent-configmap", "--uploader-type"])
             .Select(name => (Option)Flags.Text(name, "Accepted for compatibility")),
         Flags.List("--plugins", "Accepted for compatibility: the providers are part of the program"),
     ];
@@ -65,7 +66,7 @@ internal static class InstallOptions
     [
         Provider, Bucket, Prefix, SecretFile, NoSecret, NoDefaultBackupLocation, BackupLocationConfig, SnapshotLocationConfig, LocationVolume, UseVolumeSnapshots, UseNodeAgent, CertificateOptions.CaCertificate,
         Image, PodAnnotations, PodLabels, ServiceAccountAnnotations, ServiceAccountName, KubeletRoot, RestoreOnly, DryRun, Apply, CrdsOnly, Wait, RepoMaintainFrequency, PodVolumeOperationTimeout,
-        DefaultVolumesToFsBackup, ConcurrentBackups, DefaultResourceModifier, ServerPriorityClass, AgentPriorityClass, .. Sizes.Select(size => size.Flag), .. Ignored.Select(Hide),
+        DefaultVolumesToFsBackup, ConcurrentBackups, ItemBlockWorkers, DefaultResourceModifier, ServerPriorityClass, AgentPriorityClass, .. Sizes.Select(size => size.Flag), .. Ignored.Select(Hide),
     ];
 
     private static Option Hide(Option option)

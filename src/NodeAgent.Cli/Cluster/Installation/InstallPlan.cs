@@ -162,6 +162,7 @@ internal sealed class InstallPlan
         if (_parse.GetValue(InstallOptions.DefaultVolumesToFsBackup)) arguments.Add((JsonNode)"--default-volumes-to-fs-backup");
         if (_parse.GetValue(InstallOptions.DefaultResourceModifier) is { Length: > 0 } modifier) arguments.Add((JsonNode)$"--default-resource-modifier-configmap={modifier}");
         if (_parse.GetValue(InstallOptions.ConcurrentBackups) is > 0 and var concurrent) arguments.Add((JsonNode)$"--concurrent-backups={concurrent}");
+        if (_parse.GetValue(InstallOptions.ItemBlockWorkers) is > 0 and var workers) arguments.Add((JsonNode)$"--item-block-worker-count={workers}");
         if (_parse.GetValue(InstallOptions.RepoMaintainFrequency) is { } frequency) arguments.Add((JsonNode)$"--default-repo-maintain-frequency={GoDuration.Format(frequency)}");
         if (_parse.GetValue(InstallOptions.PodVolumeOperationTimeout) is { } timeout) arguments.Add((JsonNode)$"--fs-backup-timeout={GoDuration.Format(timeout)}");
     }

@@ -11,11 +11,14 @@ namespace NodeAgent.Controller.Snapshots.Csi;
 /// <summary>
 /// The snapshots of one backup that are made through VolumeSnapshot objects. Each is requested, cut by the driver within the backup's
 /// csiSnapshotTimeout, and ready within its itemOperationTimeout; then it is told to outlive its objects, which go when the backup is stored.
-/// Not for concurrent use; the waiting alone runs beside.
+/// Snapshots may be requested by several at once, for claims that are not the same.
 /// </summary>
-internal sealed class CsiSnapshots(BackupScope scope, ControllerServices services)
+internal sealed class CsiSnapshots(BackupScope scope, ControllerServices services) : IDisposable
 {
     private readonly VolumeSnapshotLocation? _location = scope.Backup.Snapshots.Locations.FirstOrDefault(l => SnapshotProviders.NameOf(l.Spec.Provider) == SnapshotProviders.Csi);
+    // Guards what blocks of items write to; when all are taken, one goes through it.
+    private readonly Lock _gate = new();
+    private readonly SemaphoreSlim _classesGate = new(1);
     private readonly Dictionary<string, CsiSnapshot> _taken = new(StringComparer.Ordinal);
     private readonly HashSet<string> _warned = new(StringComparer.Ordinal);
     private readonly List<JsonObject> _usedClasses = [];
@@ -41,7 +44,11 @@ internal sealed class CsiSnapshots(BackupScope scope, ControllerServices service
     {
         services.Telemetry.CountCsi("velero_csi_snapshot_attempt_total", scope.Backup.Schedule, scope.Backup.Name);
         var chosen = (await ChooseAsync(claim, volume.Text("spec", "csi", "driver")!, policyClass, cancellation))!;
-        if (_usedClasses.All(c => c.Name() != chosen.Name())) _usedClasses.Add(chosen);
+        lock (_gate)
+        {
+            if (_usedClasses.All(c => c.Name() != chosen.Name())) _usedClasses.Add(chosen);
+        }
+
         var labels = new JsonObject();
         foreach (var (key, value) in claim.StringMap("metadata", "labels")) labels[key] = value;
         labels[VeleroLabels.BackupName] = VeleroLabels.ToLabelValue(scope.Backup.Name);
@@ -60,16 +67,16 @@ internal sealed class CsiSnapshots(BackupScope scope, ControllerServices service
         scope.Log.Info($"claim {claim.QualifiedName()}: snapshot requested as {made.Name()} of class {chosen.Name()}");
         var snapshot = new CsiSnapshot(claim, volume, made, chosen.Name());
         snapshot.Cut = AwaitAsync(snapshot, s => s.Handle is { Length: > 0 }, "was not cut", scope.Backup.Backup.Spec.CsiSnapshotTimeout!.Value, cancellation);
-        _taken[claim.QualifiedName()] = snapshot;
+        lock (_gate) _taken[claim.QualifiedName()] = snapshot;
     }
 
     /// <summary>Waits until the snapshots of claims, if there are any, hold what their volumes held.</summary>
-    public Task WaitForAsync(IEnumerable<string> claims) => Task.WhenAll(claims.Where(_taken.ContainsKey).Select(c => _taken[c].Cut));
+    public Task WaitForAsync(IEnumerable<string> claims) => Task.WhenAll(claims.Select(Find).OfType<CsiSnapshot>().Select(s => s.Cut));
 
     /// <summary>Writes on a claim that goes into the archive which snapshot is its own.</summary>
     public void Mark(JsonObject claim)
     {
-        if (!_taken.TryGetValue(claim.QualifiedName(), out var snapshot)) return;
+        if (Find(claim.QualifiedName()) is not { } snapshot) return;
         claim.Child("metadata").Child("labels")[CsiLabels.SnapshotName] = VeleroLabels.ToLabelValue(snapshot.Snapshot.Name());
         claim.Child("metadata").Child("labels")[VeleroLabels.BackupName] = VeleroLabels.ToLabelValue(scope.Backup.Name);
         claim.Child("metadata").Child("annotations")[CsiLabels.SnapshotName] = snapshot.Snapshot.Name();
@@ -165,12 +172,27 @@ internal sealed class CsiSnapshots(BackupScope scope, ControllerServices service
 
     private IEnumerable<CsiSnapshot> Ready => _taken.Values.Where(s => s.IsReady && s.Problem is null);
 
+    public void Dispose() => _classesGate.Dispose();
+
+    private CsiSnapshot? Find(string claim)
+    {
+        lock (_gate) return _taken.GetValueOrDefault(claim);
+    }
+
     private async Task<SnapshotClasses> ClassesAsync(CancellationToken cancellation)
     {
-        if (_classes is not null) return _classes;
-        var found = new List<JsonObject>();
-        await foreach (var item in scope.Cluster.ListAsync(KubernetesResources.VolumeSnapshotClasses, null, null, cancellation)) found.Add(item);
-        return _classes = new SnapshotClasses(found);
+        await _classesGate.WaitAsync(cancellation);
+        try
+        {
+            if (_classes is not null) return _classes;
+            var found = new List<JsonObject>();
+            await foreach (var item in scope.Cluster.ListAsync(KubernetesResources.VolumeSnapshotClasses, null, null, cancellation)) found.Add(item);
+            return _classes = new SnapshotClasses(found);
+        }
+        finally
+        {
+            _classesGate.Release();
+        }
     }
 
     private async Task<JsonObject?> ChooseAsync(JsonObject claim, string driver, string? policyClass, CancellationToken cancellation)
@@ -184,7 +206,9 @@ internal sealed class CsiSnapshots(BackupScope scope, ControllerServices service
         ];
         return (await ClassesAsync(cancellation)).Choose(driver, names, problem =>
         {
-            if (_warned.Add($"{claim.QualifiedName()} {problem}")) scope.Log.Warn(claim.Namespace(), $"claim {claim.QualifiedName()}: {problem}; another is looked for");
+            bool isNew;
+            lock (_gate) isNew = _warned.Add($"{claim.QualifiedName()} {problem}");
+            if (isNew) scope.Log.Warn(claim.Namespace(), $"claim {claim.QualifiedName()}: {problem}; another is looked for");
         });
     }
 
