@@ -44,6 +44,12 @@ internal static partial class ControllerLog
     [LoggerMessage(20, LogLevel.Error, "snapshot {Id} in {Location} of volume {Volume} was made for backup {Backup}, which failed, and could not be removed; delete it by hand: {Reason}")]
     public static partial void SnapshotLeft(this ILogger log, string id, string location, string volume, string backup, string reason);
 
+    [LoggerMessage(45, LogLevel.Information, "snapshot {Id} in {Location}, which backup {Backup} had begun before it failed, is removed")]
+    public static partial void LeftSnapshotRemoved(this ILogger log, string id, string location, string backup);
+
+    [LoggerMessage(46, LogLevel.Warning, "snapshots in {Location} that backup {Backup} may have begun before it failed are not looked for now (tag {Tag}={Uid}), later they are: {Reason}")]
+    public static partial void LeftSnapshotsUnknown(this ILogger log, string location, string backup, string tag, string uid, string reason);
+
     [LoggerMessage(31, LogLevel.Debug, "{Kind} {Name}: an Event about it could not be written: {Reason}")]
     public static partial void EventNotWritten(this ILogger log, string kind, string name, string reason);
 

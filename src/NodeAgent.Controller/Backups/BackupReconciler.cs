@@ -5,10 +5,13 @@ using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Deletion;
 using NodeAgent.Controller.Expiry;
 using NodeAgent.Controller.Maintenance;
+using NodeAgent.Controller.Selection;
+using NodeAgent.Controller.Snapshots;
 using NodeAgent.Controller.Snapshots.Csi;
 using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Sync;
 using NodeAgent.Controller.Work;
+using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
 
@@ -32,7 +35,7 @@ internal sealed class BackupReconciler(
     private readonly BackupExpiry _expiry = new(cluster, locations, options, services.Time);
     // UIDs of ended backups whose volumes were seen to. Touched by one call of the reconciler at a time.
     private readonly HashSet<string> _tidied = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, (string Name, Task Ended)> _running = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, (string Name, IncludesExcludes Namespaces, Task Ended)> _running = new(StringComparer.Ordinal);
 
     public async Task<TimeSpan?> ReconcileAsync(JsonObject cached, CancellationToken cancellation)
     {
@@ -76,7 +79,7 @@ internal sealed class BackupReconciler(
         if (options.Disables(ControllerNames.Backup)) return null;
         var place = _queue.Join(item);
         // One of the same name that was deleted a moment ago may still be clearing its files away.
-        if (place > 1 || _running.Count >= options.ConcurrentBackups || _running.Values.Any(r => r.Name == item.Name()))
+        if (_running.Count >= options.ConcurrentBackups || _running.Values.Any(r => r.Name == item.Name()) || !await IsFreeAsync(item, place, cancellation))
         {
             if (item.Text("status", "phase") != BackupPhase.Queued || item.Number("status", "queuePosition") != place)
             {
@@ -86,6 +89,7 @@ internal sealed class BackupReconciler(
             return QueuePoll;
         }
 
+        if (item.Text("status", "phase") == BackupPhase.Queued) await SetStatusAsync(item, new JsonObject { ["phase"] = BackupPhase.ReadyToStart, ["queuePosition"] = null }, cancellation);
         _queue.Leave(item.Uid());
         var schedule = item.Label(VeleroLabels.ScheduleName) ?? "";
         var (prepared, errors) = await Outage.OrRefusalAsync(() => new BackupPreparation(cluster, locations, _folders, services.Snapshots, options, services.Time).PrepareAsync(item, cancellation), reason => (null, [reason]));
@@ -102,10 +106,19 @@ internal sealed class BackupReconciler(
         }
 
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _running[item.Uid()] = (item.Name(), ended.Task);
+        _running[item.Uid()] = (item.Name(), BackupQueue.NamespacesOf(item), ended.Task);
         // The run lives longer than this call; it reports its own end and is awaited by DrainAsync.
         _ = RunAsync(prepared, ended, cancellation);
         return null;
+    }
+
+    /// <summary>Whether no backup that runs, or that waits before this one, is about one of its namespaces.</summary>
+    private async Task<bool> IsFreeAsync(JsonObject item, int place, CancellationToken cancellation)
+    {
+        if (options.ConcurrentBackups == 1 || (place == 1 && _running.IsEmpty)) return place == 1;
+        var namespaces = new List<string>();
+        await foreach (var ns in cluster.ListAsync(KubernetesResources.Namespaces, null, null, cancellation)) namespaces.Add(ns.Name());
+        return _queue.IsFree(item.Uid(), [.. _running.Values.Select(r => r.Namespaces)], namespaces);
     }
 
     private async Task RunAsync(PreparedBackup backup, TaskCompletionSource ended, CancellationToken cancellation)
@@ -157,7 +170,12 @@ internal sealed class BackupReconciler(
     {
         if (item.Text("status", "phase") is not (BackupPhase.Failed or BackupPhase.PartiallyFailed) || _running.ContainsKey(item.Uid()) || _tidied.Contains(item.Uid())) return;
         await new PodVolumeWork(cluster, options, services.Time).CancelAllAsync(VeleroResources.PodVolumeBackups, $"{VeleroLabels.BackupUid}={item.Uid()}", cancellation);
-        if (item.Text("status", "phase") == BackupPhase.Failed) await new CsiLeftovers(cluster).RemoveAsync(item.Uid(), cancellation);
+        if (item.Text("status", "phase") == BackupPhase.Failed)
+        {
+            await new CsiLeftovers(cluster).RemoveAsync(item.Uid(), cancellation);
+            if (!await new NativeLeftovers(services).TryRemoveAsync(item, cancellation)) return;
+        }
+
         _tidied.Add(item.Uid());
     }
 

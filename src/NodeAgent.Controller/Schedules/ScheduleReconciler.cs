@@ -13,6 +13,9 @@ namespace NodeAgent.Controller.Schedules;
 /// <summary>Makes backups when their schedule says so: at most one at a time per schedule, and missed ones are not made up for.</summary>
 internal sealed class ScheduleReconciler(ClusterClient cluster, ControllerOptions options, ControllerServices services)
 {
+    /// <summary>Annotation of a Schedule whose first backup begins as soon as the Schedule is there, and not when its time first comes.</summary>
+    public const string RunOnCreation = "nodeagent.io/run-on-creation";
+
     private const string LastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 
     private const string TimeFormat = "yyyyMMddHHmmss";
@@ -66,7 +69,7 @@ internal sealed class ScheduleReconciler(ClusterClient cluster, ControllerOption
         var last = backups.Select(b => TimeOfRun(b.Name(), item.Name())).Append(schedule.Status?.LastBackup).Max() ?? schedule.Metadata.CreationTimestamp ?? now;
         if (schedule.Status?.LastSkipped is { } skipped && skipped > last) last = skipped;
         if (cron.Next(last) is not { } next) return null;
-        if (now <= next) return next - now < Longest ? next - now + TimeSpan.FromMilliseconds(1) + Lateness(cron, now) : Longest;
+        if (now <= next && !IsFirstDue(item, schedule, backups)) return next - now < Longest ? next - now + TimeSpan.FromMilliseconds(1) + Lateness(cron, now) : Longest;
 
         await CreateAsync(item, schedule, now, cancellation);
         await SetStatusAsync(item, new JsonObject { ["lastBackup"] = ApiTimeConverter.Format(now) }, cancellation);
@@ -76,8 +79,22 @@ internal sealed class ScheduleReconciler(ClusterClient cluster, ControllerOption
     private static bool IsUnfinished(JsonObject backup) =>
         backup.Text("status", "phase") is null or "" or BackupPhase.New or BackupPhase.Queued or BackupPhase.ReadyToStart or BackupPhase.InProgress;
 
-    private static Dictionary<string, string> Without(IReadOnlyDictionary<string, string>? map, string key) =>
-        (map ?? new Dictionary<string, string>()).Where(e => e.Key != key).ToDictionary(e => e.Key, e => e.Value);
+    /// <summary>
+    /// Whether the backup is due that a Schedule has for being created. It was made when anything was written down about a run, or when there is
+    /// one of its own: one that is older is of another Schedule of the name.
+    /// </summary>
+    private static bool IsFirstDue(JsonObject item, Schedule schedule, List<JsonObject> backups) =>
+        item.Annotation(RunOnCreation) == "true" && schedule.Status?.LastBackup is null && schedule.Status?.LastSkipped is null
+        && !backups.Any(b => TimeOfRun(b.Name(), item.Name()) is not null && Time(b.Text("metadata", "creationTimestamp")) >= schedule.Metadata.CreationTimestamp);
+
+    private static DateTimeOffset? Time(string? text) => DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, out var time) ? time : null;
+
+    private static Dictionary<string, string> Without(IReadOnlyDictionary<string, string>? map, params ReadOnlySpan<string> keys)
+    {
+        var left = (map ?? new Dictionary<string, string>()).ToDictionary(e => e.Key, e => e.Value);
+        foreach (var key in keys) left.Remove(key);
+        return left;
+    }
 
     /// <summary>
     /// By chance, up to half a minute. Clusters with the same schedule and the same bucket would else make backups of the same name each time, of
@@ -109,7 +126,7 @@ internal sealed class ScheduleReconciler(ClusterClient cluster, ControllerOption
     private async Task CreateAsync(JsonObject item, Schedule schedule, DateTimeOffset now, CancellationToken cancellation)
     {
         var template = schedule.Spec.Template ?? new BackupSpec();
-        var labels = Without(template.Metadata?.Labels ?? schedule.Metadata.Labels, "");
+        var labels = Without(template.Metadata?.Labels ?? schedule.Metadata.Labels);
         labels[VeleroLabels.ScheduleName] = VeleroLabels.ToLabelValue(item.Name());
         var backup = new Backup
         {
@@ -118,7 +135,7 @@ internal sealed class ScheduleReconciler(ClusterClient cluster, ControllerOption
                 Name = $"{item.Name()}-{now.UtcDateTime.ToString(TimeFormat, CultureInfo.InvariantCulture)}",
                 Namespace = options.Namespace,
                 Labels = labels,
-                Annotations = Without(template.Metadata?.Annotations ?? schedule.Metadata.Annotations, LastApplied),
+                Annotations = Without(template.Metadata?.Annotations ?? schedule.Metadata.Annotations, LastApplied, RunOnCreation),
                 OwnerReferences = schedule.Spec.UseOwnerReferencesInBackup == true ? [item.OwnerReference()] : null,
             },
             Spec = template with { Metadata = null },

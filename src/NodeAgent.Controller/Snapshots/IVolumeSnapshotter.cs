@@ -13,6 +13,9 @@ internal interface IVolumeSnapshotter : IDisposable
     /// <summary>Begins a snapshot of the volume as it is now, and answers its id. It may complete later.</summary>
     Task<string> CreateSnapshotAsync(string volumeId, string zone, IReadOnlyDictionary<string, string> tags, CancellationToken cancellation);
 
+    /// <summary>The ids of all snapshots, complete or not, that have the tag with that value.</summary>
+    Task<IReadOnlyList<string>> FindSnapshotsAsync(string tag, string value, CancellationToken cancellation);
+
     /// <summary>Removes a snapshot. One that is gone is no failure.</summary>
     Task DeleteSnapshotAsync(string snapshotId, CancellationToken cancellation);
 

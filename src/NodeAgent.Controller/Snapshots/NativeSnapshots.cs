@@ -9,6 +9,9 @@ namespace NodeAgent.Controller.Snapshots;
 /// <summary>The snapshots of one backup that storage systems make by themselves, and the record of them in Velero's form.</summary>
 internal sealed class NativeSnapshots(BackupScope scope, ControllerServices services) : IDisposable
 {
+    /// <summary>Tag by which a snapshot is found again whose backup never came to know of it: names may be used twice.</summary>
+    public const string UidTag = "nodeagent.io/backup-uid";
+
     private readonly List<(VolumeSnapshotLocation Location, ISnapshotProvider Provider)> _locations =
     [
         .. scope.Backup.Snapshots.Locations.Select(l => (l, services.Snapshots.Providers.Find(l.Spec.Provider)!)).Where(l => l.Item2 is not null),
@@ -134,6 +137,7 @@ internal sealed class NativeSnapshots(BackupScope scope, ControllerServices serv
         var tags = scope.Backup.Object.StringMap("metadata", "labels").ToDictionary(StringComparer.Ordinal);
         tags["velero.io/backup"] = scope.Backup.Name;
         tags["velero.io/pv"] = volume.Name();
+        tags[UidTag] = scope.Backup.Uid;
         return tags;
     }
 }

@@ -84,8 +84,10 @@ public sealed class OfflineTests
         var backup = JsonNode.Parse((await NodeAgentProcess.RunAsync(["backup", "create", "b", .. flags])).Expect(0).Output)!;
         Assert.True(JsonNode.DeepEquals(JsonNode.Parse(Spec), backup["spec"]), backup["spec"]!.ToJsonString());
         Assert.Equal("v", (string?)backup["metadata"]!["annotations"]!["k"]);
-        var schedule = JsonNode.Parse((await NodeAgentProcess.RunAsync(
-            ["create", "schedule", "s", "--schedule", "@every 6h", "--paused", "--use-owner-references-in-backup", "--skip-immediately=false", .. flags])).Expect(0).Output)!["spec"]!;
+        var created = JsonNode.Parse((await NodeAgentProcess.RunAsync(
+            ["create", "schedule", "s", "--schedule", "@every 6h", "--paused", "--use-owner-references-in-backup", "--skip-immediately=false", "--run-on-creation", .. flags])).Expect(0).Output)!;
+        Assert.Equal(("v", "true"), ((string?)created["metadata"]!["annotations"]!["k"], (string?)created["metadata"]!["annotations"]!["nodeagent.io/run-on-creation"]));
+        var schedule = created["spec"]!;
         Assert.True(JsonNode.DeepEquals(JsonNode.Parse(Spec), schedule["template"]), schedule.ToJsonString());
         Assert.Equal("@every 6h", (string?)schedule["schedule"]);
         Assert.True((bool)schedule["paused"]!);

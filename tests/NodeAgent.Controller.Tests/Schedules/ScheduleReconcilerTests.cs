@@ -14,6 +14,7 @@ namespace NodeAgent.Controller.Tests.Schedules;
 public sealed class ScheduleReconcilerTests
 {
     private const string Noon = "2037-01-01T12:00:00Z";
+    private const string RunsOnCreation = """ "annotations":{"nodeagent.io/run-on-creation":"true"}, """;
 
     [Theory]
     [InlineData("New")]
@@ -182,6 +183,72 @@ public sealed class ScheduleReconcilerTests
         Assert.Equal(SchedulePhase.Enabled, schedule.Text("status", "phase"));
         Assert.True(schedule.IsTrue("spec", "skipImmediately"));
         Assert.Null(schedule.Text("status", "lastSkipped"));
+    }
+
+    [Fact]
+    public async Task The_first_backup_of_a_schedule_that_asks_for_it_is_made_at_its_creation_and_once()
+    {
+        await using var api = await TestApiServer.StartAsync();
+        var time = new SetTime(Time(Noon));
+        Add(api, """{"schedule":"0 3 * * *","template":{}}""", "{}", Noon, RunsOnCreation);
+        await ReconcileAsync(api, time);
+        var first = Assert.Single(api.All(VeleroResources.Backups));
+        Assert.Equal("name-20370101120000", first.Name());
+        // It is the schedule's wish and none of the backup's.
+        Assert.Null(first.Annotation("nodeagent.io/run-on-creation"));
+        api.Patch(VeleroResources.Backups, "velero", first.Name(), """{"status":{"phase":"Completed"}}""");
+        api.Remove(VeleroResources.Backups, "velero", first.Name());
+        time.Now = Time("2037-01-02T02:59:00Z");
+        await ReconcileAsync(api, time);
+        Assert.Empty(api.All(VeleroResources.Backups));
+        // The rhythm goes on from it.
+        time.Now = Time("2037-01-02T03:00:01Z");
+        await ReconcileAsync(api, time);
+        Assert.Equal("name-20370102030001", Assert.Single(api.All(VeleroResources.Backups)).Name());
+    }
+
+    [Theory]
+    // A controller was killed right after it had made the backup, or in the same second as the schedule was.
+    [InlineData("2037-01-01T11:59:30Z", "{}", 1)]
+    [InlineData("2037-01-01T11:59:00Z", "{}", 1)]
+    // What is left of an older schedule of the name, or came from a bucket, is not the schedule's own.
+    [InlineData("2037-01-01T11:58:59Z", "{}", 2)]
+    [InlineData("2037-01-01T11:59:30Z", """{"nodeagent.io/synced-from":"default"}""", 2)]
+    public async Task A_first_backup_that_was_made_is_not_made_again_though_nothing_was_written_down(string made, string annotations, int backups)
+    {
+        await using var api = await TestApiServer.StartAsync();
+        Add(api, """{"schedule":"0 3 * * *","template":{}}""", "{}", "2037-01-01T11:59:00Z", RunsOnCreation);
+        api.Add(VeleroResources.Backups, $$$"""{"metadata":{"name":"name-20370101115930","namespace":"velero","creationTimestamp":"{{{made}}}","annotations":{{{annotations}}},"labels":{"velero.io/schedule-name":"name"}},"spec":{},"status":{"phase":"Completed"} }""");
+        for (var i = 0; i < 2; i++) await ReconcileAsync(api, new SetTime(Time(Noon)));
+        Assert.Equal(backups, api.All(VeleroResources.Backups).Count);
+    }
+
+    [Theory]
+    [InlineData(""" "skipImmediately":true, """, "{}", RunsOnCreation)]
+    [InlineData(""" "paused":true, """, "{}", RunsOnCreation)]
+    [InlineData("", """{"lastBackup":"2037-01-01T04:00:00Z"}""", RunsOnCreation)]
+    [InlineData("", """{"lastSkipped":"2037-01-01T04:00:00Z"}""", RunsOnCreation)]
+    [InlineData("", "{}", "")]
+    [InlineData("", "{}", """ "annotations":{"nodeagent.io/run-on-creation":"false"}, """)]
+    public async Task No_first_backup_is_made_where_the_schedule_skips_is_paused_has_run_or_does_not_ask_for_it(string spec, string status, string metadata)
+    {
+        var (_, backups) = await LookAsync($$"""{"schedule":"0 3 * * *",{{spec}}"template":{} }""", status, "2037-01-01T11:59:00Z", metadata: metadata);
+        Assert.Empty(backups);
+    }
+
+    [Fact]
+    public async Task A_first_backup_waits_until_the_schedule_is_valid_and_goes_on()
+    {
+        await using var api = await TestApiServer.StartAsync();
+        var time = new SetTime(Time(Noon));
+        Add(api, """{"schedule":"0 3 30 2 *","paused":true,"template":{}}""", "{}", Noon, RunsOnCreation);
+        await ReconcileAsync(api, time);
+        api.Patch(VeleroResources.Schedules, "velero", "name", """{"spec":{"schedule":"0 3 * * *"}}""");
+        await ReconcileAsync(api, time);
+        Assert.Empty(api.All(VeleroResources.Backups));
+        api.Patch(VeleroResources.Schedules, "velero", "name", """{"spec":{"paused":false}}""");
+        await ReconcileAsync(api, time);
+        Assert.Single(api.All(VeleroResources.Backups));
     }
 
     [Fact]

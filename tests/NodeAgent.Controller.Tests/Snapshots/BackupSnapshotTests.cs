@@ -118,4 +118,39 @@ public sealed class BackupSnapshotTests
         Assert.True(made);
         Assert.Empty(storage.Snapshots);
     }
+
+    [Fact]
+    public async Task Snapshots_that_a_killed_controller_had_begun_are_found_by_their_tag_and_removed_by_the_next()
+    {
+        var storage = new SampleStorage();
+        await using var cluster = await SnapshotCluster.StartAsync(storage);
+        cluster.AddSnapshotLocation("cloud");
+        var tag = NodeAgent.Controller.Snapshots.NativeSnapshots.UidTag;
+        storage.Snapshots["lost"] = ("v", "cloud", "cloud", new Dictionary<string, string> { [tag] = "u1", ["velero.io/backup"] = "b" });
+        // Of another backup of the name, of nobody, and of the same one that is whole.
+        storage.Snapshots["other"] = ("v", "cloud", "cloud", new Dictionary<string, string> { [tag] = "u2", ["velero.io/backup"] = "b" });
+        storage.Snapshots["foreign"] = ("v", "cloud", "cloud", new Dictionary<string, string> { ["velero.io/backup"] = "b" });
+        storage.Snapshots["whole"] = ("v", "cloud", "cloud", new Dictionary<string, string> { [tag] = "u3" });
+        storage.Failure = "the storage system is away";
+        cluster.Api.Add(VeleroResources.Backups, """{"metadata":{"name":"done","namespace":"velero","uid":"u3"},"spec":{"volumeSnapshotLocations":["cloud"]},"status":{"phase":"PartiallyFailed"}}""");
+        // As a controller leaves it that is killed in the midst of it.
+        cluster.Api.Add(VeleroResources.Backups, """{"metadata":{"name":"b","namespace":"velero","uid":"u1"},"spec":{"storageLocation":"default","volumeSnapshotLocations":["cloud","gone"]},"status":{"phase":"InProgress"}}""");
+        var backup = await cluster.WaitForEndAsync(VeleroResources.Backups, "b");
+        Assert.Equal(BackupPhase.Failed, backup.Text("status", "phase"));
+        Assert.Equal(4, storage.Snapshots.Count);
+        storage.Failure = null;
+        await ControllerFixture.WaitUntilAsync(() => !storage.Snapshots.ContainsKey("lost"));
+        Assert.Equal(["foreign", "other", "whole"], storage.Snapshots.Keys.Order());
+    }
+
+    [Fact]
+    public async Task A_snapshot_has_the_tag_by_which_it_is_found_again()
+    {
+        var storage = new SampleStorage();
+        await using var cluster = await SnapshotCluster.StartAsync(storage);
+        cluster.AddVolume("data");
+        cluster.AddSnapshotLocation("cloud");
+        var backup = await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
+        Assert.Equal(backup.Uid(), Assert.Single(storage.Snapshots.Values).Tags["nodeagent.io/backup-uid"]);
+    }
 }

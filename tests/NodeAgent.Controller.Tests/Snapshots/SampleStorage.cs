@@ -58,6 +58,12 @@ internal sealed class SampleStorage : ISnapshotProvider
             return id;
         }
 
+        public async Task<IReadOnlyList<string>> FindSnapshotsAsync(string tag, string value, CancellationToken cancellation)
+        {
+            await FailIfAskedAsync();
+            return [.. storage.Snapshots.Where(s => s.Value.Place == place.Name && s.Value.Tags.GetValueOrDefault(tag) == value).Select(s => s.Key)];
+        }
+
         public async Task DeleteSnapshotAsync(string snapshotId, CancellationToken cancellation)
         {
             await FailIfAskedAsync();

@@ -14,13 +14,14 @@ internal static class ScheduleCreateCommand
     private static readonly Option<string> Schedule = new("--schedule") { Description = "When to back up, in cron's five fields or as @every 6h", HelpName = "cron", Required = true };
     private static readonly Option<bool> UseOwnerReferences = Flags.Switch("--use-owner-references-in-backup", "Let the backups go when the schedule is deleted");
     private static readonly Option<bool> Paused = Flags.Switch("--paused", "Create it without starting it");
+    private static readonly Option<bool> RunOnCreation = Flags.Switch("--run-on-creation", "Make the first backup at once, and not when the expression first comes");
     private static readonly Option<bool?> SkipImmediately = Flags.OptionalBool("--skip-immediately", "Wait for the first due time instead of backing up at once (unset: the server's setting)");
 
     public static Command Create(string name = "create")
     {
         var command = new Command(name, "Create a schedule") { ScheduleName, Schedule };
         BackupSpecOptions.AddTo(command);
-        foreach (Option option in (Option[])[UseOwnerReferences, Paused, SkipImmediately])
+        foreach (Option option in (Option[])[UseOwnerReferences, Paused, SkipImmediately, RunOnCreation])
             command.Add(option);
         command.WithOutputOptions().Runs(ExecuteAsync);
         return command;
@@ -45,6 +46,7 @@ internal static class ScheduleCreateCommand
     {
         var schedule = VeleroKinds.Schedule.NewObject(parse.GetValue(ScheduleName)!, @namespace);
         SpecBuilder.SetMetadata(schedule, parse.GetValue(BackupSpecOptions.Labels), parse.GetValue(BackupSpecOptions.Annotations));
+        if (parse.GetValue(RunOnCreation)) Annotate(schedule);
         schedule["spec"] = new SpecBuilder()
             .Set("schedule", parse.GetValue(Schedule))
             .Set("template", BackupSpecOptions.BuildSpec(parse))
@@ -53,5 +55,12 @@ internal static class ScheduleCreateCommand
             .Set("skipImmediately", parse.GetValue(SkipImmediately))
             .Build();
         return schedule;
+    }
+
+    private static void Annotate(JsonObject schedule)
+    {
+        var metadata = schedule["metadata"]!.AsObject();
+        if (metadata["annotations"] is not JsonObject annotations) metadata["annotations"] = annotations = [];
+        annotations["nodeagent.io/run-on-creation"] = "true";
     }
 }

@@ -30,6 +30,20 @@ internal sealed class EbsSnapshotter(Ec2Client ec2, string kmsKey) : IVolumeSnap
         return Required(answer, "snapshotId", "CreateSnapshot");
     }
 
+    public async Task<IReadOnlyList<string>> FindSnapshotsAsync(string tag, string value, CancellationToken cancellation)
+    {
+        var found = new List<string>();
+        for (var next = ""; ;)
+        {
+            var parameters = new List<KeyValuePair<string, string>> { new("Owner.1", "self"), new("Filter.1.Name", $"tag:{tag}"), new("Filter.1.Value.1", value), new("MaxResults", "1000") };
+            if (next.Length > 0) parameters.Add(new("NextToken", next));
+            var answer = await ec2.CallAsync("DescribeSnapshots", parameters, cancellation);
+            found.AddRange(Items(answer, "snapshotSet").Select(s => Text(s, "snapshotId")).Where(id => id.Length > 0));
+            next = Text(answer, "nextToken");
+            if (next.Length == 0) return found;
+        }
+    }
+
     public async Task DeleteSnapshotAsync(string snapshotId, CancellationToken cancellation)
     {
         try

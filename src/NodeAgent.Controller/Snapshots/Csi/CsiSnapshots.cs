@@ -43,6 +43,19 @@ internal sealed class CsiSnapshots(BackupScope scope, ControllerServices service
     public async Task TakeAsync(JsonObject claim, JsonObject volume, string? policyClass, CancellationToken cancellation)
     {
         services.Telemetry.CountCsi("velero_csi_snapshot_attempt_total", scope.Backup.Schedule, scope.Backup.Name);
+        try
+        {
+            await RequestAsync(claim, volume, policyClass, cancellation);
+        }
+        catch (Exception e) when (e is ApiException or HttpRequestException)
+        {
+            services.Telemetry.CountCsi("velero_csi_snapshot_failure_total", scope.Backup.Schedule, scope.Backup.Name);
+            throw;
+        }
+    }
+
+    private async Task RequestAsync(JsonObject claim, JsonObject volume, string? policyClass, CancellationToken cancellation)
+    {
         var chosen = (await ChooseAsync(claim, volume.Text("spec", "csi", "driver")!, policyClass, cancellation))!;
         lock (_gate)
         {

@@ -69,6 +69,28 @@ public sealed class EbsTests
     }
 
     [Fact]
+    public async Task A_snapshot_that_a_killed_controller_had_begun_is_found_by_its_tag_and_removed()
+    {
+        var volume = await Ec2Server.CreateVolumeAsync();
+        await using var cluster = await StartAsync();
+        cluster.AddVolume("data", $$"""{"csi":{"driver":"ebs.csi.aws.com","volumeHandle":"{{volume}}"} }""", labels: """{"topology.kubernetes.io/zone":"eu-west-1a"}""");
+        var ids = new List<string>();
+        foreach (var name in new[] { "b", "kept" })
+        {
+            await cluster.BackUpAsync(name, """{"includedNamespaces":["shop"]}""");
+            ids.Add(BackupContents.ReadJson(cluster.Bucket, $"backups/{name}/{name}-volumesnapshots.json.gz")![0].Text("status", "providerSnapshotID")!);
+        }
+
+        // As if the controller had died before it wrote anything down.
+        Directory.Delete(Path.Combine(cluster.LocationPath, "backups/b"), recursive: true);
+        cluster.Api.Patch(VeleroResources.Backups, "velero", "b", """{"status":{"phase":"InProgress"}}""");
+        await cluster.WaitForPhaseAsync(VeleroResources.Backups, "b", BackupPhase.Failed);
+        var deadline = DateTime.UtcNow.AddSeconds(20);
+        while (await Ec2Server.FindAsync("Snapshot", ids[0]) is not null) await Task.Delay(100, DateTime.UtcNow < deadline ? TestContext.Current.CancellationToken : throw new TimeoutException("the snapshot is still there after 20 s"));
+        Assert.NotNull(await Ec2Server.FindAsync("Snapshot", ids[1]));
+    }
+
+    [Fact]
     public async Task A_volume_that_EC2_does_not_have_is_an_error_with_its_words()
     {
         await using var cluster = await StartAsync();

@@ -43,6 +43,22 @@ public sealed class CsiTests
         Assert.Empty(cluster.Api.All(VeleroResources.PodVolumeBackups));
     }
 
+    [Fact]
+    public async Task Snapshots_are_counted_with_the_schedule_and_the_backup_also_those_that_could_not_even_be_asked_for()
+    {
+        await using var cluster = await StartAsync();
+        await using var driver = new SampleDriver(cluster.Api);
+        foreach (var claim in new[] { "a", "b", "c" }) cluster.AddVolume(claim, Source);
+        var asked = 0;
+        cluster.Api.Interfere = request => request.Method == "POST" && request.Path.Value!.EndsWith("/volumesnapshots", StringComparison.Ordinal) && Interlocked.Increment(ref asked) == 2 ? (System.Net.HttpStatusCode.Forbidden, "Forbidden") : null;
+        using var collector = new Hosting.Metrics.MetricsCollector(new Hosting.Metrics.MetricsOptions { Meters = [Telemetry.MeterName] }, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+        cluster.Api.Add(VeleroResources.Backups, """{"metadata":{"name":"counted","namespace":"velero","labels":{"velero.io/schedule-name":"csi-counts"}},"spec":{"includedNamespaces":["shop"]}}""");
+        var backup = await cluster.WaitForEndAsync(VeleroResources.Backups, "counted");
+        Assert.Equal(BackupPhase.PartiallyFailed, backup.Text("status", "phase"));
+        var lines = collector.WriteText().Split('\n');
+        foreach (var (name, count) in new[] { ("attempt", 3), ("success", 2), ("failure", 1) }) Assert.Contains($"velero_csi_snapshot_{name}_total{{backupName=\"counted\",schedule=\"csi-counts\"}} {count}", lines);
+    }
+
     [Theory]
     [InlineData("Delete", "shop")]
     [InlineData("Retain", "shop")]
