@@ -5,6 +5,7 @@ using NodeAgent.Cli.Cluster.Installation;
 using NodeAgent.Cli.Cluster.Locations;
 using NodeAgent.Cli.Cluster.Restores;
 using NodeAgent.Cli.Cluster.Schedules;
+using NodeAgent.Cli.Cluster.Support;
 
 namespace NodeAgent.Cli.Cluster;
 
@@ -96,6 +97,10 @@ internal static class ClusterCommands
     public static Command CreateInstall() => InstallCommand.Create();
 
     public static Command CreateUninstall() => UninstallCommand.Create();
+
+    public static Command CreateDebug() => DebugCommand.Create().WithClusterOptions();
+
+    public static Command CreateBug() => BugCommand.Create().WithClusterOptions();
 
     public static Command CreateVersion() => VersionCommand.Create().WithClusterOptions();
 }

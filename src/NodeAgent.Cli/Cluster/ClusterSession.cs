@@ -119,6 +119,20 @@ internal sealed class ClusterSession : IAsyncDisposable
     public async Task<JsonObject?> FindAsync(ResourceKind kind, string name, CancellationToken cancellationToken) =>
         (await AskAsync(kind, $"{kind.Kind}/{name}", () => _api.FindAsync(kind, NamespaceFor(kind), name, cancellationToken)))?.Json;
 
+    /// <summary>All of any kind, in the session's namespace where the kind lives in one.</summary>
+    public async Task<IReadOnlyList<JsonObject>> ListAsync(ResourceKind kind, CancellationToken cancellationToken)
+    {
+        var list = await AskAsync(kind, kind.Plural, () => _api.ListAllAsync(kind, NamespaceFor(kind), new ListOptions(), KubernetesJsonContext.Default.KubernetesObject, cancellationToken));
+        return [.. list.Items.Select(item => item.Json)];
+    }
+
+    /// <summary>What a container of a pod in the session's namespace printed. The caller disposes the stream.</summary>
+    public Task<Stream> OpenLogAsync(string pod, LogOptions options, CancellationToken cancellationToken) =>
+        AskAsync(KubernetesResources.Pods, $"log of pod {pod}", () => _api.OpenLogAsync(Namespace, pod, options, cancellationToken));
+
+    public async Task<string> KubernetesVersionAsync(CancellationToken cancellationToken) =>
+        (await AskAsync(KubernetesResources.Pods, "version of the cluster", () => _api.GetServerVersionAsync(cancellationToken))).GitVersion;
+
     /// <summary>False when there is one of that name already, which stays as it is.</summary>
     public Task<bool> TryCreateAsync(ResourceKind kind, JsonObject resource, CancellationToken cancellationToken) => AskAsync(kind, $"{kind.Kind}/{resource.Name()}", async () =>
     {

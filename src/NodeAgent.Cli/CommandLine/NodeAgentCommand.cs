@@ -70,6 +70,8 @@ internal static class NodeAgentCommand
         ClusterCommands.CreatePlugin(),
         ClusterCommands.CreateInstall(),
         ClusterCommands.CreateUninstall(),
+        ClusterCommands.CreateDebug(),
+        ClusterCommands.CreateBug(),
         ClusterCommands.CreateVersion(),
         ClientConfigCommands.Create(),
         CompletionCommand.Create(),

@@ -50,6 +50,9 @@ internal sealed class ApiServerStandIn : IAsyncDisposable
 
     public TemporaryDirectory Directory => _directory;
 
+    /// <summary>Answers to GET of other paths, by path and query.</summary>
+    public Dictionary<string, string> Answers { get; } = new(StringComparer.Ordinal);
+
     /// <summary>Called with every created object, as controllers are; may change its status.</summary>
     public Action<string, JsonObject>? OnCreated { get; set; }
 
@@ -149,6 +152,8 @@ internal sealed class ApiServerStandIn : IAsyncDisposable
     {
         if (request.Headers["Authorization"] != "Bearer secret")
             return (401, """{"kind":"Status","message":"Unauthorized"}""");
+        if (request.HttpMethod == "GET" && (Answers.GetValueOrDefault(request.Url!.PathAndQuery) ?? Answers.GetValueOrDefault(request.Url.AbsolutePath)) is { } given)
+            return (200, given);
         // apis/velero.io/v1/namespaces/NS/PLURAL[/NAME]
         var parts = request.Url!.AbsolutePath.Trim('/').Split('/');
         if (parts.Length is not (6 or 7) || !Plurals.Contains(parts[5]) || parts[4] != "velero")

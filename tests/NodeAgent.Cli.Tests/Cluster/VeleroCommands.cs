@@ -61,13 +61,15 @@ internal static class VeleroCommands
             + "-o --output" },
         { "uninstall", "", "--force" },
         { "version", "", "--timeout --client-only" },
+        { "debug", "", "--output --backup --restore --verbose" },
+        { "bug", "", "" },
     };
 
     /// <summary>Commands that talk to no cluster.</summary>
     public static readonly string[] WithoutCluster = ["client config get", "client config set", "completion bash", "completion zsh", "completion fish"];
 
     /// <summary>Commands that are not there.</summary>
-    public static readonly string[] Missing = ["debug", "bug"];
+    public static readonly string[] Missing = [];
 
     /// <summary>Flags of `velero server` but for those of all commands.</summary>
     public static readonly string[] ServerFlags =
