@@ -71,8 +71,9 @@ internal sealed class SeverableConnection : IAsyncDisposable
         {
             while (true) connections.Add(CarryAsync(await listener.AcceptTcpClientAsync(cancellation), cancellation));
         }
-        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
+        catch (Exception e) when (e is OperationCanceledException or SocketException or InvalidOperationException)
         {
+            // Cut: while a connection was awaited, or between two of them, when the listener is no longer one.
             await Task.WhenAll(connections);
         }
     }
