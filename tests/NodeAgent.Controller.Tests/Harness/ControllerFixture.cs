@@ -18,6 +18,9 @@ internal sealed class ControllerFixture : IAsyncDisposable
 {
     public const string Ns = "velero";
 
+    // As long as the longest wait between two tries of an informer, and as long again.
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
     private readonly CancellationTokenSource _stop = new();
     private readonly List<Task> _tasks = [];
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("controller-test-");
@@ -78,17 +81,17 @@ internal sealed class ControllerFixture : IAsyncDisposable
     public void StartController(ClusterConfig? config = null) =>
         _tasks.Add(new ControllerHost(Options, config ?? Api.Config, NullLoggerFactory.Instance, TimeProvider.System) { SnapshotProviders = SnapshotProviders }.RunAsync(_stop.Token));
 
-    /// <summary>Waits, at most 20 s, until the condition holds.</summary>
+    /// <summary>Waits, at most a minute, until the condition holds.</summary>
     public static async Task WaitUntilAsync(Func<bool> condition)
     {
-        var deadline = DateTime.UtcNow.AddSeconds(20);
-        while (!condition()) await Task.Delay(DateTime.UtcNow < deadline ? 20 : throw new TimeoutException("the condition did not come about within 20 s"));
+        var deadline = DateTime.UtcNow.Add(Patience);
+        while (!condition()) await Task.Delay(DateTime.UtcNow < deadline ? 20 : throw new TimeoutException($"the condition did not come about within {Patience.TotalSeconds} s"));
     }
 
-    /// <summary>Waits, at most 20 s, until the object satisfies the condition, and answers it.</summary>
+    /// <summary>Waits, at most a minute, until the object satisfies the condition, and answers it.</summary>
     public async Task<JsonObject> WaitAsync(ResourceKind kind, string name, Func<JsonObject, bool> condition, string ns = Ns)
     {
-        var deadline = DateTime.UtcNow.AddSeconds(20);
+        var deadline = DateTime.UtcNow.Add(Patience);
         JsonObject? item = null;
         while (DateTime.UtcNow < deadline)
         {
@@ -97,7 +100,7 @@ internal sealed class ControllerFixture : IAsyncDisposable
             await Task.Delay(20);
         }
 
-        throw new TimeoutException($"{kind.Plural} {name} did not come to the expected state within 20 s: {item?.ToJsonString() ?? "absent"}");
+        throw new TimeoutException($"{kind.Plural} {name} did not come to the expected state within {Patience.TotalSeconds} s: {item?.ToJsonString() ?? "absent"}");
     }
 
     public Task<JsonObject> WaitForPhaseAsync(ResourceKind kind, string name, params string[] phases) =>
