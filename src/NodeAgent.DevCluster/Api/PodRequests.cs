@@ -1,5 +1,3 @@
-using System.Net.WebSockets;
-using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
 using NodeAgent.DevCluster.Objects;
@@ -12,10 +10,6 @@ namespace NodeAgent.DevCluster.Api;
 /// <summary>The parts of a pod that are more than data: logs, exec, binding, eviction.</summary>
 internal sealed class PodRequests(ObjectStore store, ResourceWriter writer, Func<PodExecRequest, CancellationToken, Task<PodExecResult>>? execHandler)
 {
-    private const byte StdoutChannel = 1;
-    private const byte StderrChannel = 2;
-    private const byte StatusChannel = 3;
-
     public async Task HandleAsync(HttpContext context, ResourceType type, ApiRequest request)
     {
         var key = new ObjectKey(request.Namespace, request.Name);
@@ -57,32 +51,7 @@ internal sealed class PodRequests(ObjectStore store, ResourceWriter writer, Func
         var container = query["container"].ToString() is { Length: > 0 } given ? given : pod.Items("spec", "containers").First().Text("name");
         if (!pod.Items("spec", "containers").Any(c => c.Text("name") == container))
             throw ApiException.BadRequest($"container {container} is not valid for pod {pod.Name()}");
-        using var socket = await context.WebSockets.AcceptWebSocketAsync(protocol);
-        var request = new PodExecRequest(pod.Namespace(), pod.Name(), container, [.. query["command"].Select(c => c ?? "")], ReadOnlyMemory<byte>.Empty);
-        var result = await execHandler(request, context.RequestAborted);
-        await SendAsync(socket, StdoutChannel, result.Stdout, context.RequestAborted);
-        await SendAsync(socket, StderrChannel, result.Stderr, context.RequestAborted);
-        await SendAsync(socket, StatusChannel, ExitStatus(result.ExitCode).ToJsonString(), context.RequestAborted);
-        await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, context.RequestAborted);
-    }
-
-    private static JsonObject ExitStatus(int code) => code == 0
-        ? new JsonObject { ["metadata"] = new JsonObject(), ["status"] = "Success" }
-        : new JsonObject
-        {
-            ["metadata"] = new JsonObject(),
-            ["status"] = "Failure",
-            ["message"] = $"command terminated with non-zero exit code: exit status {code}",
-            ["reason"] = "NonZeroExitCode",
-            ["details"] = new JsonObject { ["causes"] = new JsonArray(new JsonObject { ["reason"] = "ExitCode", ["message"] = code.ToString(System.Globalization.CultureInfo.InvariantCulture) }) },
-        };
-
-    private static async Task SendAsync(WebSocket socket, byte channel, string text, CancellationToken cancellation)
-    {
-        if (text.Length == 0)
-            return;
-        byte[] message = [channel, .. Encoding.UTF8.GetBytes(text)];
-        await socket.SendAsync(message, WebSocketMessageType.Binary, endOfMessage: true, cancellation);
+        await ExecSocket.ServeAsync(context, protocol, new PodExecRequest(pod.Namespace(), pod.Name(), container, [.. query["command"].Select(c => c ?? "")], ReadOnlyMemory<byte>.Empty), execHandler);
     }
 
     private static JsonObject Success() => new() { ["kind"] = "Status", ["apiVersion"] = "v1", ["metadata"] = new JsonObject(), ["status"] = "Success", ["code"] = 201 };

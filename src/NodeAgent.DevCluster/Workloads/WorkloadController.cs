@@ -211,7 +211,8 @@ internal sealed class WorkloadController(ObjectStore store, ResourceRegistry reg
         var done = pods.Count(p => p.Content.Text("status", "phase") == "Succeeded");
         if (!job.Content.Flag("spec", "suspend"))
         {
-            for (var i = (long)pods.Count; i < wanted; i++)
+            var atOnce = Math.Min(wanted, done + job.Content.Number(1, "spec", "parallelism"));
+            for (var i = (long)pods.Count; i < atOnce; i++)
                 _owners.CreatePod(job.Content, null);
         }
         var now = events.Now;

@@ -93,6 +93,9 @@ internal static class BuiltinDefaults
             case "pods":
                 AdmitPod(obj.Child("spec"));
                 break;
+            case "services" when obj.Text("spec", "type") != "ExternalName":
+                AdmitService(obj);
+                break;
             case "persistentvolumeclaims":
                 if (!obj.Child("spec").ContainsKey("storageClassName"))
                     obj.Child("spec")["storageClassName"] = "standard";
@@ -105,6 +108,20 @@ internal static class BuiltinDefaults
                 ProtectedBy(obj, "customresourcecleanup.apiextensions.k8s.io");
                 break;
         }
+    }
+
+    private static void AdmitService(JsonObject service)
+    {
+        var spec = service.Child("spec");
+        if (spec.Text("clusterIP").Length == 0)
+        {
+            var uid = Convert.FromHexString(service.Uid().Replace("-", "", StringComparison.Ordinal));
+            spec["clusterIP"] = $"10.96.{uid[0]}.{1 + uid[1] % 254}";
+        }
+        if (spec["clusterIPs"] is null)
+            spec["clusterIPs"] = KubeObject.TextArray(spec.Text("clusterIP"));
+        spec.SetDefault("ipFamilies", KubeObject.TextArray("IPv4"));
+        spec.SetDefault("ipFamilyPolicy", "SingleStack");
     }
 
     private static void AdmitPod(JsonObject spec)
@@ -234,16 +251,8 @@ internal static class BuiltinDefaults
                 if (spec[field] is null && old.Find("spec", field) is { } kept)
                     spec[field] = kept.DeepClone();
             }
+            NodePorts.Keep(service, old);
         }
-        else if (spec.Text("clusterIP").Length == 0)
-        {
-            var uid = Convert.FromHexString(service.Uid().Replace("-", "", StringComparison.Ordinal));
-            spec["clusterIP"] = $"10.96.{uid[0]}.{1 + uid[1] % 254}";
-        }
-        if (spec["clusterIPs"] is null)
-            spec["clusterIPs"] = KubeObject.TextArray(spec.Text("clusterIP"));
-        spec.SetDefault("ipFamilies", KubeObject.TextArray("IPv4"));
-        spec.SetDefault("ipFamilyPolicy", "SingleStack");
         spec.SetDefault("internalTrafficPolicy", "Cluster");
         service.SetDefault("status", new JsonObject { ["loadBalancer"] = new JsonObject() });
     }

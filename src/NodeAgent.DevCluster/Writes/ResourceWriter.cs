@@ -47,6 +47,7 @@ internal sealed class ResourceWriter(ObjectStore store, ResourceRegistry registr
             Prepare(type, obj, null, options);
             Managers.TrackUpdate(type, null, obj, options, Now());
             BuiltinDefaults.Admit(type, obj);
+            AllocatePorts(type, obj);
             if (options.DryRun)
                 return Served(type, obj);
             var created = store.Put(type, key, Stored(type, obj)).Content;
@@ -232,6 +233,7 @@ internal sealed class ResourceWriter(ObjectStore store, ResourceRegistry registr
 
     private JsonObject Commit(ResourceType type, ObjectKey key, JsonObject old, JsonObject obj, WriteOptions options)
     {
+        AllocatePorts(type, obj);
         if (options.DryRun)
             return Served(type, obj);
         // The last finalizer's removal is the deletion; pods also wait for their kubelet, namespaces for their content.
@@ -286,6 +288,16 @@ internal sealed class ResourceWriter(ObjectStore store, ResourceRegistry registr
         if (HasGeneration(type) && !SameSpec(type, merged, old))
             merged.Meta()["generation"] = old.Number(0, "metadata", "generation") + 1;
         return Commit(type, key, old, merged, options);
+    }
+
+    private void AllocatePorts(ResourceType type, JsonObject obj)
+    {
+        if (type.StorageKey != "services")
+            return;
+        var errors = new List<FieldError>();
+        NodePorts.Allocate(obj, store.List("services").Select(s => s.Content).Where(s => s.Uid() != obj.Uid()), errors);
+        if (errors.Count > 0)
+            throw ApiException.Invalid(type, obj.Name(), errors);
     }
 
     private static void Keep(JsonObject obj, JsonObject old, string field)

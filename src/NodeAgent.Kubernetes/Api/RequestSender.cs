@@ -140,11 +140,15 @@ internal sealed class RequestSender : IDisposable
         }
     }
 
-    /// <summary>A request that was turned away at the door (429, or 503 with a time to come back) was not begun, so any can be sent again.</summary>
+    /// <summary>
+    /// A request that was turned away at the door (429, or 503 with a time to come back) was not begun, so any can be sent again. So it is with
+    /// ServerTimeout and a time to come back, as for a pod that comes before its new namespace's service account has a token.
+    /// </summary>
     private static bool IsWorthRepeating(ApiRequest request, ApiException e) => e.StatusCode switch
     {
         HttpStatusCode.TooManyRequests => true,
         HttpStatusCode.ServiceUnavailable => e.RetryAfter is not null || request.IsRepeatable,
+        HttpStatusCode.InternalServerError => e is { Reason: "ServerTimeout", RetryAfter: not null },
         HttpStatusCode.BadGateway or HttpStatusCode.GatewayTimeout => request.IsRepeatable,
         _ => false,
     };

@@ -169,6 +169,18 @@ public sealed class ApiClientTests
     }
 
     [Fact]
+    public async Task A_create_that_came_too_early_is_sent_again_and_another_failure_of_the_server_is_not()
+    {
+        // What a pod meets whose namespace is so new that its service account has no token yet.
+        const string NotYet = "No API token found for service account \\\"default\\\", retry after the token is automatically created and added to the service account";
+        await using var server = await TestServer.StartAsync(TestServer.Status(500, "ServerTimeout", NotYet, details: """{"retryAfterSeconds":1}"""), TestServer.Json(TestObjects.Pod("web", 1)), TestServer.Status(500, "InternalError", "broken"));
+        using var client = server.Connect();
+        Assert.Equal("web", (await client.CreateAsync(Pods, "shop", new KubernetesObject(Pods, "shop", "web"), Cancellation)).Name);
+        await Assert.ThrowsAsync<ApiException>(() => client.CreateAsync(Pods, "shop", new KubernetesObject(Pods, "shop", "web"), Cancellation));
+        Assert.Equal(3, server.Requests.Count);
+    }
+
+    [Fact]
     public async Task A_server_that_asks_for_more_patience_than_there_is_gets_no_second_request()
     {
         await using var server = await TestServer.StartAsync(TestServer.Status(429, "TooManyRequests", "busy", retryAfter: 3600));
