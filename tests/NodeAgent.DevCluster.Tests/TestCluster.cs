@@ -45,7 +45,7 @@ internal sealed class TestCluster : IAsyncDisposable
             request.Headers.TryAddWithoutValidation("Accept", accept);
         using var response = await Http.SendAsync(request, TestContext.Current.CancellationToken);
         var text = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
-        return (response.StatusCode, (JsonObject)JsonNode.Parse(text)!);
+        return (response.StatusCode, response.Content.Headers.ContentType?.MediaType == "text/plain" ? new JsonObject { ["text"] = text } : (JsonObject)JsonNode.Parse(text)!);
     }
 
     public async Task<JsonObject> GetAsync(string path)

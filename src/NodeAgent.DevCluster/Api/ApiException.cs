@@ -30,7 +30,8 @@ internal sealed class ApiException(int code, string reason, string message, Json
     public static ApiException NotFound(ResourceType type, string name) =>
         new(404, "NotFound", $"{type.QualifiedName} \"{name}\" not found", Details(type.Group, type.Plural, name));
 
-    public static ApiException NoSuchPath() => new(404, "NotFound", "the server could not find the requested resource", []);
+    /// <summary>The one error that has no Status object: real servers answer so before they know what is asked for.</summary>
+    public static ApiException NoSuchPath() => new(404, "", "404 page not found", []);
 
     public static ApiException AlreadyExists(ResourceType type, string name) =>
         new(409, "AlreadyExists", $"{type.QualifiedName} \"{name}\" already exists", Details(type.Group, type.Plural, name));

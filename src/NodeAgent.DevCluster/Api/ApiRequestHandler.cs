@@ -37,6 +37,12 @@ internal sealed class ApiRequestHandler(ResourceRegistry registry, ResourceReque
             else
                 await ResourceAsync(context, request);
         }
+        catch (ApiException e) when (e.Reason.Length == 0 && !context.Response.HasStarted)
+        {
+            context.Response.StatusCode = e.Code;
+            context.Response.ContentType = "text/plain; charset=utf-8";
+            await context.Response.WriteAsync(e.Message + "\n", context.RequestAborted);
+        }
         catch (ApiException e) when (!context.Response.HasStarted)
         {
             await ApiResponses.WriteAsync(context, e.Code, e.Status());

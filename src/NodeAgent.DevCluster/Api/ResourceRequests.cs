@@ -82,7 +82,7 @@ internal sealed class ResourceRequests(ObjectStore store, ResourceWriter writer,
         if (asked > revision)
             throw new ApiException(504, "Timeout", $"Too large resource version: {asked}, current: {revision}", new JsonObject { ["retryAfterSeconds"] = 1 });
         var all = objects.Select(o => ResourceWriter.Served(type, o.Content)).Where(selects).ToList();
-        var (page, meta) = _pages.First(all, revision, limit);
+        var (page, meta) = _pages.First(all, revision, limit, isWhole: query["labelSelector"].Count == 0 && query["fieldSelector"].Count == 0);
         await responses.WriteListAsync(context, type, page, meta);
     }
 

@@ -7,6 +7,8 @@ namespace NodeAgent.DevCluster.Writes;
 /// <summary>What the server fills in on built-in kinds, at creation and again at each update that leaves it out.</summary>
 internal static class BuiltinDefaults
 {
+    private const string ControllerUid = "batch.kubernetes.io/controller-uid";
+
     public static void Apply(ResourceType type, JsonObject obj, JsonObject? old)
     {
         switch (type.StorageKey)
@@ -221,11 +223,12 @@ internal static class BuiltinDefaults
         spec.SetDefault("completions", 1);
         spec.SetDefault("backoffLimit", 6);
         PodSpec(spec.Child("template").Child("spec"));
-        if (spec.FindObject("selector") is null)
+        // Also into a selector that is there, as that of a job that was restored without its old owner's.
+        if (!spec.Flag("manualSelector") && spec.FindObject("selector", "matchLabels")?.ContainsKey(ControllerUid) != true)
         {
-            spec["selector"] = new JsonObject { ["matchLabels"] = new JsonObject { ["batch.kubernetes.io/controller-uid"] = job.Uid() } };
+            spec.Child("selector").Child("matchLabels")[ControllerUid] = job.Uid();
             var labels = spec.Child("template").Meta().Child("labels");
-            labels["batch.kubernetes.io/controller-uid"] = job.Uid();
+            labels[ControllerUid] = job.Uid();
             labels["batch.kubernetes.io/job-name"] = job.Name();
             labels["job-name"] = job.Name();
         }

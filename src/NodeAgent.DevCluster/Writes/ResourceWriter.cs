@@ -67,6 +67,8 @@ internal sealed class ResourceWriter(ObjectStore store, ResourceRegistry registr
                     : $"the name of the object ({name}) does not match the name on the URL ({key.Name})");
             var old = store.Find(type, key)?.Content ?? throw ApiException.NotFound(type, key.Name);
             var revision = obj.Text("metadata", "resourceVersion");
+            if (revision.Length == 0 && type.IsCustom)
+                throw ApiException.Invalid(type, key.Name, [FieldError.Invalid("metadata.resourceVersion", "0x0", "must be specified for an update")]);
             if (revision.Length > 0 && revision != old.Text("metadata", "resourceVersion"))
                 throw ApiException.StaleWrite(type, key.Name);
             if (obj.Uid() is { Length: > 0 } uid && uid != old.Uid())

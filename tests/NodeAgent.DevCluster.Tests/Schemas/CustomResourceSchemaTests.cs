@@ -44,7 +44,7 @@ public sealed class CustomResourceSchemaTests
                         type: array
                         x-kubernetes-list-type: map
                         x-kubernetes-list-map-keys: [id]
-                        items: {type: object, properties: {id: {type: string}, count: {type: integer, default: 1}}}
+                        items: {type: object, required: [id], properties: {id: {type: string}, count: {type: integer, default: 1}}}
                   status: {type: object, properties: {made: {type: string}, phase: {type: string}}}
         """;
 
@@ -106,6 +106,18 @@ public sealed class CustomResourceSchemaTests
         await cluster.PatchAsync(Path + "/w/status", """{"status":{"phase":"Done"},"spec":{"name":"b"}}""");
         var read = await cluster.GetAsync(Path + "/w");
         Assert.Equal(("Done", "a"), ((string?)read["status"]!["phase"], (string?)read["spec"]!["name"]));
+    }
+
+    [Fact]
+    public async Task An_update_says_which_version_it_is_of()
+    {
+        await using var cluster = await StartAsync();
+        var widget = await cluster.CreateAsync(Path, Widget("""{"name":"a"}"""));
+        widget["spec"]!["name"] = "b";
+        widget["metadata"]!.AsObject().Remove("resourceVersion");
+        var (code, refusal) = await cluster.SendAsync(HttpMethod.Put, Path + "/w", widget.ToJsonString());
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, code);
+        Assert.Contains("metadata.resourceVersion: Invalid value: 0x0: must be specified for an update", (string)refusal["message"]!, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -158,31 +158,31 @@ public sealed class BackupAndRestoreTests
     public async Task A_backup_holds_what_its_filters_choose(ApiServerKind server)
     {
         await using var cluster = await SuiteCluster.StartAsync(server);
-        var (shop, bank) = (cluster.Name("shop"), cluster.Name("bank"));
+        var (shop, bank, red) = (cluster.Name("shop"), cluster.Name("bank"), cluster.Name("red"));
         await cluster.CreateAsync($$"""
             {"apiVersion":"v1","kind":"Namespace","metadata":{"name":"{{shop}}"} }
             ---
             {"apiVersion":"v1","kind":"Namespace","metadata":{"name":"{{bank}}"} }
             ---
-            {"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"red","namespace":"{{shop}}","labels":{"color":"red"} } }
+            {"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"red","namespace":"{{shop}}","labels":{"color":"{{red}}"} } }
             ---
             {"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"blue","namespace":"{{shop}}","labels":{"color":"blue"} } }
             ---
-            {"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"excluded","namespace":"{{shop}}","labels":{"color":"red","velero.io/exclude-from-backup":"true"} } }
+            {"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"excluded","namespace":"{{shop}}","labels":{"color":"{{red}}","velero.io/exclude-from-backup":"true"} } }
             ---
-            {"apiVersion":"v1","kind":"Secret","metadata":{"name":"red","namespace":"{{shop}}","labels":{"color":"red"} } }
+            {"apiVersion":"v1","kind":"Secret","metadata":{"name":"red","namespace":"{{shop}}","labels":{"color":"{{red}}"} } }
             ---
-            {"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"far","namespace":"{{bank}}","labels":{"color":"red"} } }
+            {"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"far","namespace":"{{bank}}","labels":{"color":"{{red}}"} } }
             ---
-            {"apiVersion":"storage.k8s.io/v1","kind":"StorageClass","metadata":{"name":"{{cluster.Name("class")}}","labels":{"color":"red"} },"provisioner":"example.com/none"}
+            {"apiVersion":"storage.k8s.io/v1","kind":"StorageClass","metadata":{"name":"{{cluster.Name("class")}}","labels":{"color":"{{red}}"} },"provisioner":"example.com/none"}
             """);
         (string[] Flags, string[] Holds)[] cases =
         [
-            (["--include-namespaces", shop, "--selector", "color=red", "--include-resources", "configmaps,secrets"], [$"configmaps/{shop}/red", $"secrets/{shop}/red"]),
-            (["--include-namespaces", $"{shop},{bank}", "--include-resources", "cm", "--or-selector", "color=blue or color in (red)"], [$"configmaps/{bank}/far", $"configmaps/{shop}/blue", $"configmaps/{shop}/red"]),
+            (["--include-namespaces", shop, "--selector", $"color={red}", "--include-resources", "configmaps,secrets"], [$"configmaps/{shop}/red", $"secrets/{shop}/red"]),
+            (["--include-namespaces", $"{shop},{bank}", "--include-resources", "cm", "--or-selector", $"color=blue or color in ({red})"], [$"configmaps/{bank}/far", $"configmaps/{shop}/blue", $"configmaps/{shop}/red"]),
             (["--include-namespaces", $"*-{shop.Split('-')[1]}", "--exclude-namespaces", bank, "--include-resources", "configmaps", "--selector", "color"], [$"configmaps/{shop}/blue", $"configmaps/{shop}/red"]),
-            (["--include-namespaces", shop, "--selector", "color=red", "--exclude-resources", "secrets", "--include-cluster-resources=true"], [$"configmaps/{shop}/red", $"storageclasses.storage.k8s.io//{cluster.Name("class")}"]),
-            (["--include-namespaces", shop, "--selector", "color=red", "--include-namespace-scoped-resources", "secrets", "--include-cluster-scoped-resources", "storageclasses"], [$"secrets/{shop}/red", $"storageclasses.storage.k8s.io//{cluster.Name("class")}"]),
+            (["--include-namespaces", shop, "--selector", $"color={red}", "--exclude-resources", "secrets", "--include-cluster-resources=true"], [$"configmaps/{shop}/red", $"storageclasses.storage.k8s.io//{cluster.Name("class")}"]),
+            (["--include-namespaces", shop, "--selector", $"color={red}", "--include-namespace-scoped-resources", "secrets", "--include-cluster-scoped-resources", "storageclasses"], [$"secrets/{shop}/red", $"storageclasses.storage.k8s.io//{cluster.Name("class")}"]),
         ];
         for (var i = 0; i < cases.Length; i++)
         {
