@@ -45,6 +45,26 @@ public sealed class S3BucketTests
         Assert.InRange(signed - DateTimeOffset.UtcNow, TimeSpan.FromHours(4.9), TimeSpan.FromHours(5.1));
     }
 
+    [Theory]
+    [InlineData(412, false, false)]
+    // How some servers say 412.
+    [InlineData(304, false, false)]
+    [InlineData(412, true, false)]
+    [InlineData(412, false, true)]
+    public async Task A_file_that_is_there_is_not_created_whatever_the_server_makes_of_conditions(int status, bool ignores, bool refuses)
+    {
+        using var server = new FakeS3 { ConditionStatus = status, IgnoresConditions = ignores, RefusesConditions = refuses };
+        await using var bucket = new S3Bucket(new S3StoreOptions { Bucket = "shop", Prefix = "p", Endpoint = server.Endpoint, Credentials = new S3Credentials("a", "b") }, Path.GetTempPath());
+        Assert.True(await bucket.TryCreateAsync("backups/b/claim", "first"u8.ToArray(), Stop));
+        Assert.False(await bucket.TryCreateAsync("backups/b/claim", "second"u8.ToArray(), Stop));
+        Assert.Equal("first"u8.ToArray(), server.Objects["p/backups/b/claim"]);
+        if (ignores || refuses) return;
+        // Where the server heeds them, also of many at once.
+        var made = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => Task.Run(() => bucket.TryCreateAsync("backups/c/claim", new[] { (byte)i }, Stop))));
+        Assert.Equal((byte)Array.IndexOf(made, true), Assert.Single(server.Objects["p/backups/c/claim"]));
+        Assert.Single(made, m => m);
+    }
+
     [Fact]
     public async Task A_listing_of_what_lies_elsewhere_deletes_nothing_and_is_not_taken_for_an_empty_place()
     {
