@@ -92,14 +92,10 @@ internal sealed class BackupHookRunner(ClusterClient cluster, ControllerOptions 
                 continue;
             }
 
+            // An error of the backup in any case, as in Velero: onError says whether the pod's turn goes on.
             Interlocked.Increment(ref _failed);
-            if (hook.FailsPod)
-            {
-                log.Error(pod.Namespace(), $"{what}: {problem}");
-                return false;
-            }
-
-            log.Warn(pod.Namespace(), $"{what}: {problem}");
+            log.Error(pod.Namespace(), $"{what}: {problem}");
+            if (hook.FailsPod) return false;
         }
 
         return true;

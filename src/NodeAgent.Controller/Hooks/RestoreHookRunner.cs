@@ -60,15 +60,10 @@ internal sealed class RestoreHookRunner(RestoreScope scope)
                 continue;
             }
 
+            // An error of the restore in any case, as in Velero: onError says whether the pod's other hooks follow.
             Interlocked.Increment(ref _failed);
-            if (!hook.Hook.FailsPod)
-            {
-                scope.Log.Warn(pod.Namespace(), $"{what}: {problem}");
-                continue;
-            }
-
-            scope.Log.Error(pod.Namespace(), $"{what}: {problem}; the pod's further hooks are not run");
-            return;
+            scope.Log.Error(pod.Namespace(), hook.Hook.FailsPod ? $"{what}: {problem}; the pod's further hooks are not run" : $"{what}: {problem}");
+            if (hook.Hook.FailsPod) return;
         }
     }
 
