@@ -29,6 +29,7 @@ internal sealed class BackupReconciler(
     private readonly BackupFolders _folders = new(cluster, options, services.Time);
     private readonly SnapshotForgetting _snapshots = new(cluster, new LocationRepositories(cluster, locations, options, services.Log), options);
     private readonly BackupStubs _stubs = new(cluster, locations, options, services);
+    private readonly RunFailure _failure = new(cluster, VeleroResources.Backups, options, services);
     private readonly OrphanedBackups _orphans = new(cluster, locations, options, services);
     // Touched by one call of the reconciler at a time, as is what follows.
     private readonly BackupQueue _queue = new(services.Time);
@@ -136,7 +137,7 @@ internal sealed class BackupReconciler(
             // The top of a run: whatever went wrong, the object must say so.
             services.Log.RunFailed("backup", backup.Name, e);
             var reason = e is OperationCanceledException && cancellation.IsCancellationRequested ? "the controller was stopped, or could not reach the API server for too long, while the backup ran" : e.Message;
-            await TryFailAsync(backup.Object, reason, cancellation);
+            await _failure.TryWriteAsync(backup.Object, reason, cancellation);
         }
         finally
         {
@@ -159,9 +160,6 @@ internal sealed class BackupReconciler(
         _ => "velero_backup_failure_total",
     };
 
-    private Task TryFailAsync(JsonObject item, string reason, CancellationToken cancellation) =>
-        RunFailure.TryWriteAsync("backup", item, token => FailAsync(item, reason, token), options, services, cancellation);
-
     /// <summary>
     /// A run that failed because the server was away may not have reached its volumes, which nobody waits for any more. No run
     /// adds to them once it has ended, so that one look at each backup is enough.
@@ -183,18 +181,6 @@ internal sealed class BackupReconciler(
     {
         var phase = await _orphans.EndAsync(item, cancellation);
         services.Telemetry.Count(CounterOf(phase), item.Label(VeleroLabels.ScheduleName) ?? "");
-    }
-
-    private async Task<bool> FailAsync(JsonObject item, string reason, CancellationToken cancellation)
-    {
-        // The run may have ended because its object was deleted, and another may have its name by now.
-        if (await cluster.GetAsync(VeleroResources.Backups, options.Namespace, item.Name(), cancellation) is not { } current || current.Uid() != item.Uid()) return false;
-        return await SetStatusAsync(item, new JsonObject
-        {
-            ["phase"] = BackupPhase.Failed,
-            ["failureReason"] = reason,
-            ["completionTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow()),
-        }, cancellation);
     }
 
     private Task<bool> SetStatusAsync(JsonObject item, JsonObject status, CancellationToken cancellation) =>

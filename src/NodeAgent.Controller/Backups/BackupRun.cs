@@ -20,10 +20,9 @@ namespace NodeAgent.Controller.Backups;
 /// </summary>
 internal sealed class BackupRun(ClusterClient cluster, BackupFolders folders, SnapshotForgetting forgetting, ControllerOptions options, AgentDirectory agents, ControllerServices services, PreparedBackup backup)
 {
-    private static readonly TimeSpan ProgressInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ForgettingLimit = TimeSpan.FromSeconds(30);
 
-    private long _lastProgress;
+    private readonly RunObject _object = new(cluster, VeleroResources.Backups, backup.Object, options, services);
     private bool _isStored;
 
     /// <summary>Length of the uploaded archive in bytes.</summary>
@@ -45,7 +44,7 @@ internal sealed class BackupRun(ClusterClient cluster, BackupFolders folders, Sn
         var volumes = new PodVolumeBackups(scope, agents);
         using var snapshots = new BackupSnapshots(scope, volumes, services);
         var hooks = new BackupHookRunner(cluster, options, services.Time, backup.Backup.Spec.Hooks, log);
-        var upload = new BackupUpload(backup, folders, log, ReadObjectAsync, services);
+        var upload = new BackupUpload(backup, folders, log, _object.ReadAsync, services);
         await using var interruption = new BackupInterruption(cluster, options, services.Time, backup, cancellation);
         // Ends the wait of hooks for volumes when the run fails; the hooks themselves still run, for a while.
         using var abandoned = CancellationTokenSource.CreateLinkedTokenSource(interruption.Token);
@@ -56,7 +55,7 @@ internal sealed class BackupRun(ClusterClient cluster, BackupFolders folders, Sn
         catch (Exception e)
         {
             await volumes.TryCancelAsync();
-            var isDeleted = interruption.IsDeleted || e is BackupDeletedException;
+            var isDeleted = interruption.IsDeleted || e is RunObjectDeletedException;
             if (!_isStored || isDeleted) await snapshots.TryRemoveAsync();
             await abandoned.CancelAsync();
             await hooks.FinishAsync();
@@ -99,7 +98,7 @@ internal sealed class BackupRun(ClusterClient cluster, BackupFolders folders, Sn
         var (log, cancellation) = (scope.Log, run.Token);
 
         // 1. From here on the object tells that somebody works on it.
-        await SetStatusAsync(new JsonObject
+        await _object.SetStatusAsync(new JsonObject
         {
             ["phase"] = BackupPhase.InProgress,
             ["version"] = 1,
@@ -124,7 +123,7 @@ internal sealed class BackupRun(ClusterClient cluster, BackupFolders folders, Sn
         await snapshots.FinishAsync(archive, cancellation);
 
         // 4. The files.
-        await SetStatusAsync(new JsonObject { ["phase"] = log.Errors > 0 ? BackupPhase.FinalizingPartiallyFailed : BackupPhase.Finalizing }, cancellation);
+        await _object.SetStatusAsync(new JsonObject { ["phase"] = log.Errors > 0 ? BackupPhase.FinalizingPartiallyFailed : BackupPhase.Finalizing }, cancellation);
         await upload.WriteContentsAsync(archive, volumes, snapshots, cancellation);
         ArchiveBytes = upload.ArchiveBytes;
         log.Info($"{archive.Count} objects, {log.Warnings} warnings, {log.Errors} errors");
@@ -141,7 +140,7 @@ internal sealed class BackupRun(ClusterClient cluster, BackupFolders folders, Sn
 
         // 5. The end. The bucket has it already, so that nobody's wish to end it early counts any more.
         await PointToAsync(upload.Places[0], stopping);
-        await SetStatusAsync((JsonObject)status.DeepClone(), stopping);
+        await _object.SetStatusAsync((JsonObject)status.DeepClone(), stopping);
         return status.Text("phase")!;
     }
 
@@ -172,7 +171,7 @@ internal sealed class BackupRun(ClusterClient cluster, BackupFolders folders, Sn
             ["metadata"] = new JsonObject { ["labels"] = new JsonObject { [VeleroLabels.StorageLocation] = VeleroLabels.ToLabelValue(place.Name) } },
             ["spec"] = new JsonObject { ["storageLocation"] = place.Name },
         };
-        await OutlastAsync(() => cluster.PatchAsync(VeleroResources.Backups, options.Namespace, backup.Name, patch, null, cancellation), cancellation);
+        await _object.PatchAsync(patch, cancellation);
     }
 
     /// <summary>What the backup asks for and does not get is said in its log; silence would pass for a promise.</summary>
@@ -194,36 +193,6 @@ internal sealed class BackupRun(ClusterClient cluster, BackupFolders folders, Sn
         };
     }
 
-    private async Task<JsonObject> ReadObjectAsync(CancellationToken cancellation) =>
-        await OutlastAsync(() => cluster.GetAsync(VeleroResources.Backups, options.Namespace, backup.Name, cancellation), cancellation) ?? throw Deleted();
-
-    private async Task ReportAsync(int count, int total, bool always, CancellationToken cancellation)
-    {
-        var last = Volatile.Read(ref _lastProgress);
-        if (!always && last != 0 && services.Time.GetElapsedTime(last) < ProgressInterval) return;
-        // Of blocks that report at the same moment one does.
-        if (Interlocked.CompareExchange(ref _lastProgress, services.Time.GetTimestamp(), last) != last && !always) return;
-        try
-        {
-            if (!await cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, backup.Name, new JsonObject { ["progress"] = new JsonObject { ["totalItems"] = total, ["itemsBackedUp"] = count } }, cancellation)) throw Deleted();
-        }
-        catch (Exception e) when (Outage.IsCauseOf(e))
-        {
-            // The next report says more than this one.
-        }
-    }
-
-    private async Task SetStatusAsync(JsonObject status, CancellationToken cancellation)
-    {
-        // Work of hours is not given up for a server that is away for minutes.
-        if (!await OutlastAsync(() => cluster.PatchStatusAsync(VeleroResources.Backups, options.Namespace, backup.Name, status, cancellation), cancellation))
-        {
-            throw Deleted();
-        }
-    }
-
-    private Task<T> OutlastAsync<T>(Func<Task<T>> request, CancellationToken cancellation) =>
-        Outage.OutlastAsync(request, PodVolumeWork.TimeoutOf(backup.Object, options), services.Time, reason => services.Log.Waiting("backup", backup.Name, reason), cancellation);
-
-    private BackupDeletedException Deleted() => new(options.Namespace, backup.Name);
+    private Task ReportAsync(int count, int total, bool always, CancellationToken cancellation) =>
+        _object.ReportAsync(new JsonObject { ["totalItems"] = total, ["itemsBackedUp"] = count }, always, cancellation);
 }

@@ -18,6 +18,7 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
 
     private static readonly TimeSpan QueuePoll = TimeSpan.FromSeconds(1);
 
+    private readonly RunFailure _failure = new(cluster, VeleroResources.Restores, options, services);
     // UIDs of ended restores whose volumes were seen to. Touched by one call of the reconciler at a time.
     private readonly HashSet<string> _tidied = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, (Task Ended, CancellationTokenSource Stop)> _running = new(StringComparer.Ordinal);
@@ -128,7 +129,7 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
             var reason = e is not OperationCanceledException ? e.Message
                 : cancellation.IsCancellationRequested ? "the controller was stopped, or could not reach the API server for too long, while the restore ran"
                 : stop.IsCancellationRequested ? "the restore was deleted while it ran" : e.Message;
-            await TryFailAsync(restore.Object, reason, cancellation);
+            await _failure.TryWriteAsync(restore.Object, reason, cancellation);
         }
         finally
         {
@@ -151,9 +152,6 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
         services.Log.Ended("restore", restore.Name, phase);
     }
 
-    private Task TryFailAsync(JsonObject item, string reason, CancellationToken cancellation) =>
-        RunFailure.TryWriteAsync("restore", item, token => FailAsync(item, reason, token), options, services, cancellation);
-
     /// <summary>
     /// A run that failed because the server was away may not have reached its volumes, which nobody waits for any more. No run
     /// adds to them once it has ended, so that one look at each restore is enough.
@@ -168,7 +166,7 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
     private async Task FailOrphanAsync(JsonObject item, CancellationToken cancellation)
     {
         await new PodVolumeWork(cluster, options, services.Time).CancelAllAsync(VeleroResources.PodVolumeRestores, $"{VeleroLabels.RestoreUid}={item.Uid()}", cancellation);
-        await FailAsync(item, $"the controller stopped while the restore was {item.Text("status", "phase")}; make a new restore", cancellation);
+        await _failure.WriteAsync(item, $"the controller stopped while the restore was {item.Text("status", "phase")}; make a new restore", cancellation);
         services.Telemetry.Count("velero_restore_failed_total", item.Text("spec", "scheduleName") ?? "");
     }
 
@@ -183,18 +181,6 @@ internal sealed class RestoreReconciler(ClusterClient cluster, StorageLocations 
         await SetStatusAsync(item, new JsonObject { ["phase"] = phase, ["completionTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow()) }, cancellation);
         services.Telemetry.Count(failed ? "velero_restore_partial_failure_total" : "velero_restore_success_total", item.Text("spec", "scheduleName") ?? "");
         services.Log.Ended("restore", item.Name(), phase);
-    }
-
-    private async Task<bool> FailAsync(JsonObject item, string reason, CancellationToken cancellation)
-    {
-        // The run may have ended because its object was deleted, and another may have its name by now.
-        if (await cluster.GetAsync(VeleroResources.Restores, options.Namespace, item.Name(), cancellation) is not { } current || current.Uid() != item.Uid()) return false;
-        return await SetStatusAsync(item, new JsonObject
-        {
-            ["phase"] = RestorePhase.Failed,
-            ["failureReason"] = reason,
-            ["completionTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow()),
-        }, cancellation);
     }
 
     /// <summary>The finalizer lets the files in the bucket go with the object.</summary>

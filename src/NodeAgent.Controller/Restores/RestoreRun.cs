@@ -20,9 +20,7 @@ namespace NodeAgent.Controller.Restores;
 /// </summary>
 internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions options, AgentDirectory agents, ControllerServices services, PreparedRestore restore)
 {
-    private static readonly TimeSpan ProgressInterval = TimeSpan.FromSeconds(1);
-
-    private long _lastProgress;
+    private readonly RunObject _object = new(cluster, VeleroResources.Restores, restore.Object, options, services);
 
     /// <summary>Runs the restore and returns its final phase. Throws when it failed as a whole.</summary>
     public async Task<string> ExecuteAsync(CancellationToken cancellation)
@@ -32,9 +30,9 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
         using var log = new RunLog(workDirectory, $"restore={options.Namespace}/{restore.Name}", services.Time);
 
         // 1. From here on the object tells that somebody works on it.
-        await SetStatusAsync(new JsonObject { ["phase"] = RestorePhase.InProgress, ["startTimestamp"] = ApiTimeConverter.Format(restore.Started) }, cancellation);
+        await _object.SetStatusAsync(new JsonObject { ["phase"] = RestorePhase.InProgress, ["startTimestamp"] = ApiTimeConverter.Format(restore.Started) }, cancellation);
         // Behind the phase: a restore that is new and names both a schedule and a backup is refused.
-        if (string.IsNullOrEmpty(restore.Spec.BackupName)) await OutlastAsync(() => cluster.PatchAsync(VeleroResources.Restores, options.Namespace, restore.Name, new JsonObject { ["spec"] = new JsonObject { ["backupName"] = restore.BackupName } }, null, cancellation), cancellation);
+        if (string.IsNullOrEmpty(restore.Spec.BackupName)) await _object.PatchAsync(new JsonObject { ["spec"] = new JsonObject { ["backupName"] = restore.BackupName } }, cancellation);
         log.Info($"restore of backup {restore.BackupName} begins");
 
         // 2. The backup's files.
@@ -81,13 +79,13 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
         };
         // With the counts, so that whoever takes over from here on has all there is to know.
         counts["phase"] = log.Errors > 0 ? RestorePhase.FinalizingPartiallyFailed : RestorePhase.Finalizing;
-        await SetStatusAsync((JsonObject)counts.DeepClone(), cancellation);
+        await _object.SetStatusAsync((JsonObject)counts.DeepClone(), cancellation);
         log.Info($"{items.Handled} objects, {log.Warnings} warnings, {log.Errors} errors");
         var phase = log.Errors > 0 ? RestorePhase.PartiallyFailed : RestorePhase.Completed;
         await UploadAsync(items, volumes, snapshots, log, cancellation);
         counts["phase"] = phase;
         counts["completionTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow());
-        await SetStatusAsync(counts, cancellation);
+        await _object.SetStatusAsync(counts, cancellation);
         return phase;
     }
 
@@ -181,31 +179,6 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
         }
     }
 
-    private async Task ReportAsync(int total, int done, CancellationToken cancellation)
-    {
-        if (_lastProgress != 0 && services.Time.GetElapsedTime(_lastProgress) < ProgressInterval) return;
-        _lastProgress = services.Time.GetTimestamp();
-        try
-        {
-            if (!await cluster.PatchStatusAsync(VeleroResources.Restores, options.Namespace, restore.Name, new JsonObject { ["progress"] = new JsonObject { ["totalItems"] = total, ["itemsRestored"] = done } }, cancellation)) throw Deleted();
-        }
-        catch (Exception e) when (Outage.IsCauseOf(e))
-        {
-            // The next report says more than this one.
-        }
-    }
-
-    private async Task SetStatusAsync(JsonObject status, CancellationToken cancellation)
-    {
-        // Work of hours is not given up for a server that is away for minutes.
-        if (!await OutlastAsync(() => cluster.PatchStatusAsync(VeleroResources.Restores, options.Namespace, restore.Name, status, cancellation), cancellation))
-        {
-            throw Deleted();
-        }
-    }
-
-    private Task<T> OutlastAsync<T>(Func<Task<T>> request, CancellationToken cancellation) =>
-        Outage.OutlastAsync(request, PodVolumeWork.TimeoutOf(restore.Object, options), services.Time, reason => services.Log.Waiting("restore", restore.Name, reason), cancellation);
-
-    private InvalidOperationException Deleted() => new($"the Restore object {options.Namespace}/{restore.Name} was deleted while the restore ran");
+    private Task ReportAsync(int total, int done, CancellationToken cancellation) =>
+        _object.ReportAsync(new JsonObject { ["totalItems"] = total, ["itemsRestored"] = done }, always: false, cancellation);
 }
