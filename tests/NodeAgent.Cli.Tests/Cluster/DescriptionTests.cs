@@ -127,6 +127,65 @@ public sealed class DescriptionTests
         Assert.Contains("    Failed:\n      shop/web:  data (cannot read)\n", text, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(false, """
+          Velero-Native Snapshots:
+            pv-1:  specify --details for more information
+
+          CSI Snapshots:
+            shop/files:
+              Snapshot:  included, specify --details for more information
+
+          Pod Volume Backups - kopia (specify --details for more information):
+            Completed:  1
+            Failed:     1
+
+        """)]
+    [InlineData(true, """
+          Velero-Native Snapshots:
+            pv-1:
+              Snapshot ID:        snap-1
+              Type:               gp3
+              Availability Zone:  us-east-1a
+              IOPS:               100
+              Result:             succeeded
+
+          CSI Snapshots:
+            shop/files:
+              Snapshot:
+                Snapshot Content Name:  content-1
+                Storage Snapshot ID:    handle-1
+                Snapshot Size (bytes):  1073741824
+                CSI Driver:             disk.csi.example.com
+                Result:                 succeeded
+
+          Pod Volume Backups - kopia:
+            Completed:
+              shop/web:  data
+            Failed:
+              shop/db:  data
+
+        """)]
+    public void Snapshots_and_volumes_of_a_backup_that_came_from_a_location_are_told_by_its_files(bool details, string expected)
+    {
+        var facts = Facts with
+        {
+            PodVolumes = [],
+            Volumes =
+            [
+                Info("""{"backupMethod":"NativeSnapshot","pvName":"pv-1","result":"succeeded","nativeSnapshotInfo":{"snapshotHandle":"snap-1","volumeType":"gp3","volumeAZ":"us-east-1a","iops":"100"}}"""),
+                Info("""{"backupMethod":"CSISnapshot","pvcNamespace":"shop","pvcName":"files","result":"succeeded","preserveLocalSnapshot":true,"csiSnapshotInfo":{"snapshotHandle":"handle-1","size":1073741824,"driver":"disk.csi.example.com","vscName":"content-1"}}"""),
+                Info("""{"backupMethod":"PodVolumeBackup","result":"succeeded","pvbInfo":{"uploaderType":"kopia","volumeName":"data","podName":"web","podNamespace":"shop"}}"""),
+                Info("""{"backupMethod":"PodVolumeBackup","result":"failed","pvbInfo":{"uploaderType":"kopia","volumeName":"data","podName":"db","podNamespace":"shop","Phase":"Failed"}}"""),
+            ],
+        };
+        var writer = new StringWriter { NewLine = "\n" };
+        BackupDescription.Write(new DescriptionWriter(writer), facts, details);
+        Assert.Contains("Backup Volumes:\n" + expected.ReplaceLineEndings("\n"), writer.ToString(), StringComparison.Ordinal);
+
+        static JsonObject Info(string json) => JsonNode.Parse(json)!.AsObject();
+    }
+
     [Fact]
     public void JSON_has_the_keys_that_programs_look_for()
     {

@@ -75,44 +75,81 @@ internal static class BackupDescription
         text.Heading("Backup Volumes");
         using (text.Indent())
         {
-            WriteVolumeInfos(text, "Velero-Native Snapshots", facts.VolumeInfos("NativeSnapshot"), "nativeSnapshotInfo", details);
+            WriteNativeSnapshots(text, facts.VolumeInfos("NativeSnapshot"), details);
             text.Blank();
-            WriteVolumeInfos(text, "CSI Snapshots", facts.VolumeInfos("CSISnapshot"), "csiSnapshotInfo", details);
+            WriteCsiSnapshots(text, facts.VolumeInfos("CSISnapshot"), details);
             text.Blank();
-            if (facts.PodVolumes.Count == 0)
-                text.Field("Pod Volume Backups", "<none included>");
+            if (facts.VolumesByFiles is { Count: > 0 } volumes)
+                Descriptions.PodVolumes(text, "Pod Volume Backups", volumes, details);
             else
-                Descriptions.PodVolumes(text, "Pod Volume Backups", facts.PodVolumes, details);
+                text.Field("Pod Volume Backups", "<none included>");
             WriteSkipped(text, facts, details);
         }
     }
 
-    private static void WriteVolumeInfos(DescriptionWriter text, string heading, JsonObject[] infos, string field, bool details)
+    private static void WriteNativeSnapshots(DescriptionWriter text, JsonObject[] infos, bool details)
     {
         if (infos.Length == 0)
         {
-            text.Field(heading, "<none included>");
+            text.Field("Velero-Native Snapshots", "<none included>");
             return;
         }
 
-        text.Heading(heading);
+        text.Heading("Velero-Native Snapshots");
         using (text.Indent())
         {
             foreach (var info in infos)
             {
-                var name = info.Text("pvcName") is { Length: > 0 } claim ? $"{info.Text("pvcNamespace")}/{claim}" : info.Text("pvName");
                 if (!details)
                 {
-                    text.Field(name, "specify --details for more information");
+                    text.Field(info.Text("pvName"), "specify --details for more information");
                     continue;
                 }
 
-                text.Heading(name);
+                text.Heading(info.Text("pvName"));
                 using (text.Indent())
                 {
-                    foreach (var (key, value) in info.Pairs(field))
-                        text.Field(key, value);
+                    text.Field("Snapshot ID", info.Text("nativeSnapshotInfo", "snapshotHandle"));
+                    text.Field("Type", info.Text("nativeSnapshotInfo", "volumeType"));
+                    text.Field("Availability Zone", info.Text("nativeSnapshotInfo", "volumeAZ"));
+                    text.Field("IOPS", info.Text("nativeSnapshotInfo", "iops"));
                     text.Field("Result", info.Text("result"));
+                }
+            }
+        }
+    }
+
+    private static void WriteCsiSnapshots(DescriptionWriter text, JsonObject[] infos, bool details)
+    {
+        if (infos.Length == 0)
+        {
+            text.Field("CSI Snapshots", "<none included>");
+            return;
+        }
+
+        text.Heading("CSI Snapshots");
+        using (text.Indent())
+        {
+            foreach (var info in infos)
+            {
+                text.Heading($"{info.Text("pvcNamespace")}/{info.Text("pvcName")}");
+                using (text.Indent())
+                {
+                    if (!details)
+                    {
+                        text.Field("Snapshot", "included, specify --details for more information");
+                        continue;
+                    }
+
+                    text.Heading("Snapshot");
+                    using (text.Indent())
+                    {
+                        text.Field("Snapshot Content Name", info.Text("csiSnapshotInfo", "vscName"));
+                        text.Field("Storage Snapshot ID", info.Text("csiSnapshotInfo", "snapshotHandle"));
+                        text.Field("Snapshot Size (bytes)", info.Number("csiSnapshotInfo", "size").ToInvariant());
+                        text.Field("CSI Driver", info.Text("csiSnapshotInfo", "driver"));
+                        text.Field("Result", info.Text("result"));
+                    }
                 }
             }
         }

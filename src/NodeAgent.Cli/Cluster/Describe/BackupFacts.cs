@@ -18,8 +18,23 @@ internal sealed record BackupFacts
 
     public IReadOnlyList<JsonObject> Volumes { get; init; } = [];
 
+    /// <summary>The volumes whose files were taken. A backup that came from a location has no objects for them, and its files tell.</summary>
+    public IReadOnlyList<JsonObject> VolumesByFiles => PodVolumes.Count > 0 ? PodVolumes : [.. VolumeInfos("PodVolumeBackup").Select(AsPodVolume)];
+
     public JsonObject[] VolumeInfos(string method) =>
         [.. Volumes.Where(info => info.Raw("backupMethod") == method && info.Flag("skipped") != true)];
+
+    private static JsonObject AsPodVolume(JsonObject info) => new()
+    {
+        ["spec"] = new JsonObject
+        {
+            ["pod"] = new JsonObject { ["namespace"] = info.Text("pvbInfo", "podNamespace"), ["name"] = info.Text("pvbInfo", "podName") },
+            ["volume"] = info.Text("pvbInfo", "volumeName"),
+            ["uploaderType"] = info.Text("pvbInfo", "uploaderType"),
+        },
+        // Written by this program; Velero's own files tell the result alone.
+        ["status"] = new JsonObject { ["phase"] = info.Text("pvbInfo", "Phase") is { Length: > 0 } phase ? phase : info.Text("result") == "failed" ? "Failed" : "Completed" },
+    };
 
     public static async Task<BackupFacts> CollectAsync(ClusterSession cluster, JsonObject backup, RunFiles files, bool details, CancellationToken cancellationToken)
     {
