@@ -55,7 +55,7 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
 
         if (read.Spec.SnapshotMoveData == true) errors.Add("spec.snapshotMoveData: moving snapshot data is not supported; use defaultVolumesToFsBackup");
         var snapshots = await snapshotLocations.ChooseAsync(
-            read.Spec with { DefaultVolumesToFsBackup = read.Spec.DefaultVolumesToFsBackup ?? read.Spec.DefaultVolumesToRestic ?? options.DefaultVolumesToFsBackup }, cancellation);
+            read.Spec with { DefaultVolumesToFsBackup = FilesByDefault(read.Spec) }, cancellation);
         errors.AddRange(snapshots.Errors);
         var (places, problems) = await FindPlacesAsync(item, errors, cancellation);
         if (places.Count == 0) errors.AddRange(problems);
@@ -69,7 +69,7 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
         {
             StorageLocation = places[0].Name,
             Ttl = read.Spec.Ttl is { } ttl && ttl > TimeSpan.Zero ? ttl : options.DefaultBackupTtl,
-            DefaultVolumesToFsBackup = read.Spec.DefaultVolumesToFsBackup ?? read.Spec.DefaultVolumesToRestic ?? options.DefaultVolumesToFsBackup,
+            DefaultVolumesToFsBackup = FilesByDefault(read.Spec),
             CsiSnapshotTimeout = read.Spec.CsiSnapshotTimeout is { } csi && csi > TimeSpan.Zero ? csi : CsiSnapshotTimeout,
             ItemOperationTimeout = read.Spec.ItemOperationTimeout is { } operation && operation > TimeSpan.Zero ? operation : ItemOperationTimeout,
             SnapshotMoveData = false,
@@ -85,6 +85,9 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
             throw;
         }
     }
+
+    /// <summary>The older field counts only where it says yes, and then comes first, as in Velero.</summary>
+    private bool FilesByDefault(BackupSpec spec) => spec.DefaultVolumesToRestic == true || (spec.DefaultVolumesToFsBackup ?? options.DefaultVolumesToFsBackup);
 
     private async Task<PreparedBackup> PrepareAsync(JsonObject item, Backup read, ResourcePolicies policies, List<BackupPlace> places, CancellationToken cancellation)
     {
@@ -128,7 +131,8 @@ internal sealed class BackupPreparation(ClusterClient cluster, StorageLocations 
             var (bucket, problem) = await locations.OpenAsync(location, name, forWriting: true, cancellation);
             if (bucket is null)
             {
-                (location is null ? errors : problems).Add(problem!);
+                if (location is null) errors.Add(string.IsNullOrEmpty(name) ? problem! : problem + "; create it, or name another");
+                else problems.Add(problem!);
                 continue;
             }
 

@@ -40,7 +40,7 @@ internal sealed class LocationReconciler(ClusterClient cluster, StorageLocations
             return null;
         }
 
-        await WarnOfSeveralDefaultsAsync(cancellation);
+        var rivalry = await WarnOfSeveralDefaultsAsync(location, cancellation);
         var frequency = location.Spec.ValidationFrequency ?? options.StoreValidationFrequency;
         var (description, problem) = await DescribeAsync(location, cancellation);
         var settings = description is null ? "" : Fingerprint(location, description);
@@ -57,7 +57,7 @@ internal sealed class LocationReconciler(ClusterClient cluster, StorageLocations
             return wasAvailable && await SyncAsync(location, description, cancellation) is { } soon && soon < untilDue ? soon : untilDue;
         if (description is not null) problem = await CheckAsync(location, description, isNews || !wasAvailable, cancellation);
         var phase = problem is null ? LocationPhase.Available : LocationPhase.Unavailable;
-        var message = problem ?? (string.Join("; ", LocationProviders.NotesOn(description!)) is { Length: > 0 } notes ? notes : null);
+        var message = problem ?? (string.Join("; ", LocationProviders.NotesOn(description!).Concat(rivalry)) is { Length: > 0 } notes ? notes : null);
         if (due || location.Status?.Phase != phase || (location.Status?.Message ?? "") != (message ?? "")) await WriteAsync(item, phase, message, cancellation);
         _lookedAt[location.Metadata.Name!] = settings;
         services.Telemetry.SetLocationAvailable(location.Metadata.Name!, problem is null);
@@ -159,17 +159,21 @@ internal sealed class LocationReconciler(ClusterClient cluster, StorageLocations
             ["lastValidationTime"] = ApiTimeConverter.Format(services.Time.GetUtcNow()),
         }, cancellation);
 
-    private async Task WarnOfSeveralDefaultsAsync(CancellationToken cancellation)
+    /// <summary>Answers what to note on the location: nothing, unless it is one of several defaults.</summary>
+    private async Task<string[]> WarnOfSeveralDefaultsAsync(BackupStorageLocation location, CancellationToken cancellation)
     {
         var defaults = (await locations.ListAsync(cancellation)).Where(l => l.Spec.Default == true).Select(l => l.Metadata.Name!).Order(StringComparer.Ordinal).ToList();
         var names = string.Join(", ", defaults);
         // Said once for each set of names; it would otherwise be repeated every minute.
-        if (defaults.Count > 1 && names != _severalDefaults)
+        if (defaults.Count < 2)
         {
-            var chosen = await locations.FindAsync(null, cancellation);
-            services.Log.SeveralDefaults(names, chosen?.Metadata.Name ?? "");
+            _severalDefaults = names;
+            return [];
         }
 
+        var chosen = (await locations.FindAsync(null, cancellation))?.Metadata.Name ?? "";
+        if (names != _severalDefaults) services.Log.SeveralDefaults(names, chosen);
         _severalDefaults = names;
+        return location.Spec.Default == true ? [$"spec.default is set on {defaults.Count} locations ({names}), of which {chosen}, made last, is used; leave it on one"] : [];
     }
 }

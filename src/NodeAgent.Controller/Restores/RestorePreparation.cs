@@ -69,7 +69,7 @@ internal sealed class RestorePreparation(ClusterClient cluster, StorageLocations
         var locationName = backup.Text("spec", "storageLocation");
         var location = await locations.FindAsync(locationName, cancellation);
         var (bucket, locationProblem) = await locations.OpenAsync(location, locationName, forWriting: false, cancellation);
-        if (locationProblem is not null) errors.Add(locationProblem);
+        if (locationProblem is not null) errors.Add(location is null ? $"{locationProblem}; backup \"{backup.Name()}\" is in it: create the location again" : locationProblem);
         if (bucket is not null && errors.Count == 0 && await ContentsProblemAsync(bucket, backup.Name(), location!.Metadata.Name!, cancellation) is { } absence) errors.Add(absence);
         if (errors.Count > 0)
         {
@@ -153,12 +153,14 @@ internal sealed class RestorePreparation(ClusterClient cluster, StorageLocations
     private async Task<(JsonObject? Backup, string? Problem)> FindBackupAsync(string name, CancellationToken cancellation)
     {
         var backup = await cluster.GetAsync(VeleroResources.Backups, options.Namespace, name, cancellation);
-        if (backup is null) return (null, $"backup \"{name}\" does not exist");
+        if (backup is null) return (null, $"backup \"{name}\" does not exist; one that is in a location appears here once the location was synchronised");
         var phase = backup.Text("status", "phase") ?? BackupPhase.New;
         return phase is BackupPhase.Completed or BackupPhase.PartiallyFailed
             ? (backup, null)
-            : (null, $"backup \"{name}\" is {phase}; only a Completed or PartiallyFailed backup can be restored");
+            : (null, $"backup \"{name}\" is {phase}; only a Completed or PartiallyFailed backup can be restored{(IsGoingOn(phase) ? "; wait for its end and restore again" : "")}");
     }
+
+    private static bool IsGoingOn(string phase) => phase is not (BackupPhase.Failed or BackupPhase.FailedValidation or BackupPhase.Deleting);
 
     private async Task<(JsonObject? Backup, string? Problem)> NewestOfScheduleAsync(string schedule, CancellationToken cancellation)
     {

@@ -107,9 +107,11 @@ internal sealed class BackupSync(ClusterClient cluster, ControllerOptions option
     {
         if (await BackupMetadata.ReadAsync(bucket, name, cancellation) is not { } backup || backup.Name() != name) return;
         if (await StatusOfAsync(backup, bucket, cancellation) is not { } status) return;
+        var owners = await OwnersAsync(backup, cancellation);
         var uid = backup.Uid();
         Restores.RestoredObject.Reset(backup);
         var metadata = backup.Child("metadata");
+        if (owners.Count > 0) metadata["ownerReferences"] = owners;
         metadata.Remove("finalizers");
         metadata["namespace"] = options.Namespace;
         metadata.Child("labels")[VeleroLabels.StorageLocation] = VeleroLabels.ToLabelValue(location.Metadata.Name!);
@@ -156,6 +158,18 @@ internal sealed class BackupSync(ClusterClient cluster, ControllerOptions option
             default:
                 return null;
         }
+    }
+
+    /// <summary>The schedule that made it, where it is in this cluster: it then still goes with it. The owners of another cluster are nothing here.</summary>
+    private async Task<JsonArray> OwnersAsync(JsonObject backup, CancellationToken cancellation)
+    {
+        var owners = new JsonArray();
+        foreach (var owner in backup.Objects("metadata", "ownerReferences").Where(o => o.Text("kind") == Schedule.KindName))
+        {
+            if (owner.Text("uid") is { } uid && (await cluster.GetAsync(VeleroResources.Schedules, options.Namespace, owner.Text("name") ?? "", cancellation))?.Uid() == uid) owners.Add(owner.DeepClone());
+        }
+
+        return owners;
     }
 
     /// <summary>Writes what a backup that was found has as its status. One whose status is refused does not stay as one without, which nobody would ever end.</summary>

@@ -39,6 +39,7 @@ internal static class AwsLocation
     {
         if (location.Config.Keys.Order(StringComparer.Ordinal).FirstOrDefault(key => !VeleroKeys.Contains(key) && !OwnKeys.Contains(key)) is { } unknown)
             throw Refused(location, $"config.{unknown} is not known to provider aws; known are {string.Join(", ", VeleroKeys.Except(["bucket", "prefix"]).Concat(OwnKeys))}");
+        if (location.Bucket.Length == 0) throw Refused(location, "no bucket is named: give it in spec.objectStorage.bucket");
         if (NamesProgram(location.Credentials)) throw Refused(location, ProgramRefusal);
         var options = new S3StoreOptions
         {

@@ -58,12 +58,14 @@ public sealed class BackupTests
     }
 
     [Theory]
-    [InlineData("""{"storageLocation":"nowhere"}""", "\"nowhere\" does not exist")]
+    [InlineData("""{"storageLocation":"nowhere"}""", "backup storage location \"nowhere\" does not exist; create it, or name another")]
     [InlineData("""{"labelSelector":{"matchLabels":{"a":"b"}},"orLabelSelectors":[{"matchLabels":{"a":"c"}}]}""", "exclude each other")]
     [InlineData("""{"labelSelector":{"matchExpressions":[{"key":"a","operator":"Like"}]}}""", "\"Like\"")]
     [InlineData("""{"includedNamespaces":["shop"],"excludedNamespaces":["shop"]}""", "both included and excluded")]
     [InlineData("""{"includedResources":["pods"],"includedClusterScopedResources":["*"]}""", "cannot be combined")]
     [InlineData("""{"ttl":"soon"}""", "$.spec.ttl")]
+    [InlineData("""{"ttl":"-1h"}""", "spec.ttl: -1h0m0s is negative")]
+    [InlineData("""{"snapshotMoveData":true}""", "spec.snapshotMoveData: moving snapshot data is not supported; use defaultVolumesToFsBackup")]
     public async Task A_backup_that_cannot_be_made_says_why(string spec, string message)
     {
         await using var cluster = await ControllerFixture.StartAsync();
@@ -80,6 +82,65 @@ public sealed class BackupTests
         var backup = await cluster.BackUpAsync("all", """{"includedNamespaces":["shop"],"defaultVolumesToFsBackup":true}""");
         Assert.Equal(BackupPhase.Completed, backup.Text("status", "phase"));
         Assert.Equal("data", Assert.Single(cluster.Api.All(VeleroResources.PodVolumeBackups)).Text("spec", "volume"));
+    }
+
+    [Theory]
+    [InlineData("""{"defaultVolumesToRestic":true}""", false, "data scratch")]
+    [InlineData("""{"defaultVolumesToFsBackup":true}""", false, "data scratch")]
+    [InlineData("""{"defaultVolumesToFsBackup":false}""", true, "")]
+    [InlineData("""{"defaultVolumesToFsBackup":false,"defaultVolumesToRestic":true}""", false, "data scratch")]
+    [InlineData("""{"defaultVolumesToRestic":false}""", true, "data scratch")]
+    [InlineData("{}", true, "data scratch")]
+    [InlineData("{}", false, "")]
+    public async Task Whether_volumes_are_taken_unasked_is_said_by_the_backup_or_else_by_the_server(string spec, bool server, string volumes)
+    {
+        await using var cluster = await ControllerFixture.StartAsync(o => o with { DefaultVolumesToFsBackup = server });
+        cluster.AddShop("{}");
+        var backup = await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"],""" + spec[1..].Insert(0, spec == "{}" ? "\"snapshotVolumes\":false" : "\"snapshotVolumes\":false,"));
+        Assert.Equal(BackupPhase.Completed, backup.Text("status", "phase"));
+        Assert.Equal(volumes, string.Join(' ', cluster.Api.All(VeleroResources.PodVolumeBackups).Select(v => v.Text("spec", "volume")).Order()));
+        Assert.Equal(volumes.Length > 0, backup.IsTrue("spec", "defaultVolumesToFsBackup"));
+    }
+
+    [Theory]
+    [InlineData("{}", null, null)]
+    [InlineData("""{"uploaderConfig":{"parallelFilesUpload":7}}""", "7", null)]
+    [InlineData("""{"uploaderConfig":{"parallelFilesUpload":0},"backupType":"Incremental"}""", null, null)]
+    [InlineData("""{"backupType":"Full"}""", null, "none")]
+    public async Task How_files_are_read_is_passed_to_the_agents(string spec, string? parallel, string? parent)
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.AddShop();
+        await cluster.BackUpAsync("b", spec);
+        var volume = Assert.Single(cluster.Api.All(VeleroResources.PodVolumeBackups));
+        Assert.Equal((parallel, parent), (volume.Text("spec", "uploaderSettings", "ParallelFilesUpload"), volume.Text("spec", "parentSnapshot")));
+    }
+
+    [Fact]
+    public async Task A_namespace_that_is_marked_is_left_out_with_all_that_is_in_it_and_the_backup_is_one_of_a_part()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.Api.Add(KubernetesResources.Namespaces, """{"metadata":{"name":"left","labels":{"velero.io/exclude-from-backup":"true"}},"status":{"phase":"Active"}}""");
+        foreach (var ns in new[] { "shop", "left" }) cluster.Api.Add(WellKnownTestKinds.ConfigMaps, $$"""{"metadata":{"name":"c","namespace":"{{ns}}"} }""");
+        cluster.Api.Add(WellKnownTestKinds.ClusterRoles, """{"metadata":{"name":"role"}}""");
+        Assert.Equal(BackupPhase.Completed, (await cluster.BackUpAsync("b")).Text("status", "phase"));
+        var files = BackupContents.ReadArchive(cluster.Bucket, "b").Keys.ToList();
+        Assert.Contains("resources/configmaps/namespaces/shop/c.json", files);
+        Assert.DoesNotContain("resources/configmaps/namespaces/left/c.json", files);
+        Assert.DoesNotContain("resources/namespaces/cluster/left.json", files);
+        // As when the backup itself excluded it: what belongs to no namespace stays out.
+        Assert.DoesNotContain("resources/clusterroles.rbac.authorization.k8s.io/cluster/role.json", files);
+    }
+
+    [Fact]
+    public async Task A_backup_says_in_which_cluster_and_location_it_was_made()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        var backup = await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
+        Assert.Equal(("v1.31.0", "1", "31", "5s"), (
+            backup.Annotation("velero.io/source-cluster-k8s-gitversion"), backup.Annotation("velero.io/source-cluster-k8s-major-version"),
+            backup.Annotation("velero.io/source-cluster-k8s-minor-version"), backup.Annotation("velero.io/resource-timeout")));
+        Assert.Equal("default", backup.Label("velero.io/storage-location"));
     }
 
     [Fact]

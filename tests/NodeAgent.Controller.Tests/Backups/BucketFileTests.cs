@@ -21,6 +21,15 @@ public sealed class BucketFileTests
     }
 
     [Fact]
+    public async Task Without_volumes_the_lists_are_empty_and_item_operations_are_null()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
+        foreach (var file in new[] { "podvolumebackups", "volumesnapshots", "volumeinfo" }) Assert.Equal("[]", BackupContents.ReadGzip(cluster.Bucket, $"backups/b/b-{file}.json.gz"));
+        Assert.Equal("null", BackupContents.ReadGzip(cluster.Bucket, "backups/b/b-itemoperations.json.gz"));
+    }
+
+    [Fact]
     public async Task Volume_info_tells_of_each_volume_in_Veleros_fields()
     {
         await using var cluster = await ControllerFixture.StartAsync();

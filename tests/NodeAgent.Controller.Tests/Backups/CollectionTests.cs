@@ -52,6 +52,48 @@ public sealed class CollectionTests
         Assert.Contains("\"a/b/c\" of pods is no name and no namespace/name", Assert.Single(backup["status"]!["validationErrors"]!.AsArray())!.GetValue<string>(), StringComparison.Ordinal);
     }
 
+    [Theory]
+    // One type that two groups serve is one type; of other groups a type of the same name is another.
+    [InlineData("daemonsets", "extensions", "daemonsets.extensions")]
+    [InlineData("daemonsets", "apps,extensions", "daemonsets.apps")]
+    [InlineData("daemonsets", "extensions,apps,example.com", "daemonsets.apps,daemonsets.example.com")]
+    [InlineData("deployments", "extensions,apps", "deployments.apps")]
+    [InlineData("replicasets", "extensions,apps", "replicasets.apps")]
+    [InlineData("networkpolicies", "extensions,networking.k8s.io", "networkpolicies.networking.k8s.io")]
+    public async Task A_type_that_two_groups_serve_is_backed_up_once(string type, string groups, string expected)
+    {
+        await using var cluster = await ControllerFixture.StartAsync(start: false);
+        var kinds = groups.Split(',').Select(g => new ResourceKind(g, "v1", type, type == "deployments" ? "Deployment" : "Sample")).ToArray();
+        cluster.Api.ServeMore(kinds);
+        foreach (var kind in kinds) cluster.Api.Add(kind, """{"metadata":{"name":"d","namespace":"shop"}}""");
+        cluster.StartController();
+        // Each backup begins anew.
+        foreach (var name in new[] { "one", "two" })
+        {
+            Assert.Equal(BackupPhase.Completed, (await cluster.BackUpAsync(name, """{"includedNamespaces":["shop"]}""")).Text("status", "phase"));
+            Assert.Equal(expected.Split(',').Select(e => $"resources/{e}/namespaces/shop/d.json"), BackupContents.ReadArchive(cluster.Bucket, name).Keys.Where(k => k.EndsWith("/namespaces/shop/d.json", StringComparison.Ordinal) && !k.Contains("preferred", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+        }
+    }
+
+    [Fact]
+    public async Task What_an_object_needs_is_stored_once_and_what_is_marked_or_gone_keeps_nothing_else_out()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        foreach (var (pod, claim) in new[] { ("a", "shared"), ("b", "shared"), ("c", "marked"), ("d", "absent") })
+        {
+            cluster.Api.Add(KubernetesResources.Pods, $$$"""{"metadata":{"name":"{{{pod}}}","namespace":"shop"},"spec":{"volumes":[{"name":"v","persistentVolumeClaim":{"claimName":"{{{claim}}}"}}]},"status":{"phase":"Pending"}}""");
+        }
+
+        cluster.Api.Add(KubernetesResources.PersistentVolumeClaims, """{"metadata":{"name":"shared","namespace":"shop"},"spec":{}}""");
+        cluster.Api.Add(KubernetesResources.PersistentVolumeClaims, """{"metadata":{"name":"marked","namespace":"shop","labels":{"velero.io/exclude-from-backup":"true"}},"spec":{}}""");
+        var backup = await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
+        Assert.Equal((BackupPhase.Completed, 1L), (backup.Text("status", "phase"), backup.Number("status", "warnings")));
+        Assert.Contains("persistentvolumeclaims shop/absent is referred to but does not exist", BackupContents.ReadGzip(cluster.Bucket, "backups/b/b-results.gz"), StringComparison.Ordinal);
+        var files = BackupContents.ReadArchive(cluster.Bucket, "b").Keys;
+        Assert.Equal(["resources/persistentvolumeclaims/namespaces/shop/shared.json"], files.Where(k => k.StartsWith("resources/persistentvolumeclaims/namespaces/", StringComparison.Ordinal)));
+        Assert.Equal(4, files.Count(k => k.StartsWith("resources/pods/namespaces/", StringComparison.Ordinal)));
+    }
+
     [Fact]
     public async Task Two_backups_of_the_same_cluster_hold_their_objects_in_the_same_order()
     {

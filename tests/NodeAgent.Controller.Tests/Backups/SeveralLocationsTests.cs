@@ -75,7 +75,7 @@ public sealed class SeveralLocationsTests
     }
 
     [Theory]
-    [InlineData("default,nowhere", "backup storage location \"nowhere\" does not exist")]
+    [InlineData("default,nowhere", "backup storage location \"nowhere\" does not exist; create it, or name another")]
     [InlineData("default,again", "backup storage locations \"default\" and \"again\" are the same place; name one of them")]
     public async Task Locations_that_cannot_be_meant_are_refused(string annotation, string message)
     {

@@ -53,6 +53,32 @@ public sealed class UnsteadyServerTests
         Assert.Equal(3, cluster.Api.All(VeleroResources.PodVolumeBackups).Count);
     }
 
+    [Theory]
+    [InlineData("PATCH", HttpStatusCode.Conflict, "Conflict", 2)]
+    [InlineData("POST", HttpStatusCode.TooManyRequests, "TooManyRequests", 2)]
+    [InlineData("PATCH", HttpStatusCode.TooManyRequests, "TooManyRequests", 2)]
+    [InlineData("PATCH", HttpStatusCode.InternalServerError, "InternalError", 1)]
+    [InlineData("GET", HttpStatusCode.ServiceUnavailable, "ServiceUnavailable", 2)]
+    public async Task Each_request_of_a_restore_that_is_refused_a_few_times_is_made_again_and_nothing_is_missing(string method, HttpStatusCode status, string reason, int times)
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.AddShop();
+        cluster.Api.Add(WellKnownTestKinds.ConfigMaps, """{"metadata":{"name":"settings","namespace":"shop"}}""");
+        await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
+        cluster.LoseShop();
+        var refused = new ConcurrentDictionary<string, int>();
+        cluster.Api.Interfere = request =>
+        {
+            if (request.Method != method || request.Query["watch"] == "true") return null;
+            return refused.AddOrUpdate(request.Path.Value!, 1, (_, count) => count + 1) <= times ? (status, reason) : null;
+        };
+        var restore = await cluster.RestoreAsync("r", """{"backupName":"b"}""");
+        Assert.Equal((RestorePhase.Completed, 0L, 0L), (restore.Text("status", "phase"), restore.Number("status", "errors"), restore.Number("status", "warnings")));
+        Assert.NotNull(cluster.Api.Find(WellKnownTestKinds.ConfigMaps, "shop", "settings"));
+        Assert.Equal(PodVolumePhase.Completed, Assert.Single(cluster.Api.All(VeleroResources.PodVolumeRestores)).Text("status", "phase"));
+        Assert.Contains(refused, r => r.Value > times);
+    }
+
     private static async Task BreakAsync(ControllerFixture cluster, CancellationToken cancellation)
     {
         while (!cancellation.IsCancellationRequested)

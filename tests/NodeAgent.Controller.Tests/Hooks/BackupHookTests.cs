@@ -114,6 +114,34 @@ public sealed class BackupHookTests
         Assert.Contains("hooks after pod shop/db: they had not ended 300ms after the backup was ended early, and are given up", results, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("Fail", BackupPhase.PartiallyFailed, 0, 1, "db: stall")]
+    [InlineData("Continue", BackupPhase.PartiallyFailed, 0, 1, "db: stall; volume completed")]
+    public async Task A_hook_that_hangs_is_given_up_after_its_time(string onError, string phase, int warnings, int errors, string expected)
+    {
+        var (backup, events, results) = await RunAsync(
+            $"""
+                pre.hook.backup.velero.io/command: stall
+                pre.hook.backup.velero.io/timeout: 300ms
+                pre.hook.backup.velero.io/on-error: {onError}
+            """, "{}", _ => new PodExecResult(0));
+        Assert.Equal((phase, warnings, errors), (backup.Text("status", "phase"), (int)backup.Number("status", "warnings"), (int)backup.Number("status", "errors")));
+        Assert.Equal(expected, string.Join("; ", events));
+        Assert.Contains("hook pre.hook.backup.velero.io in container db of pod shop/db: it did not end within 0.3 s", results, StringComparison.Ordinal);
+        Assert.Equal(1, backup.Number("status", "hookStatus", "hooksFailed"));
+    }
+
+    [Fact]
+    public async Task Hooks_behind_one_that_fails_are_not_run_and_count_as_attempted()
+    {
+        var (backup, events, _) = await RunAsync("", """
+            {"resources":[{"name":"h","pre":[{"exec":{"command":["a"],"onError":"Continue"}},{"exec":{"command":["b"]}},{"exec":{"command":["c"]}}]},{"name":"i","pre":[{"exec":{"command":["d"]}}],"post":[{"exec":{"command":["e"]}}]}]}
+            """, request => new PodExecResult(request.Command[0] is "a" or "b" ? 1 : 0));
+        Assert.Equal(BackupPhase.PartiallyFailed, backup.Text("status", "phase"));
+        Assert.Equal(["db: a", "db: b"], events);
+        Assert.Equal((4L, 2L), (backup.Number("status", "hookStatus", "hooksAttempted"), backup.Number("status", "hookStatus", "hooksFailed")));
+    }
+
     private static async Task<(JsonObject Backup, IReadOnlyList<string> Events, string Results)> RunAsync(string annotations, string hooks, Func<PodExecRequest, PodExecResult> answer)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
@@ -130,7 +158,7 @@ public sealed class BackupHookTests
                 ExecHandler = async (request, token) =>
                 {
                     events.Enqueue($"{request.Container}: {string.Join("|", request.Command)}");
-                    if (request.Command[0] == "hang") await Task.Delay(Timeout.Infinite, token).ContinueWith(static _ => { }, TaskScheduler.Default);
+                    if (request.Command[0] is "hang" or "stall") await Task.Delay(Timeout.Infinite, token).ContinueWith(static _ => { }, TaskScheduler.Default);
                     return answer(request);
                 },
             }, limit.Token);

@@ -28,6 +28,9 @@ public sealed class LocationTests
     [InlineData("""{"provider":"aws","objectStorage":{"bucket":"b"},"config":{"s3url":"http://127.0.0.1:1"}}""", "config.s3url is not known to provider aws")]
     [InlineData("""{"provider":"aws","objectStorage":{"bucket":"b"},"credential":{"name":"gone","key":"cloud"}}""", "spec.credential names entry cloud of Secret gone, which does not exist in namespace velero")]
     [InlineData("""{"provider":"aws","objectStorage":{"bucket":"b","caCert":"QQ==","caCertRef":{"name":"a","key":"b"}}}""", "caCert and caCertRef exclude each other")]
+    [InlineData("""{"provider":"aws"}""", "location other: no bucket is named: give it in spec.objectStorage.bucket")]
+    [InlineData("""{"provider":"aws","objectStorage":{"bucket":"","prefix":"p"},"config":{"region":"eu-central-1"}}""", "location other: no bucket is named: give it in spec.objectStorage.bucket")]
+    [InlineData("""{"provider":"azure","objectStorage":{"bucket":""},"config":{"storageAccount":"account"}}""", "no container is named: give it in spec.objectStorage.bucket")]
     [InlineData("""{"provider":"filesystem"}""", "needs config.path")]
     [InlineData("""{"provider":"filesystem","config":{"path":"relative/place"}}""", "not absolute")]
     [InlineData("""{"provider":"filesystem","config":{"path":"/nonexistent-for-sure"}}""", "does not exist")]
@@ -63,15 +66,20 @@ public sealed class LocationTests
     [Fact]
     public async Task Of_several_defaults_the_newest_is_used_and_none_is_changed()
     {
-        await using var cluster = await ControllerFixture.StartAsync();
+        await using var cluster = await ControllerFixture.StartAsync(options => options with { StoreValidationFrequency = TimeSpan.FromSeconds(1) });
         cluster.Api.Add(VeleroResources.BackupStorageLocations, $$"""
             {"metadata":{"name":"newer","namespace":"velero","creationTimestamp":"2999-01-01T00:00:00Z"},
-             "spec":{"provider":"filesystem","default":true,"config":{"path":"{{cluster.LocationPath}}"},"objectStorage":{"bucket":"second"} } }
+             "spec":{"provider":"filesystem","default":true,"config":{"path":"{{cluster.LocationPath}}"},"objectStorage":{"bucket":"plugins"} } }
             """);
         await cluster.WaitForPhaseAsync(VeleroResources.BackupStorageLocations, "newer", LocationPhase.Available);
         var backup = await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
         Assert.Equal("newer", backup.Text("spec", "storageLocation"));
+        // Each of them says which is used and what to do.
+        const string Note = "spec.default is set on 2 locations (default, newer), of which newer, made last, is used; leave it on one";
+        foreach (var name in new[] { "default", "newer" }) await cluster.WaitAsync(VeleroResources.BackupStorageLocations, name, l => l.Text("status", "message") == Note);
         Assert.True(cluster.Api.Find(VeleroResources.BackupStorageLocations, "velero", "default").IsTrue("spec", "default"));
+        cluster.Api.Patch(VeleroResources.BackupStorageLocations, "velero", "default", """{"spec":{"default":false}}""");
+        foreach (var name in new[] { "default", "newer" }) await cluster.WaitAsync(VeleroResources.BackupStorageLocations, name, l => l.Text("status", "message") is null);
     }
 
     [Fact]

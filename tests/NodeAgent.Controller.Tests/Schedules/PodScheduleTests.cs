@@ -65,6 +65,22 @@ public sealed class PodScheduleTests
     }
 
     [Fact]
+    public async Task Backups_by_annotation_go_to_the_locations_that_are_named_beside_it()
+    {
+        await using var cluster = await StartAsync();
+        cluster.Api.Add(VeleroResources.BackupStorageLocations, $$"""
+            {"metadata":{"name":"west","namespace":"velero"},"spec":{"provider":"filesystem","config":{"path":"{{cluster.LocationPath}}"},"objectStorage":{"bucket":"plugins"} } }
+            """);
+        await cluster.WaitForPhaseAsync(VeleroResources.BackupStorageLocations, "west", LocationPhase.Available);
+        cluster.AddShop("""{"nodeagent.io/schedule":"@every 1h","nodeagent.io/storage-locations":"default,west","backup.velero.io/backup-volumes":"data"}""");
+        Age(cluster, KubernetesResources.Pods, "web");
+        var backup = await OnlyBackupAsync(cluster);
+        Assert.Equal(BackupPhase.Completed, backup.Text("status", "phase"));
+        foreach (var place in new[] { "", "plugins" }) Assert.True(File.Exists(Path.Combine(cluster.LocationPath, place, "backups", backup.Name(), "velero-backup.json")), place);
+        Assert.Equal(["default", "west"], cluster.Api.All(VeleroResources.PodVolumeBackups).Select(v => v.Text("spec", "backupStorageLocation")).Order());
+    }
+
+    [Fact]
     public async Task The_next_backup_waits_for_its_time_counted_from_the_last()
     {
         await using var cluster = await StartAsync();

@@ -50,6 +50,23 @@ public sealed class CrdSchemaTests
         Assert.True(((YamlMappingNode)Version(plural)["subresources"]).Children.ContainsKey(new YamlScalarNode("status")));
     }
 
+    [Fact]
+    public void Where_the_definitions_differ_from_Veleros_they_do_as_documented()
+    {
+        // A location of provider filesystem has no bucket.
+        var location = (YamlMappingNode)Version("backupstoragelocations")["schema"]["openAPIV3Schema"]["properties"]["spec"];
+        var required = location.Children.TryGetValue(new YamlScalarNode("required"), out var names) ? ((YamlSequenceNode)names).Select(n => n.ToString()) : [];
+        Assert.DoesNotContain("objectStorage", required);
+        Assert.False(((YamlMappingNode)location["properties"]["objectStorage"]).Children.ContainsKey(new YamlScalarNode("required")));
+        // The node of a volume's backup stands in its spec.
+        var columns = (YamlSequenceNode)Version("podvolumebackups")["additionalPrinterColumns"];
+        Assert.Equal(".spec.node", columns.Single(c => c["name"].ToString() == "Node")["jsonPath"].ToString());
+        // A download that cannot be had says so.
+        var status = Version("downloadrequests")["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"];
+        Assert.Equal(["New", "Processed", "Failed"], ((YamlSequenceNode)status["phase"]["enum"]).Select(v => v.ToString()));
+        Assert.Equal("string", status["message"]["type"].ToString());
+    }
+
     private static void Compare(JsonTypeInfo type, YamlMappingNode schema, string path, List<string> differences)
     {
         var inSchema = schema.Children.TryGetValue(new YamlScalarNode("properties"), out var node)

@@ -46,5 +46,45 @@ public sealed class EbsProviderTests
         Assert.Contains(message, e.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Settings_of_Veleros_plugin_are_taken()
+    {
+        using var snapshotter = Open(new() { ["region"] = "us-east-1", ["profile"] = "default", ["enableSharedConfig"] = "true", ["ebsKmsKeyId"] = "key", ["credentialsFile"] = "/elsewhere" });
+        Assert.NotNull(snapshotter);
+    }
+
+    [Theory]
+    [InlineData("", "false", null, null)]
+    // As its snapshot is, with Amazon's own key.
+    [InlineData("", "true", "Encrypted=true", null)]
+    [InlineData("alias/backup", "false", "Encrypted=true", "KmsKeyId=alias%2Fbackup")]
+    [InlineData("alias/backup", "true", "Encrypted=true", "KmsKeyId=alias%2Fbackup")]
+    public async Task A_volume_is_encrypted_with_the_key_that_the_location_names_or_as_its_snapshot_is(string key, string encrypted, string? expected, string? expectedKey)
+    {
+        await using var server = new Ec2StandIn((_, request) => Ec2StandIn.Answer(200, request.Contains("Action=CreateVolume", StringComparison.Ordinal)
+            ? "<CreateVolumeResponse><volumeId>vol-new</volumeId></CreateVolumeResponse>"
+            : $"<DescribeSnapshotsResponse><snapshotSet><item><snapshotId>snap-1</snapshotId><status>completed</status><encrypted>{encrypted}</encrypted></item></snapshotSet></DescribeSnapshotsResponse>"));
+        using var snapshotter = Open(new() { ["region"] = "us-east-1", ["ebsKmsKeyId"] = key, ["ec2Url"] = $"{server.Endpoint}" });
+        Assert.Equal("vol-new", await snapshotter.CreateVolumeAsync("snap-1", new VolumeTraits("gp3", null), "us-east-1a", TestContext.Current.CancellationToken));
+        var request = server.Requests.Last();
+        foreach (var (name, value) in new[] { ("Encrypted=", expected), ("KmsKeyId=", expectedKey) })
+        {
+            if (value is null) Assert.DoesNotContain(name, request, StringComparison.Ordinal);
+            else Assert.Contains(value, request, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void The_rights_that_the_documentation_asks_for_are_those_of_the_calls_that_are_made()
+    {
+        var code = File.ReadAllText(Path.Combine(Checkout.Root, "src", "NodeAgent.Controller", "Snapshots", "Aws", "EbsSnapshotter.cs"));
+        var row = File.ReadLines(Path.Combine(Checkout.Root, "docs", "velero-compatibility.md")).Single(l => l.StartsWith("| what its keys must be allowed |", StringComparison.Ordinal));
+        var called = System.Text.RegularExpressions.Regex.Matches(code, "CallAsync\\(\"(\\w+)\"").Select(m => m.Groups[1].Value);
+        // Tags are set by the calls that make things, for which EC2 wants a right of its own.
+        Assert.Equal(called.Append("CreateTags").Distinct().Order(StringComparer.Ordinal), System.Text.RegularExpressions.Regex.Matches(row, "`(?:ec2:)?(\\w+)`").Select(m => m.Groups[1].Value).Order(StringComparer.Ordinal));
+    }
+
+    private static IVolumeSnapshotter Open(Dictionary<string, string> config) => new EbsProvider().Open(new SnapshotPlace("place", config, Keys));
+
     private static JsonObject Volume(string source) => new() { ["metadata"] = new JsonObject { ["name"] = "pv" }, ["spec"] = JsonNode.Parse(source) };
 }
