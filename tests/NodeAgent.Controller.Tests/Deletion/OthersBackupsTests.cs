@@ -34,9 +34,9 @@ public sealed class OthersBackupsTests
         await cluster.WaitForPhaseAsync(VeleroResources.Backups, "daily", BackupPhase.Deleting);
         await ControllerFixture.WaitUntilAsync(() => cluster.Api.Find(VeleroResources.DeleteBackupRequests, "velero", "d").Text("status", "phase") == DeleteBackupRequestPhase.InProgress);
         if (requestIsLost) cluster.Api.Remove(VeleroResources.DeleteBackupRequests, "velero", "d");
-        cluster.Api.Faults.Clear();
-        // Any change wakes the controller.
+        // Any change wakes the controller. Once the fault is over, the object may go at any moment.
         cluster.Api.Patch(VeleroResources.Backups, "velero", "daily", """{"metadata":{"labels":{"a":"b"}}}""");
+        cluster.Api.Faults.Clear();
         await ControllerFixture.WaitUntilAsync(() => cluster.Api.Find(VeleroResources.Backups, "velero", "daily") is null);
         Assert.Equal(before, Snapshot(cluster.LocationPath, "daily"));
         Assert.Equal(ids.Order(), await SampleRepository.ListAsync(cluster.LocationPath, key));
