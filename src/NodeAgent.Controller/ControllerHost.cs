@@ -13,6 +13,7 @@ using NodeAgent.Controller.Snapshots;
 using NodeAgent.Controller.Snapshots.Csi;
 using NodeAgent.Controller.Sync;
 using NodeAgent.Controller.Work;
+using NodeAgent.Hosting.Endpoints;
 using NodeAgent.Hosting.Health;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
@@ -34,6 +35,10 @@ public sealed class ControllerHost
     private readonly TimeProvider _time;
     private readonly LoopProgress _progress;
 
+    // What addresses of files begin with that this process serves.
+    private Uri? _served;
+    private volatile Uri? _downloadsAt;
+
     /// <param name="options">Its settings.</param>
     /// <param name="config">The cluster.</param>
     /// <param name="loggers">For its log.</param>
@@ -54,6 +59,9 @@ public sealed class ControllerHost
         health?.AddReadiness("caches", _ => new(_progress.Unread()));
     }
 
+    /// <summary>Where files of directories are served, with the port that was got; null before that, and where none are.</summary>
+    public Uri? DownloadsAt => _downloadsAt;
+
     /// <summary>The providers that snapshot locations may name.</summary>
     internal SnapshotProviders SnapshotProviders { get; init; } = SnapshotProviders.Default;
 
@@ -64,6 +72,7 @@ public sealed class ControllerHost
     public async Task RunAsync(CancellationToken cancellation)
     {
         using var api = new ApiClient(_config, new ApiClientOptions { Time = _time });
+        await using var downloads = await ServeDownloadsAsync(api, cancellation);
         try
         {
             if (_options.LeaderElection)
@@ -79,6 +88,17 @@ public sealed class ControllerHost
         {
             // The asked-for end.
         }
+    }
+
+    private async Task<HttpEndpoint?> ServeDownloadsAsync(ApiClient api, CancellationToken cancellation)
+    {
+        if (_options.DownloadAddress is not { } address) return null;
+        var cluster = new ClusterClient(api);
+        var endpoint = await HttpEndpoint.StartAsync(address, new DownloadServer(cluster, new StorageLocations(cluster, _options, _time), _options, _time).AnswerAsync, cancellation);
+        _served = _options.DownloadUrl ?? (address.Address is null ? new Uri($"http://velero.{_options.Namespace}.svc:{endpoint.Address.Port}/") : endpoint.Address);
+        _downloadsAt = endpoint.Address;
+        _log.DownloadsAt(endpoint.Address, _served);
+        return endpoint;
     }
 
     private async Task LeadAsync(ApiClient api, CancellationToken cancellation)
@@ -142,7 +162,7 @@ public sealed class ControllerHost
             .. Loop(VeleroResources.Restores, restores.ReconcileAsync, names => telemetry.SetTotals(null, names.Count), ControllerNames.Restore),
             .. Loop(VeleroResources.Schedules, new ScheduleReconciler(cluster, _options, services).ReconcileAsync, telemetry.KeepSchedules, ControllerNames.Schedule),
             .. Loop(VeleroResources.DeleteBackupRequests, new DeleteRequestReconciler(cluster, locations, _options, services).ReconcileAsync, name: ControllerNames.BackupDeletion),
-            .. Loop(VeleroResources.DownloadRequests, new DownloadRequestReconciler(cluster, locations, _options, services).ReconcileAsync, name: ControllerNames.DownloadRequest),
+            .. Loop(VeleroResources.DownloadRequests, new DownloadRequestReconciler(cluster, locations, _options, services, _served).ReconcileAsync, name: ControllerNames.DownloadRequest),
             .. Loop(VeleroResources.BackupStorageLocations, new RepositoryObjects(cluster, _options).EnsureAsync, name: ControllerNames.BackupRepository),
             .. Loop(VeleroResources.BackupRepositories, repositories.ReconcileAsync, name: ControllerNames.BackupRepository),
             .. Loop(VeleroResources.ServerStatusRequests, new ServerStatusReconciler(cluster, _options, services).ReconcileAsync, name: ControllerNames.ServerStatusRequest),

@@ -26,6 +26,9 @@ internal static partial class ControllerLog
     [LoggerMessage(15, LogLevel.Warning, "{Reason}; all work has ended, and the next election is waited for")]
     public static partial void LeadershipLost(this ILogger log, string reason);
 
+    [LoggerMessage(47, LogLevel.Information, "files of directories are served at {Address}, as {Url}")]
+    public static partial void DownloadsAt(this ILogger log, Uri address, Uri url);
+
     [LoggerMessage(14, LogLevel.Warning, "the repository at {Location} has an index segment that cannot be read: {Reason}")]
     public static partial void DamagedSegment(this ILogger log, string location, string reason);
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using NodeAgent.Hosting.Endpoints;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller;
@@ -117,6 +118,16 @@ public sealed record ControllerOptions
     /// <summary>Directory for archives while they are made or read; null for the system's.</summary>
     public string? WorkDirectory { get; init; }
 
+    /// <summary>
+    /// Where the controller itself serves files of locations that cannot, which are directories (--download-address); null where whoever downloads has them mounted.
+    /// </summary>
+    public ListenAddress? DownloadAddress { get; init; }
+
+    /// <summary>
+    /// What addresses of such downloads begin with (--download-url); null for the Service of the installation or, when one address of the machine is listened on, that.
+    /// </summary>
+    public Uri? DownloadUrl { get; init; }
+
     /// <summary>A share as <c>5%</c>.</summary>
     public static bool TryParseShare(string text, out double share)
     {
@@ -150,6 +161,8 @@ public sealed record ControllerOptions
         if (MaintenanceReadShare is not (>= 0 and <= 1)) errors.Add("maintenance-read-data-subset: must be a share from 0% to 100%");
         if (BackupSyncPeriod < TimeSpan.Zero) errors.Add("backup-sync-period: must not be negative");
         foreach (var name in DisabledControllers.Except(ControllerNames.All)) errors.Add($"disable-controllers: \"{name}\" is no controller; known are {string.Join(", ", ControllerNames.All)}");
+        if (DownloadUrl is { } url && (!url.IsAbsoluteUri || url.Scheme is not ("http" or "https") || url.Query.Length + url.Fragment.Length > 0)) errors.Add($"download-url: \"{url}\" is no address of the form http://HOST:PORT");
+        if (DownloadUrl is not null && DownloadAddress is null) errors.Add("download-url: nothing is served without download-address");
         if (RestoreImage.Length == 0) errors.Add("restore-image: must not be empty");
         if (RestoreCommand.Count == 0) errors.Add("restore-command: must not be empty");
         return errors;

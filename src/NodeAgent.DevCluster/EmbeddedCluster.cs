@@ -81,7 +81,7 @@ public sealed class EmbeddedCluster : IAsyncDisposable
         var responses = new ApiResponses(new TableBuilder(options.Time));
         var watches = new WatchStream(store, responses, faults, options.Time);
         var handler = new ApiRequestHandler(
-            registry, new ResourceRequests(store, writer, responses, watches), new PodRequests(store, writer, options.ExecHandler), faults, options.Time);
+            registry, new ResourceRequests(store, writer, responses, watches), new PodRequests(store, writer, options.ExecHandler), new ServiceProxy(store, registry), faults, options.Time);
 
         ClusterSeed.Create(registry, writer, options);
         var server = await ApiServer.StartAsync(options.Listen, options.Port, handler.HandleAsync, cancellation);

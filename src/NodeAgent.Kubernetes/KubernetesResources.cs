@@ -13,6 +13,8 @@ public static class KubernetesResources
 
     public static readonly ResourceKind ConfigMaps = new("", "v1", "configmaps", "ConfigMap");
 
+    public static readonly ResourceKind Services = new("", "v1", "services", "Service");
+
     public static readonly ResourceKind ServiceAccounts = new("", "v1", "serviceaccounts", "ServiceAccount");
 
     public static readonly ResourceKind Events = new("", "v1", "events", "Event");

@@ -130,6 +130,21 @@ internal sealed class ClusterSession : IAsyncDisposable
     public Task<Stream> OpenLogAsync(string pod, LogOptions options, CancellationToken cancellationToken) =>
         AskAsync(KubernetesResources.Pods, $"log of pod {pod}", () => _api.OpenLogAsync(Namespace, pod, options, cancellationToken));
 
+    /// <summary>What a service of the cluster answers, by way of the API server; null when it has no such thing. The caller disposes the stream.</summary>
+    public Task<Stream?> OpenServiceAsync(string ns, string service, int port, string path, CancellationToken cancellationToken) =>
+        AskAsync(KubernetesResources.Services, $"service {ns}/{service}", async () =>
+        {
+            try
+            {
+                return (Stream?)await _api.OpenServiceAsync(ns, service, $"{port}", path, cancellationToken);
+            }
+            catch (ApiException exception) when (exception.IsNotFound && exception.Reason.Length == 0)
+            {
+                // The service's own words; the API server's would have a reason.
+                return null;
+            }
+        });
+
     public async Task<string> KubernetesVersionAsync(CancellationToken cancellationToken) =>
         (await AskAsync(KubernetesResources.Pods, "version of the cluster", () => _api.GetServerVersionAsync(cancellationToken))).GitVersion;
 

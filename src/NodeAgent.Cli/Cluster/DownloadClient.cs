@@ -9,7 +9,7 @@ namespace NodeAgent.Cli.Cluster;
 
 /// <summary>
 /// Fetches a file of a backup or restore: a DownloadRequest asks the server for an address, and the file is read from
-/// there. The address is http(s) for a bucket and file:// for a location that is a directory of this machine.
+/// there. The address is http(s) for a bucket, that of the controller's Service for a directory, and file:// for a directory of this machine.
 /// </summary>
 internal sealed class DownloadClient(ClusterSession cluster, DownloadTrust trust, TimeSpan timeout) : IDisposable
 {
@@ -82,7 +82,11 @@ internal sealed class DownloadClient(ClusterSession cluster, DownloadTrust trust
     {
         if (!Uri.TryCreate(address, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https" or "file"))
             throw new CommandException(ExitCode.Failed, $"{kind} of {name}: the server gave an address that cannot be read: {DisplayText.OneLine(address)}");
-        return url.IsFile ? OpenFile(url) : await OpenHttpAsync(url, storageLocation, cancellationToken);
+        if (url.IsFile) return OpenFile(url);
+        // Names of services mean something within the cluster only; the API server passes the request on.
+        return url.Host.Split('.') is [var service, var ns, "svc"]
+            ? await cluster.OpenServiceAsync(ns, service, url.Port, url.PathAndQuery, cancellationToken)
+            : await OpenHttpAsync(url, storageLocation, cancellationToken);
     }
 
     /// <summary>Decrypts the file into one that goes when it is closed: nobody is given a part of a file that turns out to be altered.</summary>

@@ -30,6 +30,8 @@ internal static class ControllerCommand
     private static readonly Option<string> KeepMaintenanceJobs = Flags.Text("--keep-latest-maintenance-jobs", "Accepted for compatibility: the latest 25 runs are kept in each repository's status", "n");
     private static readonly Option<string> MetricsAddress = Flags.Text("--metrics-address", "Address that serves /metrics, as :8085", "address");
     private static readonly Option<string> HealthAddress = Flags.Text("--health-address", "Address that serves /livez and /readyz, as :8086", "address");
+    private static readonly Option<string> DownloadAddress = Flags.Text("--download-address", "Address that serves files of locations which are directories, as :8087", "address");
+    private static readonly Option<string> DownloadUrl = Flags.Text("--download-url", "What addresses of such files begin with (default: the Service velero)", "url");
     private static readonly Option<bool?> LeaderElection = Flags.OptionalBool("--leader-election", "Whether replicas elect the one that works (default: true)");
     private static readonly Option<string> RestoreImage = Flags.Text("--restore-image", $"Image of the init container of restored pods (default: {Defaults.RestoreImage})", "image");
     private static readonly Option<string> WorkDirectory = Flags.Text("--work-directory", "Directory for archives while they are made or read (default: the system's)", "dir");
@@ -55,7 +57,7 @@ internal static class ControllerCommand
         var command = new Command(name, "Run the controller of a cluster")
         {
             DefaultLocation, DefaultSnapshotLocations, StoreValidationFrequency, DefaultBackupTtl, FsBackupTimeout, ResourceTimeout, DefaultVolumesToFsBackup, ConcurrentBackups,
-            PodScheduleInterval, MaxExtractionSize, RestorePriorities, RepoMaintainFrequency, ReadDataSubset, MaintenanceJobs, KeepMaintenanceJobs, MetricsAddress, HealthAddress, LeaderElection, RestoreImage, WorkDirectory, ServerLogging.Level, ServerLogging.Format,
+            PodScheduleInterval, MaxExtractionSize, RestorePriorities, RepoMaintainFrequency, ReadDataSubset, MaintenanceJobs, KeepMaintenanceJobs, MetricsAddress, HealthAddress, DownloadAddress, DownloadUrl, LeaderElection, RestoreImage, WorkDirectory, ServerLogging.Level, ServerLogging.Format,
         };
         foreach (var option in (Option[])[ItemBlockWorkers, GlobalVolumePolicies, DefaultResourceModifier, ScheduleSkipImmediately, RestoreOnly, DisabledControllers, BackupSyncPeriod, .. Accepted])
             command.Add(option);
@@ -111,6 +113,8 @@ internal static class ControllerCommand
         RestoreOnly = parse.GetValue(RestoreOnly),
         DisabledControllers = parse.GetValue(DisabledControllers) ?? [],
         BackupSyncPeriod = parse.GetValue(BackupSyncPeriod) ?? Defaults.BackupSyncPeriod,
+        DownloadAddress = ServerProcess.AddressOf(parse, DownloadAddress),
+        DownloadUrl = parse.GetValue(DownloadUrl) is { Length: > 0 } url ? new Uri(url, UriKind.RelativeOrAbsolute) : null,
         LeaderElection = parse.GetValue(LeaderElection) ?? Defaults.LeaderElection,
         RestoreImage = parse.GetValue(RestoreImage) is { Length: > 0 } image ? image : Defaults.RestoreImage,
         WorkDirectory = parse.GetValue(WorkDirectory) is { Length: > 0 } directory ? directory : null,

@@ -28,5 +28,17 @@ internal static class ServerProcess
         }
     }
 
-    private static ListenAddress? AddressOf(ParseResult parse, Option<string> option) => parse.GetValue(option) is { Length: > 0 } text ? ListenAddress.Parse(text) : null;
+    /// <summary>Null when the flag is not given.</summary>
+    /// <exception cref="UsageException">It is no address.</exception>
+    public static ListenAddress? AddressOf(ParseResult parse, Option<string> option)
+    {
+        try
+        {
+            return parse.GetValue(option) is { Length: > 0 } text ? ListenAddress.Parse(text) : null;
+        }
+        catch (FormatException exception)
+        {
+            throw new UsageException(exception.Message);
+        }
+    }
 }

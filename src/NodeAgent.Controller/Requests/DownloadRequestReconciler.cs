@@ -1,7 +1,5 @@
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
-using NodeAgent.Controller.Selection;
-using NodeAgent.Controller.Storage;
 using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes.Velero;
 using NodeAgent.Stores.Buckets;
@@ -9,20 +7,26 @@ using NodeAgent.Stores.Buckets;
 namespace NodeAgent.Controller.Requests;
 
 /// <summary>
-/// Answers where a file of a backup or restore can be fetched: at a signed URL of an object store, or a file:// URL, of use to
-/// whoever has the directory mounted at the same path. That of an encrypted file comes with the key to this one file.
+/// Answers where a file of a backup or restore can be fetched: at a signed URL of an object store; of a directory, which has none, at this
+/// controller or, when it serves no files, at a file:// URL, of use to whoever has the directory mounted at the same path. That of an encrypted
+/// file comes with the key to this one file.
 /// </summary>
-internal sealed class DownloadRequestReconciler(ClusterClient cluster, StorageLocations locations, ControllerOptions options, ControllerServices services)
+/// <param name="cluster">The cluster.</param>
+/// <param name="locations">Where the files are.</param>
+/// <param name="options">The controller's settings.</param>
+/// <param name="services">Clock and log.</param>
+/// <param name="served">What addresses of files begin with that the controller serves; null when it serves none.</param>
+internal sealed class DownloadRequestReconciler(ClusterClient cluster, StorageLocations locations, ControllerOptions options, ControllerServices services, Uri? served)
 {
     private static readonly TimeSpan Validity = TimeSpan.FromMinutes(10);
+
+    private readonly DownloadTargets _targets = new(cluster, locations, options);
 
     public async Task<TimeSpan?> ReconcileAsync(JsonObject item, CancellationToken cancellation)
     {
         var phase = item.Text("status", "phase");
         if (phase is DownloadRequestPhase.Processed or DownloadRequestPhase.Failed) return await ExpireAsync(item, cancellation);
-        var kind = item.Text("spec", "target", "kind") ?? "";
-        var name = item.Text("spec", "target", "name") ?? "";
-        var (url, problem) = await ResolveAsync(kind, name, cancellation);
+        var (url, problem) = await ResolveAsync(item, cancellation);
         await cluster.PatchStatusAsync(VeleroResources.DownloadRequests, options.Namespace, item.Name(), new JsonObject
         {
             ["phase"] = url is null ? DownloadRequestPhase.Failed : DownloadRequestPhase.Processed,
@@ -33,52 +37,19 @@ internal sealed class DownloadRequestReconciler(ClusterClient cluster, StorageLo
         return Validity;
     }
 
-    private static string? KeyOf(string kind, string name) => kind switch
+    private async Task<(string? Url, string? Problem)> ResolveAsync(JsonObject item, CancellationToken cancellation)
     {
-        DownloadTargetKind.BackupLog => new BackupFiles(name).Log,
-        DownloadTargetKind.BackupContents => new BackupFiles(name).Contents,
-        DownloadTargetKind.BackupVolumeSnapshots => new BackupFiles(name).VolumeSnapshots,
-        DownloadTargetKind.BackupItemOperations => new BackupFiles(name).ItemOperations,
-        DownloadTargetKind.BackupResourceList => new BackupFiles(name).ResourceList,
-        DownloadTargetKind.BackupResults => new BackupFiles(name).Results,
-        DownloadTargetKind.BackupVolumeInfos => new BackupFiles(name).VolumeInfo,
-        DownloadTargetKind.CSIBackupVolumeSnapshots => new BackupFiles(name).CsiVolumeSnapshots,
-        DownloadTargetKind.CSIBackupVolumeSnapshotContents => new BackupFiles(name).CsiVolumeSnapshotContents,
-        DownloadTargetKind.RestoreLog => new RestoreFiles(name).Log,
-        DownloadTargetKind.RestoreResults => new RestoreFiles(name).Results,
-        DownloadTargetKind.RestoreResourceList => new RestoreFiles(name).ResourceList,
-        DownloadTargetKind.RestoreItemOperations => new RestoreFiles(name).ItemOperations,
-        DownloadTargetKind.RestoreVolumeInfo => new RestoreFiles(name).VolumeInfo,
-        _ => null,
-    };
-
-    private async Task<(string? Url, string? Problem)> ResolveAsync(string kind, string name, CancellationToken cancellation)
-    {
-        // The name becomes part of a path, so it is checked before anything else is done with it.
-        if (!ObjectName.IsValid(name)) return (null, $"spec.target.name \"{name}\" is no name of a backup or restore");
-        if (KeyOf(kind, name) is not { } key) return (null, $"spec.target.kind \"{kind}\" is not known");
-        var backupName = name;
-        if (kind.StartsWith("Restore", StringComparison.Ordinal))
-        {
-            var restore = await cluster.GetAsync(VeleroResources.Restores, options.Namespace, name, cancellation);
-            if (restore is null) return (null, $"restore \"{name}\" does not exist");
-            backupName = restore.Text("spec", "backupName") ?? "";
-        }
-
-        var backup = ObjectName.IsValid(backupName) ? await cluster.GetAsync(VeleroResources.Backups, options.Namespace, backupName, cancellation) : null;
-        if (backup is null) return (null, $"backup \"{backupName}\" does not exist");
-        var locationName = backup.Text("spec", "storageLocation");
-        var location = await locations.FindAsync(locationName, cancellation);
-        var (opened, problem) = await locations.OpenAsync(location, locationName, forWriting: false, cancellation);
-        if (opened is null) return (null, problem);
-        await using var bucket = opened;
+        var (target, problem) = await _targets.FindAsync(item.Text("spec", "target", "kind") ?? "", item.Text("spec", "target", "name") ?? "", cancellation);
+        if (target is null) return (null, problem);
+        await using var bucket = target.Bucket;
         try
         {
-            return ((await bucket.AddressForDownloadAsync(key, Validity, cancellation)).AbsoluteUri, null);
+            var address = await bucket.AddressForDownloadAsync(target.Key, Validity, cancellation);
+            return ((address.IsFile && served is not null ? DownloadAddress.Make(served, item.Name(), address.Fragment) : address).AbsoluteUri, null);
         }
         catch (Exception e) when (BucketFailure.IsCauseOf(e) || e is InvalidDataException)
         {
-            return (null, $"backup storage location \"{location!.Metadata.Name}\": {e.Message}");
+            return (null, $"backup storage location \"{target.Location}\": {e.Message}");
         }
     }
 

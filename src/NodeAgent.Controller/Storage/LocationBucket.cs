@@ -53,6 +53,9 @@ internal sealed class LocationBucket(IBucket files, bool seals, LocationKeys key
         }
     }
 
+    /// <summary>The file as it is stored, sealed or not; null when it does not exist.</summary>
+    public Task<Stream?> OpenStoredAsync(string key, CancellationToken cancellationToken) => files.OpenAsync(key, long.MaxValue, cancellationToken);
+
     public async Task PutAsync(string key, Stream content, CancellationToken cancellationToken)
     {
         if (!seals || !MayBeSealed(key))

@@ -7,7 +7,7 @@ using NodeAgent.DevCluster.Resources;
 namespace NodeAgent.DevCluster.Api;
 
 /// <summary>The entry of every request: faults first, then what needs no resource, then resources.</summary>
-internal sealed class ApiRequestHandler(ResourceRegistry registry, ResourceRequests resources, PodRequests pods, ApiFaults faults, TimeProvider time)
+internal sealed class ApiRequestHandler(ResourceRegistry registry, ResourceRequests resources, PodRequests pods, ServiceProxy services, ApiFaults faults, TimeProvider time)
 {
     private readonly DiscoveryDocuments _discovery = new(registry);
     private readonly OpenApiDocuments _openApi = new(registry);
@@ -32,7 +32,9 @@ internal sealed class ApiRequestHandler(ResourceRegistry registry, ResourceReque
                     context.Response.Headers.RetryAfter = "1";
                 throw new ApiException(status, Reason(status), "the server was told to fail this request");
             }
-            if (request.Resource.Length == 0)
+            if (ServiceProxy.Parse(request.Path) is var (ns, target, path))
+                await services.HandleAsync(context, ns, target, path);
+            else if (request.Resource.Length == 0)
                 await RootAsync(context);
             else
                 await ResourceAsync(context, request);

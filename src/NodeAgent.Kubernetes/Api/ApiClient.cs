@@ -310,6 +310,22 @@ public sealed class ApiClient : IDisposable
         return await response.Content.ReadAsStreamAsync(cancellation);
     }
 
+    /// <summary>What a service of the cluster answers to a GET that the API server passes on. The caller disposes the stream.</summary>
+    /// <param name="ns">The service's namespace.</param>
+    /// <param name="service">Its name.</param>
+    /// <param name="port">One of its ports, by number or name.</param>
+    /// <param name="path">Path and query, beginning with a slash.</param>
+    /// <param name="cancellation">Stops it.</param>
+    /// <exception cref="ApiException">The service, or the API server in its place, answers with an error.</exception>
+    public async Task<Stream> OpenServiceAsync(string ns, string service, string port, string path, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        var query = path.IndexOf('?', StringComparison.Ordinal);
+        var target = KubernetesResources.Services.ObjectPath(ns, $"http:{service}:{port}", "proxy") + (query < 0 ? path : path[..query]);
+        var response = await _sender.OpenAsync(ApiRequest.Get(target, query < 0 ? "" : path[(query + 1)..]), cancellation);
+        return await response.Content.ReadAsStreamAsync(cancellation);
+    }
+
     public void Dispose() => _sender.Dispose();
 
     internal static JsonObject ParseObject(ApiRequest request, ReadOnlySpan<byte> body)

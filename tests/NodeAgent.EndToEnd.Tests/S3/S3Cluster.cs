@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -5,6 +6,7 @@ using NodeAgent.Agent;
 using NodeAgent.Controller;
 using NodeAgent.DevCluster;
 using NodeAgent.EndToEnd.Tests.Processes;
+using NodeAgent.Hosting.Endpoints;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Connection;
@@ -36,8 +38,23 @@ internal sealed class S3Cluster : IAsyncDisposable
         var cluster = await EmbeddedCluster.StartAsync(new EmbeddedClusterOptions { Directory = Path.Combine(directory, "cluster"), Nodes = nodes }, Cancellation);
         cluster.Create($$"""{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"{{System}}"} }""");
         var started = new S3Cluster(directory, cluster);
-        var options = new ControllerOptions { LeaderElection = false, ResyncPeriod = TimeSpan.FromSeconds(1), PollInterval = TimeSpan.FromMilliseconds(50), WorkDirectory = Path.Combine(directory, "work") };
-        started._servers.Add(new ControllerHost(options, ClusterConfig.ForServer(cluster.Address), NullLoggerFactory.Instance, TimeProvider.System).RunAsync(started._stop.Token));
+        var options = new ControllerOptions
+        {
+            LeaderElection = false,
+            ResyncPeriod = TimeSpan.FromSeconds(1),
+            PollInterval = TimeSpan.FromMilliseconds(50),
+            WorkDirectory = Path.Combine(directory, "work"),
+            DownloadAddress = new ListenAddress(IPAddress.Loopback, 0),
+            DownloadUrl = new Uri($"http://velero.{System}.svc:8087"),
+        };
+        var controller = new ControllerHost(options, ClusterConfig.ForServer(cluster.Address), NullLoggerFactory.Instance, TimeProvider.System);
+        started._servers.Add(controller.RunAsync(started._stop.Token));
+        while (controller.DownloadsAt is null) await Task.Delay(10, Cancellation);
+        cluster.Create($$"""
+            {apiVersion: v1, kind: Service, metadata: {name: velero, namespace: {{System}} }, spec: {ports: [{name: downloads, port: 8087}]} }
+            ---
+            {apiVersion: v1, kind: Endpoints, metadata: {name: velero, namespace: {{System}} }, subsets: [{addresses: [{ip: 127.0.0.1}], ports: [{name: downloads, port: {{controller.DownloadsAt.Port}} }]}] }
+            """);
         if (withAgent)
         {
             foreach (var node in nodes)
