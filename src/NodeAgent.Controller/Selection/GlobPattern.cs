@@ -50,7 +50,7 @@ internal sealed class GlobPattern
                 case '[':
                     var end = text.IndexOf(']', i);
                     if (end < i + 2) throw new FormatException(end < 0 ? "a [ without its ]" : "[] stands for no character");
-                    regex.Append('[').Append(text[(i + 1)..end].Replace("\\", "\\\\", StringComparison.Ordinal).Replace('!', '^')).Append(']');
+                    AppendClass(regex, text.AsSpan(i + 1, end - i - 1));
                     i = end;
                     break;
                 case '\\':
@@ -66,7 +66,7 @@ internal sealed class GlobPattern
         if (braces > 0) throw new FormatException("a { without its }");
         try
         {
-            return new GlobPattern(text, new Regex(regex.Append("\\z").ToString(), RegexOptions.CultureInvariant | RegexOptions.NonBacktracking));
+            return new GlobPattern(text, new Regex(regex.Append("\\z").ToString(), RegexOptions.CultureInvariant | RegexOptions.NonBacktracking | RegexOptions.Singleline));
         }
         catch (ArgumentException e)
         {
@@ -77,4 +77,22 @@ internal sealed class GlobPattern
     public bool Matches(string name) => _pattern.IsMatch(name);
 
     public override string ToString() => Text;
+
+    private static void AppendClass(StringBuilder regex, ReadOnlySpan<char> characters)
+    {
+        regex.Append('[');
+        if (characters.Length > 1 && characters[0] == '!')
+        {
+            regex.Append('^');
+            characters = characters[1..];
+        }
+
+        foreach (var c in characters)
+        {
+            if (c is '\\' or '[' or ']' or '^') regex.Append('\\');
+            regex.Append(c);
+        }
+
+        regex.Append(']');
+    }
 }
