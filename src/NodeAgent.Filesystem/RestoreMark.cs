@@ -5,8 +5,9 @@ using NodeAgent.Repository.Trees;
 namespace NodeAgent.Filesystem;
 
 /// <summary>
-/// The file that tells the init container of a restored pod that a volume is complete: <c>.velero/&lt;restore uid&gt;</c> in the
-/// volume. Writing and removing it leaves the volume's own modification time as it was.
+/// The file that tells the init container of a restored pod that a volume is complete: <c>.velero/&lt;restore uid&gt;</c>, in a directory
+/// named for the volume in the pod's volume of marks or, in pods that have none, in the volume itself. Writing and removing it leaves the
+/// modification time of what it is in as it was.
 /// </summary>
 public static class RestoreMark
 {
@@ -27,19 +28,27 @@ public static class RestoreMark
     {
         var name = NameOf(restoreUid);
         using var root = Files.OpenRoot(volume);
-        var modified = Files.Status(root, []).Modified;
-        var marks = Files.TryOpen(root, DirectoryName, OpenFlags.Directory, 0, out var error);
-        if (marks is null)
-        {
-            if (error != Errno.NoEntry) throw new FileSystemException("open .velero", error);
-            Files.MakeDirectory(root, DirectoryName, DirectoryMode);
-            marks = Files.Open(root, DirectoryName, OpenFlags.Directory);
-        }
+        Write(root, name);
+    }
 
-        using (marks)
+    /// <summary>Marks a volume as restored in the pod's volume of marks.</summary>
+    /// <param name="marks">Directory of the volume of marks.</param>
+    /// <param name="volumeName">Name of the volume that is restored; must be a name without slashes.</param>
+    /// <param name="restoreUid">As in <see cref="Write(string, string)"/>.</param>
+    /// <exception cref="FileSystemException">As in <see cref="Write(string, string)"/>.</exception>
+    public static void Write(string marks, string volumeName, string restoreUid)
+    {
+        var (name, place) = (NameOf(restoreUid), NameOf(volumeName));
+        using var root = Files.OpenRoot(marks);
+        using var directory = OpenOrMake(root, place);
+        Write(directory, name);
+    }
+
+    private static void Write(DirectoryHandle root, byte[] name)
+    {
+        var modified = Files.Status(root, []).Modified;
+        using (var marks = OpenOrMake(root, DirectoryName))
         {
-            // Set apart from the creation, because of the umask.
-            Files.ChangeMode(marks, DirectoryMode);
             using var mark = Files.Open(marks, name, OpenFlags.WriteOnly | OpenFlags.Create, FileMode);
             Files.ChangeMode(mark, FileMode);
         }
@@ -82,11 +91,24 @@ public static class RestoreMark
         return true;
     }
 
-    private static byte[] NameOf(string restoreUid)
+    private static DirectoryHandle OpenOrMake(DirectoryHandle parent, ReadOnlySpan<byte> name)
     {
-        ArgumentException.ThrowIfNullOrEmpty(restoreUid);
-        return restoreUid is "." or ".." || restoreUid.AsSpan().ContainsAny('/', '\0')
-            ? throw new ArgumentException($"\"{restoreUid}\" is no UID", nameof(restoreUid))
-            : Encoding.UTF8.GetBytes(restoreUid);
+        var directory = Files.TryOpen(parent, name, OpenFlags.Directory, 0, out var error);
+        if (directory is null)
+        {
+            if (error != Errno.NoEntry) throw new FileSystemException("open " + Encoding.UTF8.GetString(name), error);
+            Files.MakeDirectory(parent, name, DirectoryMode);
+            directory = Files.Open(parent, name, OpenFlags.Directory);
+        }
+
+        // Set apart from the creation, because of the umask.
+        Files.ChangeMode(directory, DirectoryMode);
+        return directory;
+    }
+
+    private static byte[] NameOf(string text)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(text);
+        return text is "." or ".." || text.AsSpan().ContainsAny('/', '\0') ? throw new ArgumentException($"\"{text}\" is no name", nameof(text)) : Encoding.UTF8.GetBytes(text);
     }
 }

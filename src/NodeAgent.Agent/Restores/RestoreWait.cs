@@ -16,6 +16,10 @@ internal static class RestoreWait
         return state?["running"] is not null ? RestoreWaitState.Running : RestoreWaitState.Waiting;
     }
 
+    /// <summary>False for a pod in which the container looks into the restored volumes themselves, as earlier versions of the controller made them.</summary>
+    public static bool HasMarksVolume(KubernetesObject pod) =>
+        (Named(pod.Spec?["initContainers"])?["volumeMounts"] as JsonArray ?? []).OfType<JsonObject>().Any(m => m["name"]?.ToString() == VeleroLabels.RestoreMarksVolume);
+
     /// <summary>When the container that runs now was started; null when none runs.</summary>
     public static DateTimeOffset? StartedAt(KubernetesObject pod) =>
         (Named(pod.Status?["initContainerStatuses"])?["state"] as JsonObject)?["running"]?["startedAt"] is JsonValue value && value.TryGetValue<string>(out var text)

@@ -175,9 +175,16 @@ internal sealed class VolumeRestoreReconciler(
         // What the snapshot itself lacks was told when it was made, and a second restore would not bring it back either.
         if (result.IssueCount > result.MetadataIssueCount)
             return (new RunOutcome(PodVolumePhase.Failed, VolumeRun.Describe(result.IssueCount, "restored", [.. result.Issues.OrderBy(i => i.IsMetadataOnly).Take(1)]), end), result.Bytes);
-        RestoreMark.Write(volume.Path, mark);
+        await MarkAsync(pod, spec.Volume, volume.Path, mark, cancellation);
         var remark = result.IsComplete ? null : $"all that the snapshot has is back; {result.IssueCount} {(result.IssueCount == 1 ? "remark" : "remarks")}, the first: {result.Issues[0]}";
         return (new RunOutcome(PodVolumePhase.Completed, remark, end), result.Bytes);
+    }
+
+    /// <summary>Tells the init container that a volume is complete, where that container looks.</summary>
+    private async Task MarkAsync(KubernetesObject pod, string volume, string path, string mark, CancellationToken cancellation)
+    {
+        if (!RestoreWait.HasMarksVolume(pod)) RestoreMark.Write(path, mark);
+        else RestoreMark.Write((await services.Volumes.FindAsync(pod, VeleroLabels.RestoreMarksVolume, cancellation)).Path, volume, mark);
     }
 
     /// <summary>
@@ -198,7 +205,7 @@ internal sealed class VolumeRestoreReconciler(
             if (isAgain)
             {
                 _cleaned.TryRemove(uid, out _);
-                if (!RestoreMark.Exists(volume.Path, mark)) RestoreMark.Write(volume.Path, mark);
+                await MarkAsync(pod, restore.Spec.Volume, volume.Path, mark, cancellation);
             }
             else if (RestoreMark.Exists(volume.Path, mark))
             {

@@ -14,6 +14,11 @@ internal static class RestoreWait
     public const string Verb = "restore-wait";
 
     private const string DefaultRoot = "/restores";
+
+    // Set by the controller where the marks lie in a volume that no other container of the pod mounts. They outlive this container there:
+    // when a node comes up again, the kubelet runs all init containers anew, and this one has to end also when nobody knows of the restore any more.
+    private const string KeepVariable = "NODEAGENT_KEEP_MARKS";
+
     private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ReportInterval = TimeSpan.FromMinutes(1);
 
@@ -44,7 +49,7 @@ internal static class RestoreWait
             : throw new UsageException($"expected the UID of a restore (nodeagent {Verb} UID [--root DIR], with the pod's volumes mounted below {DefaultRoot})");
     }
 
-    /// <summary>Every directory below the root is a volume. The marks are removed at the end, so that the application never sees them.</summary>
+    /// <summary>Every directory below the root is for a volume. Marks in the volumes themselves are removed at the end, so that the application never sees them.</summary>
     private static async Task WaitAsync(string root, string restore, TimeProvider time, CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(PollInterval, time);
@@ -55,8 +60,8 @@ internal static class RestoreWait
             var missing = Array.FindAll(volumes, volume => !RestoreMark.Exists(volume, restore));
             if (missing.Length == 0)
             {
-                foreach (var volume in volumes)
-                    RemoveMark(volume);
+                if (Environment.GetEnvironmentVariable(KeepVariable) != "true")
+                    Array.ForEach(volumes, RemoveMark);
                 await StandardStreams.Error.WriteLineAsync($"{volumes.Length} volumes are restored");
                 return;
             }

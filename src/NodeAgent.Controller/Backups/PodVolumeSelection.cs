@@ -18,7 +18,7 @@ internal static class PodVolumeSelection
     /// <param name="policies">The policies that volumes of the pod meet, by the volumes' names.</param>
     public static IReadOnlyList<VolumeDecision> Select(JsonObject pod, bool optOut, bool claimsTaken, IReadOnlyDictionary<string, VolumePolicy> policies)
     {
-        var volumes = pod.Objects("spec", "volumes").Where(v => v.Text("name") is not null).ToDictionary(v => v.Text("name")!);
+        var volumes = pod.Objects("spec", "volumes").Where(v => v.Text("name") is not (null or VeleroLabels.RestoreMarksVolume)).ToDictionary(v => v.Text("name")!);
         var listed = (pod.Annotation(optOut ? VeleroLabels.BackupVolumesExcludes : VeleroLabels.BackupVolumes) ?? "")
             .Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         var wanted = optOut ? volumes.Keys.Except(listed) : listed.Distinct();
@@ -73,7 +73,7 @@ internal static class PodVolumeSelection
         return mounts.Contains(name) ? null : "no container of the pod mounts it";
     }
 
-    /// <summary>Init containers do not count: what only they mount is not mounted while the pod runs.</summary>
+    /// <summary>Init containers count: the kubelet mounts what any container names for as long as the pod lives, and a sidecar is one that goes on.</summary>
     private static HashSet<string> NamesIn(JsonObject pod, string list) =>
-        [.. pod.Objects("spec", "containers").SelectMany(c => c.Objects(list)).Select(m => m.Text("name") ?? "")];
+        [.. pod.Objects("spec", "containers").Concat(pod.Objects("spec", "initContainers")).SelectMany(c => c.Objects(list)).Select(m => m.Text("name") ?? "")];
 }

@@ -35,10 +35,7 @@ internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agent
     public void AddWaitContainer(JsonObject pod, string originalNamespace)
     {
         var volumes = Matching(pod, originalNamespace).Select(b => b.Text("spec", "volume")!).ToList();
-        if (volumes.Count == 0) return;
-        var spec = pod.Child("spec");
-        if (spec["initContainers"] is not JsonArray containers) spec["initContainers"] = containers = [];
-        containers.Insert(0, _waitContainer.Value.Build(pod, volumes));
+        if (volumes.Count > 0) _waitContainer.Value.Add(pod, volumes);
     }
 
     /// <summary>Requests the volumes of a pod that was just created.</summary>

@@ -35,7 +35,7 @@ internal static class PodReport
         Conditions(status, initialized: false, ready: false, now);
     }
 
-    /// <summary>True once each restored volume holds its mark, which is then removed, as the real init container does.</summary>
+    /// <summary>True once the mark of each restored volume is there, which is then removed where the real init container would do so.</summary>
     private static bool RestoreDone(JsonObject pod, JsonObject container, Func<JsonObject, JsonObject, string?> pathOf)
     {
         if (pod.Items("status", "initContainerStatuses").FirstOrDefault(s => s.Text("name") == RestoreWait).FindObject("state", "terminated") is not null)
@@ -53,10 +53,13 @@ internal static class PodReport
             var volume = pod.Items("spec", "volumes").FirstOrDefault(v => v.Text("name") == mount.Text("name"));
             if (volume is null || pathOf(pod, volume) is not { } path)
                 continue;
+            path = Path.Combine(path, mount.Text("subPath"));
             if (!File.Exists(Path.Combine(path, ".velero", mark)))
                 return false;
             marks.Add(Path.Combine(path, ".velero"));
         }
+        if (container.Items("env").Any(e => e.Text("name") == "NODEAGENT_KEEP_MARKS"))
+            return true;
         foreach (var directory in marks)
             DirectoryTree.KeepTime(Path.GetDirectoryName(directory)!, () => DirectoryTree.Remove(directory));
         return true;

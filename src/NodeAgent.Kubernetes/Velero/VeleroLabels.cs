@@ -40,6 +40,12 @@ public static class VeleroLabels
     /// <summary>Name of the init container that holds a restored pod back until its volumes are filled.</summary>
     public const string RestoreWaitContainer = "restore-wait";
 
+    /// <summary>
+    /// Name of the emptyDir volume of a restored pod in which agents tell that container which volumes are filled. In the volumes themselves
+    /// it could not look for that: the owner and mode that come back with a volume's files may keep its user out.
+    /// </summary>
+    public const string RestoreMarksVolume = "nodeagent-restore";
+
     /// <summary>Annotation on volume backups and restores: the data is in this system's repository, whatever uploaderType says.</summary>
     public const string DataFormat = "nodeagent.io/data-format";
 

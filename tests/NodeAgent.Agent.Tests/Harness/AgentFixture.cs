@@ -85,21 +85,22 @@ internal sealed class AgentFixture : IAsyncDisposable
     }
 
     /// <summary>A pod that mounts an emptyDir "data" or, with a claim, that claim; waits until its volume is there and answers the volume's directory.</summary>
-    public async Task<(KubernetesObject Pod, string Volume)> AddPodAsync(string name = "web", string? claim = null, string? restore = null)
+    public async Task<(KubernetesObject Pod, string Volume)> AddPodAsync(string name = "web", string? claim = null, string? restore = null, bool marksInVolume = false)
     {
         var volume = claim is null ? """{"name":"data","emptyDir":{}}""" : $$$"""{"name":"data","persistentVolumeClaim":{"claimName":"{{{claim}}}"}}""";
+        var mount = marksInVolume ? """{"name":"data","mountPath":"/restores/data"}""" : """{"name":"nodeagent-restore","mountPath":"/restores/data","subPath":"data"}""";
         var wait = restore is null ? "" : $$$"""
-            "initContainers":[{"name":"restore-wait","image":"nodeagent:1","args":["{{{restore}}}"],"volumeMounts":[{"name":"data","mountPath":"/restores/data"}]}],
+            "initContainers":[{"name":"restore-wait","image":"nodeagent:1","args":["{{{restore}}}"],"volumeMounts":[{{{mount}}}]}],
             """;
+        if (restore is not null && !marksInVolume) volume += """,{"name":"nodeagent-restore","emptyDir":{}}""";
         Cluster.Create($$$"""
             {"apiVersion":"v1","kind":"Pod","metadata":{"name":"{{{name}}}","namespace":"{{{Shop}}}"},
              "spec":{ {{{wait}}} "containers":[{"name":"web","image":"example.com/web:1","volumeMounts":[{"name":"data","mountPath":"/data"}]}],"volumes":[{{{volume}}}]} }
             """);
         var pod = await WaitAsync(KubernetesResources.Pods, Shop, name, p => restore is null ? p.Status?["phase"]?.ToString() == "Running" : p.Status?["initContainerStatuses"] is not null);
         var volumes = Path.Combine(Cluster.KubeletPodsDirectory(Node), pod.Uid, "volumes");
-        var plugin = Directory.GetDirectories(volumes).Single(d => Path.GetFileName(d) != "kubernetes.io~projected");
-        var path = Directory.GetDirectories(plugin).Single();
-        return (pod, Path.GetFileName(plugin) == "kubernetes.io~csi" ? Path.Combine(path, "mount") : path);
+        var path = Directory.GetDirectories(volumes).Where(d => Path.GetFileName(d) != "kubernetes.io~projected").SelectMany(Directory.GetDirectories).Single(d => Path.GetFileName(d) != "nodeagent-restore");
+        return (pod, Path.GetFileName(Path.GetDirectoryName(path)) == "kubernetes.io~csi" ? Path.Combine(path, "mount") : path);
     }
 
     public void AddClaim(string name, string storageClass) => Cluster.Create($$"""

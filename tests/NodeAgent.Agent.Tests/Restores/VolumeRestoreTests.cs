@@ -34,8 +34,6 @@ public sealed class VolumeRestoreTests
         Assert.Equal("hello", await File.ReadAllTextAsync(Path.Combine(target, "note"), TestContext.Current.CancellationToken));
         Assert.Equal(70_000, new FileInfo(Path.Combine(target, "deep", "deeper", "data")).Length);
         Assert.Equal(new DateTime(2001, 2, 3, 4, 5, 6, DateTimeKind.Utc), File.GetLastWriteTimeUtc(Path.Combine(target, "note")));
-        // The mark is gone again, and neither its coming nor its going shows in the volume's own time.
-        Assert.False(Path.Exists(Path.Combine(target, ".velero")));
         Assert.Equal(new DateTime(2002, 2, 3, 4, 5, 6, DateTimeKind.Utc), Directory.GetLastWriteTimeUtc(target));
     }
 
@@ -53,6 +51,47 @@ public sealed class VolumeRestoreTests
 
         Assert.Equal(PodVolumePhase.Completed, (await fixture.WaitForEndAsync(Kind, "r1")).Phase());
         Assert.True(File.Exists(Path.Combine(target, "note")));
+    }
+
+    [Fact]
+    public async Task A_pod_of_an_earlier_version_finds_the_mark_in_its_volume()
+    {
+        await using var fixture = await AgentFixture.StartAsync();
+        var (web, source) = await fixture.AddPodAsync();
+        await File.WriteAllTextAsync(Path.Combine(source, "note"), "hello", TestContext.Current.CancellationToken);
+        Directory.SetLastWriteTimeUtc(source, new DateTime(2002, 2, 3, 4, 5, 6, DateTimeKind.Utc));
+        var backup = await fixture.BackUpAsync(web);
+        var (pod, target) = await fixture.AddPodAsync("restored", restore: RestoreUid, marksInVolume: true);
+
+        await fixture.AskForRestoreAsync(pod, backup.Status("snapshotID"), RestoreUid);
+
+        Assert.Equal(PodVolumePhase.Completed, (await fixture.WaitForEndAsync(Kind, "r1")).Phase());
+        await fixture.WaitAsync(KubernetesResources.Pods, AgentFixture.Shop, "restored", p => p.Phase() == "Running");
+        Assert.Equal("hello", await File.ReadAllTextAsync(Path.Combine(target, "note"), TestContext.Current.CancellationToken));
+        // The mark is gone again, and neither its coming nor its going shows in the volume's own time.
+        Assert.False(Path.Exists(Path.Combine(target, ".velero")));
+        Assert.Equal(new DateTime(2002, 2, 3, 4, 5, 6, DateTimeKind.Utc), Directory.GetLastWriteTimeUtc(target));
+    }
+
+    [Fact]
+    public async Task The_mark_of_a_volume_is_not_in_it_and_can_be_read_and_removed_by_every_user()
+    {
+        await using var fixture = await AgentFixture.StartAsync();
+        var (web, source) = await fixture.AddPodAsync();
+        // As databases keep their directories: with this, the init container's user cannot look into the volume.
+        File.SetUnixFileMode(source, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var backup = await fixture.BackUpAsync(web);
+        // It waits for another restore, so that the mark of this one stays.
+        var (pod, target) = await fixture.AddPodAsync("restored", restore: "9a6f6a53-39ae-4e43-9a0e-51d0b1f6a5cd");
+        var marks = Path.Combine(Path.GetDirectoryName(target)!, "nodeagent-restore", "data", ".velero");
+
+        await fixture.AskForRestoreAsync(pod, backup.Status("snapshotID"), RestoreUid);
+
+        Assert.Equal(PodVolumePhase.Completed, (await fixture.WaitForEndAsync(Kind, "r1")).Phase());
+        Assert.Empty(Directory.GetFileSystemEntries(target));
+        Assert.Equal(RestoreUid, Path.GetFileName(Assert.Single(Directory.GetFiles(marks))));
+        const UnixFileMode everyone = (UnixFileMode)0x1ff;
+        Assert.Equal((everyone, everyone), (File.GetUnixFileMode(marks), File.GetUnixFileMode(Path.GetDirectoryName(marks)!)));
     }
 
     [Theory]
@@ -210,7 +249,7 @@ public sealed class VolumeRestoreTests
         await using var fixture = await AgentFixture.StartAsync();
         var (web, _) = await fixture.AddPodAsync();
         var backup = await fixture.BackUpAsync(web);
-        var (pod, target) = await fixture.AddPodAsync("restored", restore: RestoreUid);
+        var (pod, target) = await fixture.AddPodAsync("restored", restore: RestoreUid, marksInVolume: true);
         File.CreateSymbolicLink(Path.Combine(target, ".velero"), fixture.Outside);
 
         await fixture.AskForRestoreAsync(pod, backup.Status("snapshotID"), RestoreUid);

@@ -25,6 +25,21 @@ public sealed class RestoreWaitTests
     }
 
     [Fact]
+    public async Task Marks_in_a_volume_of_their_own_stay_so_that_it_ends_at_once_when_the_pod_is_started_again()
+    {
+        using var root = new TemporaryDirectory();
+        root.Write("data/.velero/u-1", "");
+        var environment = new CommandEnvironment { Variables = new() { ["NODEAGENT_KEEP_MARKS"] = "true" } };
+        for (var start = 1; start <= 2; start++)
+        {
+            using var process = NodeAgentProcess.Start(environment, "restore-wait", "u-1", "--root", root.Path);
+            var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+            (await NodeAgentProcess.FinishAsync(process, output, process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken))).Expect(0);
+            Assert.True(File.Exists(root["data/.velero/u-1"]));
+        }
+    }
+
+    [Fact]
     public async Task The_mark_of_another_restore_does_not_count()
     {
         using var root = new TemporaryDirectory();

@@ -9,7 +9,7 @@ public sealed class PodVolumeSelectionTests
 {
     private const string Volumes = """
         {"name":"a","emptyDir":{}},{"name":"b","emptyDir":{}},{"name":"claimed","persistentVolumeClaim":{"claimName":"c"}},{"name":"generic","ephemeral":{}},{"name":"raw","persistentVolumeClaim":{"claimName":"r"}},
-        {"name":"idle","emptyDir":{}},{"name":"host","hostPath":{"path":"/x"}},{"name":"secret","secret":{}},{"name":"config","configMap":{}},{"name":"projected","projected":{}},{"name":"downward","downwardAPI":{}},
+        {"name":"idle","emptyDir":{}},{"name":"early","emptyDir":{}},{"name":"nodeagent-restore","emptyDir":{}},{"name":"host","hostPath":{"path":"/x"}},{"name":"secret","secret":{}},{"name":"config","configMap":{}},{"name":"projected","projected":{}},{"name":"downward","downwardAPI":{}},
         {"name":"default-token-x1","emptyDir":{}}
         """;
 
@@ -23,20 +23,20 @@ public sealed class PodVolumeSelectionTests
     [InlineData("a,a", "a")]
     [InlineData("absent,a", "a")]
     [InlineData("host,secret,config,projected,downward,default-token-x1", "")]
-    [InlineData("idle,raw,generic", "generic")]
+    [InlineData("idle,raw,generic,early", "early generic")]
     public void Without_the_backups_wish_the_pod_names_its_volumes(string? annotation, string expected) => Assert.Equal(expected, Taken(annotation, optOut: false));
 
     [Theory]
-    [InlineData(null, "a b claimed generic")]
-    [InlineData("a", "b claimed generic")]
-    [InlineData(" a ,claimed", "b generic")]
-    [InlineData("absent", "a b claimed generic")]
+    [InlineData(null, "a b claimed early generic")]
+    [InlineData("a", "b claimed early generic")]
+    [InlineData(" a ,claimed", "b early generic")]
+    [InlineData("absent", "a b claimed early generic")]
     public void With_it_all_are_taken_that_can_be_but_those_that_the_pod_excludes(string? annotation, string expected) => Assert.Equal(expected, Taken(annotation, optOut: true));
 
     [Fact]
     public void Volumes_of_claims_are_left_out_where_the_backup_leaves_out_claims()
     {
-        Assert.Equal("a b", Taken(null, optOut: true, claimsTaken: false));
+        Assert.Equal("a b early", Taken(null, optOut: true, claimsTaken: false));
         Assert.Equal("a", Taken("a,claimed", optOut: false, claimsTaken: false));
     }
 
@@ -63,7 +63,7 @@ public sealed class PodVolumeSelectionTests
     {
         var pod = (JsonObject)JsonNode.Parse($$$"""
             {"metadata":{"name":"p","namespace":"shop","annotations":{}},"spec":{"volumes":[{{{Volumes}}}],
-             "initContainers":[{"name":"i","volumeMounts":[{"name":"idle"}]}],
+             "initContainers":[{"name":"i","volumeMounts":[{"name":"early"},{"name":"nodeagent-restore"}]}],
              "containers":[{"name":"c","volumeDevices":[{"name":"raw"}],"volumeMounts":[{"name":"a"},{"name":"b"},{"name":"claimed"},{"name":"generic"},{"name":"host"},{"name":"secret"},{"name":"config"},{"name":"projected"},{"name":"downward"},{"name":"default-token-x1"}]}]} }
             """)!;
         if (annotation is not null) pod["metadata"]!["annotations"]![optOut ? "backup.velero.io/backup-volumes-excludes" : "backup.velero.io/backup-volumes"] = annotation;

@@ -49,21 +49,39 @@ internal sealed class WaitContainer
         }
     }
 
-    /// <summary>Removes one that an earlier restore left in a pod. Nobody would end its wait.</summary>
+    /// <summary>Removes one that an earlier restore left in a pod, with its volume. Nobody would end its wait.</summary>
     public static void Remove(JsonObject pod)
     {
+        if (pod.At("spec", "volumes") is JsonArray volumes)
+        {
+            foreach (var old in volumes.OfType<JsonObject>().Where(v => v.Text("name") == VeleroLabels.RestoreMarksVolume).ToList()) volumes.Remove(old);
+        }
+
         if (pod.At("spec", "initContainers") is not JsonArray containers) return;
         foreach (var old in containers.OfType<JsonObject>().Where(c => c.Text("name") is VeleroLabels.RestoreWaitContainer or LegacyName).ToList()) containers.Remove(old);
     }
 
-    public JsonObject Build(JsonObject pod, IEnumerable<string> volumes) => new()
+    /// <summary>Puts the container first among a pod's init containers.</summary>
+    /// <param name="volumes">The volumes that it waits for.</param>
+    public void Add(JsonObject pod, IEnumerable<string> volumes)
+    {
+        var spec = pod.Child("spec");
+        if (spec["initContainers"] is not JsonArray containers) spec["initContainers"] = containers = [];
+        containers.Insert(0, Build(pod, volumes));
+        if (spec["volumes"] is not JsonArray all) spec["volumes"] = all = [];
+        all.Insert(all.Count, new JsonObject { ["name"] = VeleroLabels.RestoreMarksVolume, ["emptyDir"] = new JsonObject() });
+    }
+
+    private JsonObject Build(JsonObject pod, IEnumerable<string> volumes) => new()
     {
         ["name"] = VeleroLabels.RestoreWaitContainer,
         ["image"] = _image,
+        // Agents of the same image run on the node already; with the tag "latest" the kubelet would ask a registry each time.
+        ["imagePullPolicy"] = "IfNotPresent",
         ["command"] = new JsonArray([.. _command.Select(c => (JsonNode)c)]),
         ["args"] = new JsonArray((JsonNode)_restoreUid),
-        ["env"] = new JsonArray(FieldVariable("POD_NAMESPACE", "metadata.namespace"), FieldVariable("POD_NAME", "metadata.name")),
-        ["volumeMounts"] = new JsonArray([.. volumes.Select(v => (JsonNode)new JsonObject { ["name"] = v, ["mountPath"] = "/restores/" + v })]),
+        ["env"] = new JsonArray(FieldVariable("POD_NAMESPACE", "metadata.namespace"), FieldVariable("POD_NAME", "metadata.name"), new JsonObject { ["name"] = "NODEAGENT_KEEP_MARKS", ["value"] = "true" }),
+        ["volumeMounts"] = new JsonArray([.. volumes.Select(v => (JsonNode)new JsonObject { ["name"] = VeleroLabels.RestoreMarksVolume, ["mountPath"] = "/restores/" + v, ["subPath"] = v })]),
         ["resources"] = _resources.DeepClone(),
         ["securityContext"] = (_security ?? pod.Objects("spec", "containers").FirstOrDefault()?["securityContext"])?.DeepClone() ?? RestrictedSecurity(),
     };

@@ -161,6 +161,32 @@ public sealed class RestoreMappingTests
         Assert.Equal(expectedWarnings, warnings);
     }
 
+    [Fact]
+    public async Task The_waiting_container_looks_into_a_volume_of_its_own_and_asks_no_registry_when_the_image_is_there()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.AddShop();
+        await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
+        cluster.LoseShop();
+        Assert.Equal(RestorePhase.Completed, (await cluster.RestoreAsync("r", """{"backupName":"b"}""")).Text("status", "phase"));
+        var pod = cluster.Api.Find(KubernetesResources.Pods, "shop", "web");
+        var wait = pod.Objects("spec", "initContainers").Single();
+        Assert.Equal("IfNotPresent", wait.Text("imagePullPolicy"));
+        Assert.Equal("""[{"name":"nodeagent-restore","mountPath":"/restores/data","subPath":"data"}]""", wait["volumeMounts"]!.ToJsonString());
+        Assert.Equal("""{"name":"nodeagent-restore","emptyDir":{}}""", pod.Objects("spec", "volumes").Last().ToJsonString());
+
+        cluster.Api.Patch(KubernetesResources.Pods, "shop", "web", """{"status":{"phase":"Running"}}""");
+
+        // What is restored again, from a backup of all volumes, has it once, and its own files are in no backup.
+        var second = await cluster.BackUpAsync("b2", """{"includedNamespaces":["shop"],"defaultVolumesToFsBackup":true}""");
+        Assert.Equal(BackupPhase.Completed, second.Text("status", "phase"));
+        var volumes = cluster.Api.All(VeleroResources.PodVolumeBackups).Where(b => b.Text("metadata", "labels", VeleroLabels.BackupName) == "b2").Select(b => b.Text("spec", "volume"));
+        Assert.Equal(["scratch"], volumes);
+        cluster.LoseShop();
+        Assert.Equal(RestorePhase.Completed, (await cluster.RestoreAsync("r2", """{"backupName":"b2"}""")).Text("status", "phase"));
+        Assert.Single(cluster.Api.Find(KubernetesResources.Pods, "shop", "web").Objects("spec", "volumes"), v => v.Text("name") == "nodeagent-restore");
+    }
+
     private static async Task<(JsonObject Container, long Warnings)> WaitContainerAsync(string settings)
     {
         await using var cluster = await ControllerFixture.StartAsync();
