@@ -11,6 +11,12 @@ public sealed record BackupRequest
     /// </summary>
     public required string SourcePath { get; init; }
 
+    /// <summary>
+    /// A directory above the source whose path is trusted: between it and the source no link is followed, and the source must be a
+    /// directory. Null trusts the whole path.
+    /// </summary>
+    public string? TrustedDirectory { get; init; }
+
     /// <summary>What the snapshot says of its source; also finds the parent.</summary>
     public required SnapshotSource Source { get; init; }
 

@@ -53,7 +53,7 @@ public static class BackupRun
         var started = request.Time.GetUtcNow();
 
         // 1. the source
-        var (root, only) = OpenSource(request.SourcePath);
+        var (root, only) = OpenSource(request.SourcePath, request.TrustedDirectory);
         using var opened = root;
 
         // 2. the snapshot to continue
@@ -114,13 +114,13 @@ public static class BackupRun
     }
 
     /// <summary>The directory to walk, and the one name in it that is wanted when the source is not a directory.</summary>
-    private static (DirectoryHandle Root, byte[]? Only) OpenSource(string path)
+    private static (DirectoryHandle Root, byte[]? Only) OpenSource(string path, string? below)
     {
         try
         {
-            return (Files.OpenRoot(path), null);
+            return (Files.OpenRoot(path, below), null);
         }
-        catch (FileSystemException failure) when (failure.Error == Errno.NotDirectory)
+        catch (FileSystemException failure) when (failure.Error == Errno.NotDirectory && below is null)
         {
             var file = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
             if (Path.GetFileName(file) is not { Length: > 0 } name) throw;

@@ -23,23 +23,25 @@ public static class RestoreMark
     /// <summary>Marks a volume as restored.</summary>
     /// <param name="volume">The volume's directory.</param>
     /// <param name="restoreUid">UID of the restore; must be a name without slashes.</param>
-    /// <exception cref="FileSystemException">The mark cannot be written, for one because a file or link has its place.</exception>
-    public static void Write(string volume, string restoreUid)
+    /// <param name="trustedDirectory">As in <see cref="RestoreRequest.TrustedDirectory"/>.</param>
+    /// <exception cref="FileSystemException">The mark cannot be written, for one because a file or link has its directory's place.</exception>
+    public static void Write(string volume, string restoreUid, string? trustedDirectory = null)
     {
         var name = NameOf(restoreUid);
-        using var root = Files.OpenRoot(volume);
+        using var root = Files.OpenRoot(volume, trustedDirectory);
         Write(root, name);
     }
 
     /// <summary>Marks a volume as restored in the pod's volume of marks.</summary>
     /// <param name="marks">Directory of the volume of marks.</param>
     /// <param name="volumeName">Name of the volume that is restored; must be a name without slashes.</param>
-    /// <param name="restoreUid">As in <see cref="Write(string, string)"/>.</param>
-    /// <exception cref="FileSystemException">As in <see cref="Write(string, string)"/>.</exception>
-    public static void Write(string marks, string volumeName, string restoreUid)
+    /// <param name="restoreUid">UID of the restore; must be a name without slashes.</param>
+    /// <param name="trustedDirectory">As in <see cref="RestoreRequest.TrustedDirectory"/>.</param>
+    /// <exception cref="FileSystemException">As in <see cref="Write(string, string, string?)"/>.</exception>
+    public static void WriteBeside(string marks, string volumeName, string restoreUid, string? trustedDirectory = null)
     {
         var (name, place) = (NameOf(restoreUid), NameOf(volumeName));
-        using var root = Files.OpenRoot(marks);
+        using var root = Files.OpenRoot(marks, trustedDirectory);
         using var directory = OpenOrMake(root, place);
         Write(directory, name);
     }
@@ -49,7 +51,9 @@ public static class RestoreMark
         var modified = Files.Status(root, []).Modified;
         using (var marks = OpenOrMake(root, DirectoryName))
         {
-            using var mark = Files.Open(marks, name, OpenFlags.WriteOnly | OpenFlags.Create, FileMode);
+            // What somebody put in its place is not opened, since a fifo would hold us, and not changed, since it may be another name of a file.
+            RemoveIn(marks, name);
+            using var mark = Files.Open(marks, name, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, FileMode);
             Files.ChangeMode(mark, FileMode);
         }
 
@@ -57,15 +61,32 @@ public static class RestoreMark
     }
 
     /// <summary>Whether a volume carries the mark of a restore.</summary>
-    public static bool Exists(string volume, string restoreUid) => File.Exists(Path.Combine(volume, ".velero", restoreUid));
+    /// <param name="volume">The volume's directory.</param>
+    /// <param name="restoreUid">UID of the restore.</param>
+    /// <param name="trustedDirectory">As in <see cref="RestoreRequest.TrustedDirectory"/>.</param>
+    public static bool Exists(string volume, string restoreUid, string? trustedDirectory = null)
+    {
+        // The init container may be allowed to pass through the volume's directory and not to read it.
+        if (trustedDirectory is null) return File.Exists(Path.Combine(volume, ".velero", restoreUid));
+        try
+        {
+            using var root = Files.OpenRoot(volume, trustedDirectory);
+            using var marks = Files.TryOpen(root, DirectoryName, OpenFlags.Directory, 0, out _);
+            return marks is not null && Files.Status(marks, NameOf(restoreUid)).Type == TreeEntryType.RegularFile;
+        }
+        catch (FileSystemException)
+        {
+            return false;
+        }
+    }
 
     /// <summary>
     /// Removes all marks, of earlier restores as well. Returns false when something else than marks is in their directory, which then stays.
     /// </summary>
     /// <exception cref="FileSystemException">A mark cannot be removed.</exception>
-    public static bool Remove(string volume)
+    public static bool Remove(string volume, string? trustedDirectory = null)
     {
-        using var root = Files.OpenRoot(volume);
+        using var root = Files.OpenRoot(volume, trustedDirectory);
         var modified = Files.Status(root, []).Modified;
         using (var marks = Files.TryOpen(root, DirectoryName, OpenFlags.Directory, 0, out var error))
         {
@@ -89,6 +110,18 @@ public static class RestoreMark
         }
 
         return true;
+    }
+
+    private static void RemoveIn(DirectoryHandle directory, byte[] name)
+    {
+        try
+        {
+            Files.Remove(directory, name);
+        }
+        catch (FileSystemException failure) when (failure.Error == Errno.NoEntry)
+        {
+            // There is none.
+        }
     }
 
     private static DirectoryHandle OpenOrMake(DirectoryHandle parent, ReadOnlySpan<byte> name)

@@ -6,6 +6,12 @@ public sealed record RestoreRequest
     /// <summary>A directory, absolute; made when it is not there. Nothing outside it is ever written.</summary>
     public required string TargetPath { get; init; }
 
+    /// <summary>
+    /// A directory above the target whose path is trusted: between it and the target no link is followed, and the target must be there.
+    /// Null trusts the whole path.
+    /// </summary>
+    public string? TrustedDirectory { get; init; }
+
     /// <summary>A path in the snapshot whose content becomes the target's; empty for all. A file is put into the target.</summary>
     public ReadOnlyMemory<byte> SubPath { get; init; }
 

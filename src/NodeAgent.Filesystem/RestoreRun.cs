@@ -41,7 +41,7 @@ public static class RestoreRun
         var wanted = await FindAsync(tree, snapshot, request, cancellationToken);
 
         // 2. the target
-        using var target = OpenTarget(request.TargetPath);
+        using var target = OpenTarget(request);
 
         // 3. and 4. the tree
         if (!request.IgnoreFreeSpace) await new SpaceCheck(request, tree).EnsureAsync(target, snapshot, wanted, cancellationToken);
@@ -108,8 +108,10 @@ public static class RestoreRun
         }
     }
 
-    private static DirectoryHandle OpenTarget(string path)
+    private static DirectoryHandle OpenTarget(RestoreRequest request)
     {
+        var path = request.TargetPath;
+        if (request.TrustedDirectory is { } trusted) return Files.OpenRoot(path, trusted);
         try
         {
             Directory.CreateDirectory(path);

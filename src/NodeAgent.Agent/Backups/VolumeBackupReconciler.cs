@@ -109,6 +109,7 @@ internal sealed class VolumeBackupReconciler(AgentServices services, RunRegistry
         var request = new BackupRequest
         {
             SourcePath = volume.Path,
+            TrustedDirectory = Options.HostPods,
             Source = new SnapshotSource
             {
                 Kind = SnapshotSource.PodVolume,

@@ -162,6 +162,7 @@ internal sealed class VolumeRestoreReconciler(
         var request = new RestoreRequest
         {
             TargetPath = volume.Path,
+            TrustedDirectory = Options.HostPods,
             Excludes = [RestoreMark.Exclude],
             Workers = VolumeBackupReconciler.WorkersOf(spec.UploaderSettings, ParallelSetting),
             Time = services.Time,
@@ -183,8 +184,8 @@ internal sealed class VolumeRestoreReconciler(
     /// <summary>Tells the init container that a volume is complete, where that container looks.</summary>
     private async Task MarkAsync(KubernetesObject pod, string volume, string path, string mark, CancellationToken cancellation)
     {
-        if (!RestoreWait.HasMarksVolume(pod)) RestoreMark.Write(path, mark);
-        else RestoreMark.Write((await services.Volumes.FindAsync(pod, VeleroLabels.RestoreMarksVolume, cancellation)).Path, volume, mark);
+        if (!RestoreWait.HasMarksVolume(pod)) RestoreMark.Write(path, mark, Options.HostPods);
+        else RestoreMark.WriteBeside((await services.Volumes.FindAsync(pod, VeleroLabels.RestoreMarksVolume, cancellation)).Path, volume, mark, Options.HostPods);
     }
 
     /// <summary>
@@ -207,9 +208,9 @@ internal sealed class VolumeRestoreReconciler(
                 _cleaned.TryRemove(uid, out _);
                 await MarkAsync(pod, restore.Spec.Volume, volume.Path, mark, cancellation);
             }
-            else if (RestoreMark.Exists(volume.Path, mark))
+            else if (RestoreMark.Exists(volume.Path, mark, Options.HostPods))
             {
-                RestoreMark.Remove(volume.Path);
+                RestoreMark.Remove(volume.Path, Options.HostPods);
             }
         }
         catch (Exception e) when (e is AgentException or IOException)

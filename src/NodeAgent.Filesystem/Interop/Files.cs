@@ -36,6 +36,30 @@ internal static unsafe class Files
         }
     }
 
+    /// <summary>
+    /// Opens a directory by its path below another, where only the path of that one is trusted: no link is followed from there on, and nothing outside it
+    /// is ever opened.
+    /// </summary>
+    /// <param name="path">The path of the directory; absolute.</param>
+    /// <param name="below">The path of the trusted one; null trusts all of <paramref name="path"/>.</param>
+    public static DirectoryHandle OpenRoot(string path, string? below)
+    {
+        if (below is null) return OpenRoot(path);
+        var above = Path.TrimEndingDirectorySeparator(below) + "/";
+        if (!path.StartsWith(above, StringComparison.Ordinal)) throw new FileSystemException($"open below {below}", Errno.CrossDevice, path);
+        var at = OpenRoot(below);
+        foreach (var name in path[above.Length..].Split('/', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var error = Errno.Invalid;
+            var next = name is "." or ".." ? null : TryOpen(at, Encoding.UTF8.GetBytes(name), OpenFlags.Directory, 0, out error);
+            at.Dispose();
+            // With these flags a link is "not a directory", which leaves people searching.
+            at = next ?? throw new FileSystemException(error is Errno.NotDirectory or Errno.TooManyLinks ? $"open {name}, which must be a directory and no link" : $"open {name}", error, path);
+        }
+
+        return at;
+    }
+
     /// <summary>Opens one component below a directory. Returns null with the errno when that fails.</summary>
     public static DirectoryHandle? TryOpen(DirectoryHandle directory, ReadOnlySpan<byte> name, int flags, uint mode, out int error)
     {

@@ -35,9 +35,14 @@ internal sealed class TestBackup : IAsyncDisposable
 
     public static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    public static async Task<TestBackup> CreateAsync(RepositoryParameters? parameters = null)
+    /// <param name="parameters">Of the repository.</param>
+    /// <param name="inMemory">Where there is a file system in memory, everything is on it: for tests that want many runs and no disk to wait for.</param>
+    public static async Task<TestBackup> CreateAsync(RepositoryParameters? parameters = null, bool inMemory = false)
     {
-        var root = Directory.CreateTempSubdirectory("nodeagent-test-").FullName;
+        const string memory = "/dev/shm";
+        var root = inMemory && Directory.Exists(memory)
+            ? Directory.CreateDirectory(Path.Combine(memory, $"nodeagent-test-{Guid.NewGuid():N}")).FullName
+            : Directory.CreateTempSubdirectory("nodeagent-test-").FullName;
         var store = new WatchedStore(new DirectoryStore(Path.Combine(root, "repository")));
         var repository = await ChunkRepository.InitializeAsync(
             store, RepositorySecret.FromKey(Key), parameters ?? RepositoryParameters.Default, TimeProvider.System, Cancellation);
