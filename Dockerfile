@@ -24,7 +24,8 @@ COPY .editorconfig ./
 COPY src/ src/
 COPY daemonset/ daemonset/
 # Portable, so that one build serves amd64 and arm64: no host of its own, which would be of one platform. The symbols stay, since
-# with them a stack trace in a log names lines. The analyzers had their say where the change was made.
+# with them a stack trace in a log names lines. Nor is it compiled ahead: of the quarter of a second until it answers that would save
+# less than a third, for a program of one platform that is twice as large. The analyzers had their say where the change was made.
 RUN dotnet publish src/NodeAgent.Cli -c Release --no-restore -p:UseAppHost=false -p:RunAnalyzers=false -o /app
 
 FROM ${RUNTIME_IMAGE}
