@@ -110,14 +110,16 @@ public sealed class ControllerHost
             Identity = $"{Environment.MachineName}_{Guid.NewGuid():N}",
             LeaseDuration = _options.LeaseDuration,
             RenewDeadline = _options.LeaseDuration * 3 / 4,
-            RetryPeriod = _options.LeaseDuration / 15,
+            RetryPeriod = _options.LeaseDuration / 30,
         };
+        // The elector asks again by itself, and sooner than a client that is more patient each time: a server that is back is not to be missed.
+        using var electing = new ApiClient(_config, new ApiClientOptions { Time = _time, MaxRetries = 0 });
         while (true)
         {
             try
             {
                 // Under the same name again: its work has ended, so that it need not wait for its own lease to run out.
-                await new LeaseElector(api, lease, _log).RunAsync(token => WorkAsync(api, token), cancellation);
+                await new LeaseElector(electing, lease, _log).RunAsync(token => WorkAsync(api, token), cancellation);
                 return;
             }
             catch (LeadershipLostException e)

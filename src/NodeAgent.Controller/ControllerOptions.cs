@@ -113,7 +113,7 @@ public sealed record ControllerOptions
     /// How long after a leader fell silent another takes over; one that cannot reach the API server works on for three quarters of it. A leader
     /// that is stopped hands over at once.
     /// </summary>
-    public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromSeconds(60);
+    public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromSeconds(90);
 
     /// <summary>Directory for archives while they are made or read; null for the system's.</summary>
     public string? WorkDirectory { get; init; }

@@ -120,9 +120,9 @@ internal sealed class ClusterSession : IAsyncDisposable
         (await AskAsync(kind, $"{kind.Kind}/{name}", () => _api.FindAsync(kind, NamespaceFor(kind), name, cancellationToken)))?.Json;
 
     /// <summary>All of any kind, in the session's namespace where the kind lives in one.</summary>
-    public async Task<IReadOnlyList<JsonObject>> ListAsync(ResourceKind kind, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<JsonObject>> ListAsync(ResourceKind kind, CancellationToken cancellationToken, string selector = "")
     {
-        var list = await AskAsync(kind, kind.Plural, () => _api.ListAllAsync(kind, NamespaceFor(kind), new ListOptions(), KubernetesJsonContext.Default.KubernetesObject, cancellationToken));
+        var list = await AskAsync(kind, kind.Plural, () => _api.ListAllAsync(kind, NamespaceFor(kind), new ListOptions { LabelSelector = selector }, KubernetesJsonContext.Default.KubernetesObject, cancellationToken));
         return [.. list.Items.Select(item => item.Json)];
     }
 

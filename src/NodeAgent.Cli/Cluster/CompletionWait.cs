@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using NodeAgent.Cli.Invocation;
 using NodeAgent.Cli.Progress;
 using NodeAgent.Cli.Terminal;
+using NodeAgent.Kubernetes.Api;
 
 namespace NodeAgent.Cli.Cluster;
 
@@ -13,16 +14,36 @@ internal static class CompletionWait
 {
     private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
 
+    // As long as an API server takes for its own update, and then some. The run outlasts it, and who waits for it must not take it for failed.
+    private static readonly TimeSpan OutageLimit = TimeSpan.FromMinutes(5);
+
     /// <summary>Done for Completed, PartiallyFailed for that phase, Failed for any other end, NotFound when the object was deleted meanwhile.</summary>
     public static async Task<int> RunAsync(ClusterSession cluster, VeleroKind kind, string name, CancellationToken cancellationToken)
     {
         await StandardStreams.Out.WriteLineAsync($"Waiting for {kind.Noun} to complete. Ctrl-C stops the waiting only; the {kind.Noun} goes on in the cluster.");
         await StandardStreams.Out.FlushAsync(cancellationToken);
         using var timer = new PeriodicTimer(PollInterval, TimeProvider.System);
+        long? silentSince = null;
         while (true)
         {
-            var resource = await cluster.FindAsync(kind, name, cancellationToken)
-                ?? throw new CommandException(ExitCode.NotFound, $"{kind.Noun} {name}: it was deleted while it was waited for");
+            JsonObject? resource;
+            try
+            {
+                resource = await cluster.FindAsync(kind, name, cancellationToken);
+                silentSince = null;
+            }
+            catch (CommandException exception) when (exception.InnerException is HttpRequestException or ApiException { IsTransient: true })
+            {
+                if (silentSince is null) await StandardStreams.Error.WriteLineAsync($"\n{exception.Message}; it is asked again for {OutageLimit.TotalMinutes:0} min");
+                silentSince ??= TimeProvider.System.GetTimestamp();
+                if (TimeProvider.System.GetElapsedTime(silentSince.Value) > OutageLimit) throw;
+                await Task.Delay(PollInterval, cancellationToken);
+                continue;
+            }
+
+            if (resource is null)
+                throw new CommandException(ExitCode.NotFound, $"{kind.Noun} {name}: it was deleted while it was waited for");
+
             if (EndOf(resource.Phase()) is { } exitCode)
             {
                 await StandardStreams.Error.WriteLineAsync(StandardStreams.ErrorIsTerminal ? $"\r{ProgressOf(resource)}{Ansi.EraseToEndOfLine}" : "");

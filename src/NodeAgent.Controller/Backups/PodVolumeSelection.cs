@@ -34,8 +34,8 @@ internal static class PodVolumeSelection
             }
 
             var claim = volume.Text("persistentVolumeClaim", "claimName") ?? (volume.ContainsKey("ephemeral") ? $"{pod.Name()}-{name}" : null);
-            var policy = KindProblem(name, volume, claim, claimsTaken) is null ? policies.GetValueOrDefault(name) : null;
-            var skipped = KindProblem(name, volume, claim, claimsTaken) ?? PolicyReason(policy) ?? UseProblem(name, mounts, devices);
+            var policy = KindProblem(pod, name, volume, claim, claimsTaken) is null ? policies.GetValueOrDefault(name) : null;
+            var skipped = KindProblem(pod, name, volume, claim, claimsTaken) ?? PolicyReason(policy) ?? UseProblem(name, mounts, devices);
             decisions.Add(new VolumeDecision
             {
                 Volume = name,
@@ -60,8 +60,10 @@ internal static class PodVolumeSelection
         _ => $"{policy.Place} skips it",
     };
 
-    private static string? KindProblem(string name, JsonObject volume, string? claim, bool claimsTaken)
+    private static string? KindProblem(JsonObject pod, string name, JsonObject volume, string? claim, bool claimsTaken)
     {
+        // The kubelet keeps its volumes under another uid, and a restore does not make it.
+        if (pod.Annotation("kubernetes.io/config.mirror") is not null) return "the pod is a static one, which its node's kubelet makes";
         if (NeverTaken.FirstOrDefault(volume.ContainsKey) is { } kind) return $"{kind} volumes are not backed up";
         if (name.StartsWith("default-token", StringComparison.Ordinal)) return "it holds a service account token";
         return claim is not null && !claimsTaken ? "the backup leaves out persistent volume claims" : null;

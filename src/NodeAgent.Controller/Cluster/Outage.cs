@@ -1,4 +1,3 @@
-using System.Net;
 using NodeAgent.Kubernetes.Api;
 
 namespace NodeAgent.Controller.Cluster;
@@ -14,7 +13,7 @@ internal static class Outage
 
     /// <summary>Whether the same request may succeed later although nothing else changes.</summary>
     public static bool IsCauseOf(Exception e) =>
-        e is HttpRequestException || (e is ApiException answer && (answer.IsTooManyRequests || answer.StatusCode >= HttpStatusCode.InternalServerError));
+        e is HttpRequestException or ApiException { IsTransient: true };
 
     /// <summary>
     /// Does what somebody waits for an answer to. What the server refuses, and will refuse again however often it is asked, is an answer too: who
@@ -26,7 +25,7 @@ internal static class Outage
         {
             return await work();
         }
-        catch (ApiException e) when (!IsCauseOf(e) && !e.IsConflict && !e.IsUnauthorized)
+        catch (ApiException e) when (!IsCauseOf(e) && !e.IsConflict)
         {
             return refused(e.Message);
         }

@@ -14,6 +14,9 @@ namespace NodeAgent.Controller.Restores;
 /// </summary>
 internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agents, JsonArray backups)
 {
+    // A scheduler takes a moment, and so does a provisioner of volumes.
+    private static readonly TimeSpan UnscheduledNotice = TimeSpan.FromMinutes(1);
+
     private readonly Lazy<WaitContainer> _waitContainer = new(() => new WaitContainer(scope));
     private readonly PodVolumeWork _work = new(scope.Cluster.Plain, scope.Options, scope.Time);
     private readonly Dictionary<string, List<string>> _byPod = new(StringComparer.Ordinal);
@@ -155,6 +158,7 @@ internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agent
         var seen = started;
         // An agent that is being replaced, as at an upgrade, is away for a moment.
         (string Node, long Since)? unserved = null;
+        var isTold = false;
         while (scope.Time.GetElapsedTime(started) < scope.Options.ResourceTimeout)
         {
             try
@@ -172,6 +176,12 @@ internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agent
                     if (await agents.IsServedAsync(node, cancellation)) return;
                     unserved ??= (node, scope.Time.GetTimestamp());
                     if (scope.Time.GetElapsedTime(unserved.Value.Since) >= scope.Options.HeartbeatTimeout) break;
+                }
+                else if (!isTold && scope.Time.GetElapsedTime(started) >= UnscheduledNotice && ReasonOfScheduler(pod) is { } reason)
+                {
+                    isTold = true;
+                    // As of a claim whose storage class makes no volumes: what is needed has to be made by hand, and the sooner it is known the better.
+                    scope.Log.Warn(parts[0], $"pod {podName} finds no node, and its volumes wait for that: {reason}");
                 }
             }
             catch (Exception e) when (Outage.IsCauseOf(e))
@@ -216,6 +226,9 @@ internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agent
             }
         }
     }
+
+    private static string? ReasonOfScheduler(JsonObject pod) =>
+        pod.Objects("status", "conditions").FirstOrDefault(c => c.Text("type") == "PodScheduled" && c.Text("status") == "False").Text("message");
 
     private async Task<JsonObject> BuildAsync(JsonObject pod, string originalNamespace, JsonObject backup, CancellationToken cancellation)
     {

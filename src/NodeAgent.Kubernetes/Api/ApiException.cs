@@ -52,4 +52,12 @@ public sealed class ApiException : Exception
     public bool IsUnauthorized => StatusCode == HttpStatusCode.Unauthorized;
 
     public bool IsTooManyRequests => StatusCode == HttpStatusCode.TooManyRequests;
+
+    /// <summary>
+    /// The server does not keep up, or has just been started: the same request may succeed later although nothing else changes. A server that
+    /// starts answers before it knows the cluster's accounts and roles: 401 to tokens that are valid, and 403 that blames roles for being missing.
+    /// </summary>
+    public bool IsTransient =>
+        IsTooManyRequests || IsUnauthorized || StatusCode >= HttpStatusCode.InternalServerError
+        || (IsForbidden && ServerMessage.IndexOf(": RBAC: ", StringComparison.Ordinal) is >= 0 and var at && ServerMessage.IndexOf(" not found", at, StringComparison.Ordinal) > 0);
 }

@@ -44,6 +44,12 @@ public sealed class ClusterConfig
 
     internal Uri? Proxy { get; init; }
 
+    /// <summary>
+    /// False for a server that is never behind a proxy, whatever the environment says: the one that a pod is told of by its kubelet. Proxies are set
+    /// for the way out of the cluster, and exceptions from them are often networks, which .NET does not match addresses with.
+    /// </summary>
+    internal bool UsesEnvironmentProxy { get; init; } = true;
+
     internal IReadOnlyList<KeyValuePair<string, string>> Headers { get; init; } = [];
 
     /// <summary>
@@ -99,6 +105,7 @@ public sealed class ClusterConfig
             ConnectCallback = ConnectAsync,
         };
         if (Proxy is not null) sockets.Proxy = new WebProxy(Proxy);
+        else sockets.UseProxy = UsesEnvironmentProxy;
         var tls = sockets.SslOptions;
         if (ClientCertificates is { Count: > 0 } chain)
         {

@@ -27,6 +27,7 @@ internal static class PodServiceAccount
             Namespace = File.Exists(ns) && Certificates.ReadFile(ns, "namespace of the service account").Trim() is { Length: > 0 } name ? name : null,
             Authorities = Certificates.Authorities(Certificates.ReadFile(authority, "certificate authority of the service account"), OneLine.Of(authority)),
             Credential = new TokenFileCredential(token),
+            UsesEnvironmentProxy = false,
         };
     }
 }

@@ -17,6 +17,7 @@ internal sealed class ApiServerStandIn : IAsyncDisposable
     private readonly SortedDictionary<string, JsonObject> _objects = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
     private readonly Task _serving;
+    private int _outage;
 
     public ApiServerStandIn()
     {
@@ -59,6 +60,9 @@ internal sealed class ApiServerStandIn : IAsyncDisposable
     /// <summary>The plurals that are served; any other is an unknown kind.</summary>
     public HashSet<string> Plurals { get; } =
         ["backups", "restores", "schedules", "backupstoragelocations", "volumesnapshotlocations", "backuprepositories", "podvolumebackups", "podvolumerestores", "deletebackuprequests", "downloadrequests", "serverstatusrequests"];
+
+    /// <summary>So many questions after an object is created are answered 503, as while a server is restarted.</summary>
+    public int OutageAfterCreation { get; set; }
 
     public JsonObject Put(string plural, string json)
     {
@@ -152,6 +156,12 @@ internal sealed class ApiServerStandIn : IAsyncDisposable
     {
         if (request.Headers["Authorization"] != "Bearer secret")
             return (401, """{"kind":"Status","message":"Unauthorized"}""");
+        if (request.HttpMethod == "GET" && _outage > 0)
+        {
+            _outage--;
+            return (503, """{"kind":"Status","reason":"ServiceUnavailable","message":"apiserver not ready"}""");
+        }
+
         if (request.HttpMethod == "GET" && (Answers.GetValueOrDefault(request.Url!.PathAndQuery) ?? Answers.GetValueOrDefault(request.Url.AbsolutePath)) is { } given)
             return (200, given);
         // apis/velero.io/v1/namespaces/NS/PLURAL[/NAME]
@@ -180,6 +190,7 @@ internal sealed class ApiServerStandIn : IAsyncDisposable
         if (_objects.ContainsKey(key))
             return (409, """{"kind":"Status","reason":"AlreadyExists","message":"already exists"}""");
         _objects[key] = created;
+        _outage = OutageAfterCreation;
         OnCreated?.Invoke(plural, created);
         return (201, created.ToJsonString());
     }

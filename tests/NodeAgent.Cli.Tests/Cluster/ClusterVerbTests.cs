@@ -112,6 +112,17 @@ public sealed class ClusterVerbTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task The_waiting_outlasts_a_server_that_is_restarted()
+    {
+        _server.OnCreated = (_, resource) => resource["status"] = new JsonObject { ["phase"] = "Completed" };
+        // More than one request is tried by itself.
+        _server.OutageAfterCreation = 5;
+        var result = (await RunAsync("backup", "create", "b1", "--wait")).Expect(0);
+        Assert.Contains("Backup completed with status: Completed.", result.Output, StringComparison.Ordinal);
+        Assert.Contains("it is asked again for 5 min", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_interrupt_ends_the_waiting_and_not_the_backup()
     {
         var environment = CommandEnvironment.Interruptible;

@@ -54,6 +54,17 @@ public sealed class PodVolumeSelectionTests
     }
 
     [Fact]
+    public void Volumes_of_a_static_pod_are_not_taken()
+    {
+        var pod = (JsonObject)JsonNode.Parse("""
+            {"metadata":{"name":"etcd","namespace":"kube-system","annotations":{"kubernetes.io/config.mirror":"x"}},
+             "spec":{"containers":[{"name":"c","volumeMounts":[{"name":"a"}]}],"volumes":[{"name":"a","emptyDir":{}}]}}
+            """)!;
+        var decision = Assert.Single(PodVolumeSelection.Select(pod, optOut: true, claimsTaken: true, new Dictionary<string, VolumePolicy>()));
+        Assert.Equal((VolumeAction.Skip, "the pod is a static one, which its node's kubelet makes"), (decision.Action, decision.Skipped));
+    }
+
+    [Fact]
     public void The_claim_of_a_generic_volume_is_named_for_pod_and_volume() => Assert.Equal("p-generic", Assert.Single(Select("generic", optOut: false, claimsTaken: true)).Claim);
 
     private static string Taken(string? annotation, bool optOut, bool claimsTaken = true) =>

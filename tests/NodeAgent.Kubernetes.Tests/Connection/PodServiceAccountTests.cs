@@ -58,6 +58,16 @@ public sealed class PodServiceAccountTests : IDisposable
         Assert.Contains("ca.crt cannot be read", error.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void The_way_to_the_server_leads_through_no_proxy_of_the_environment()
+    {
+        Mount();
+        using var handler = (DelegatingHandler)PodServiceAccount.Open(Environment("10.96.0.1", "443")).CreateHandler(TimeProvider.System);
+        Assert.False(Assert.IsType<SocketsHttpHandler>(handler.InnerHandler).UseProxy);
+        using var other = (DelegatingHandler)ClusterConfig.ForServer(new Uri("http://127.0.0.1:1")).CreateHandler(TimeProvider.System);
+        Assert.True(Assert.IsType<SocketsHttpHandler>(other.InnerHandler).UseProxy);
+    }
+
     private void Mount()
     {
         _directory.Write("token", "pod-token");

@@ -80,10 +80,28 @@ internal static class InstallCommand
         }
         else
         {
-            outcome = await cluster.TryCreateAsync(kind, manifest, cancellationToken) ? "created" : "is there already (left as it is; --apply changes it)";
+            outcome = await cluster.TryCreateAsync(kind, manifest, cancellationToken) ? "created"
+                : kind == KubernetesResources.Namespaces ? await AdmitAgentsAsync(cluster, manifest, cancellationToken)
+                : "is there already (left as it is; --apply changes it)";
         }
 
         await StandardStreams.Out.WriteLineAsync($"{kind.Kind}/{manifest.Name()}: {outcome}");
+    }
+
+    /// <summary>Sees that a namespace that was there before lets the agents' pods in, where nobody has said otherwise. Without its label some clusters refuse them.</summary>
+    private static async Task<string> AdmitAgentsAsync(ClusterSession cluster, JsonObject manifest, CancellationToken cancellationToken)
+    {
+        const string label = "pod-security.kubernetes.io/enforce";
+        var wanted = manifest.Text("metadata", "labels", label);
+        var found = await cluster.FindAsync(KubernetesResources.Namespaces, manifest.Name(), cancellationToken);
+        if (found?["metadata"]?["labels"]?[label]?.ToString() is not { } level)
+        {
+            await cluster.ApplyAsync(KubernetesResources.Namespaces, manifest, FieldManager, cancellationToken);
+            return $"is there already, and has the label {label}={wanted} now";
+        }
+
+        if (level != wanted) StandardStreams.Warn($"namespace {manifest.Name()} has the label {label}={level}, which keeps the agents' pods out; set it to {wanted}, or install into a namespace of its own");
+        return "is there already (left as it is; --apply changes it)";
     }
 
     private static async Task WaitUntilServedAsync(ClusterSession cluster, ResourceKind kind, CancellationToken cancellationToken)
@@ -104,9 +122,11 @@ internal static class InstallCommand
         while (true)
         {
             var found = await cluster.FindAsync(kind, manifest.Name(), cancellationToken) ?? throw new CommandException(ExitCode.NotFound, $"{kind.Kind}/{manifest.Name()}: it was deleted while it was waited for");
-            var (ready, wanted) = kind == Manifests.Deployments
-                ? (found.Number("status", "readyReplicas"), found.Number("spec", "replicas"))
-                : (found.Number("status", "numberReady"), found.Number("status", "desiredNumberScheduled"));
+            // Pods of the version before count as ready too; what is new of it is asked for besides.
+            var (ready, renewed, wanted) = kind == Manifests.Deployments
+                ? (found.Number("status", "availableReplicas"), found.Number("status", "updatedReplicas"), found.Number("spec", "replicas"))
+                : (found.Number("status", "numberReady"), found.Number("status", "updatedNumberScheduled"), found.Number("status", "desiredNumberScheduled"));
+            ready = Math.Min(ready, renewed);
             var isSeen = found.Number("status", "observedGeneration") >= found.Number("metadata", "generation");
             if (isSeen && ready >= wanted && (wanted > 0 || kind == Manifests.Deployments)) return;
             if (TimeProvider.System.GetUtcNow() > deadline)

@@ -13,6 +13,8 @@ namespace NodeAgent.Cli.Cluster.Installation;
 /// </summary>
 internal static class UninstallCommand
 {
+    // Twice of what a kubelet gives them.
+    private static readonly TimeSpan PodsLimit = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan GoneLimit = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
 
@@ -35,12 +37,31 @@ internal static class UninstallCommand
         // The controller goes first: it would take the end of its objects for the wish to delete what they stand for.
         await RemoveAsync(cluster, Manifests.Deployments, "velero", cancellationToken);
         await RemoveAsync(cluster, Manifests.DaemonSets, "node-agent", cancellationToken);
+        await WaitForPodsAsync(cluster, cancellationToken);
         await ReleaseAsync(cluster, cancellationToken);
         foreach (var manifest in Manifests.Controller().Concat(Manifests.Agent()).Where(m => !Manifests.KindOf(m).Namespaced)) await RemoveAsync(cluster, Manifests.KindOf(manifest), manifest.Name(), cancellationToken);
         foreach (var definition in Manifests.Definitions()) await RemoveAsync(cluster, KubernetesResources.CustomResourceDefinitions, definition.Name(), cancellationToken);
         if (await RemoveAsync(cluster, KubernetesResources.Namespaces, ns, cancellationToken)) await WaitUntilGoneAsync(cluster, ns, cancellationToken);
         await StandardStreams.Out.WriteLineAsync("NodeAgent is uninstalled. What is stored in the backup locations is still there.");
         return ExitCode.Done;
+    }
+
+    /// <summary>Their Deployment and DaemonSet are gone before they are; what they do until then they do with the rights and objects that are removed next.</summary>
+    private static async Task WaitForPodsAsync(ClusterSession cluster, CancellationToken cancellationToken)
+    {
+        var deadline = TimeProvider.System.GetUtcNow() + PodsLimit;
+        while (true)
+        {
+            var left = (await cluster.ListAsync(KubernetesResources.Pods, cancellationToken, "deploy=velero")).Concat(await cluster.ListAsync(KubernetesResources.Pods, cancellationToken, "name=node-agent")).ToList();
+            if (left.Count == 0) return;
+            if (TimeProvider.System.GetUtcNow() > deadline)
+            {
+                StandardStreams.Warn($"pods {string.Join(", ", left.Select(p => p.Name()))} have not ended after {PodsLimit.TotalMinutes:0} min; going on without them");
+                return;
+            }
+
+            await Task.Delay(PollInterval, cancellationToken);
+        }
     }
 
     /// <summary>Nobody is left who would take off the finalizers of restores, and of what another program may have put some on.</summary>
