@@ -54,7 +54,7 @@ public sealed class AgentHost
         using var restoreRuns = new RunRegistry(_options.Concurrency);
         using var backupQueue = new WorkQueue<NamespacedName>(new WorkQueueOptions { Time = _time });
         using var restoreQueue = new WorkQueue<NamespacedName>(new WorkQueueOptions { Time = _time });
-        var services = new AgentServices(client, _options, new VolumeFinder(client, _options), new RepositoryOpener(client, _options, _log), telemetry, _log);
+        var services = new AgentServices(client, _options, new VolumeFinder(client, _options), new PodLookup(client), new RepositoryOpener(client, _options, _log), telemetry, _log);
 
         // 1. the copies
         VolumeBackupReconciler? backupReconciler = null;
@@ -72,16 +72,18 @@ public sealed class AgentHost
         var pods = Informer.Of(client, KubernetesResources.Pods, new InformerOptions { FieldSelector = $"spec.nodeName={_options.NodeName}", Log = _log });
 
         // 2. the queues
+        backups.AddIndex(PodIndex, b => [VolumeBackupReconciler.PodOf(b)]);
         restores.AddIndex(PodIndex, r => [VolumeRestoreReconciler.PodOf(r)]);
         backups.AddHandler(change => backupQueue.Add(change.Key));
         restores.AddHandler(change => restoreQueue.Add(change.Key));
         pods.AddHandler(change =>
         {
+            foreach (var backup in backups.Find(PodIndex, change.Key.ToString())) backupQueue.Add(ObjectIdentity.Of(backup.Metadata).Key);
             foreach (var restore in restores.Find(PodIndex, change.Key.ToString())) restoreQueue.Add(ObjectIdentity.Of(restore.Metadata).Key);
         });
 
         // 3. the reconcilers
-        backupReconciler = new VolumeBackupReconciler(services, backupRuns, backups, backupQueue);
+        backupReconciler = new VolumeBackupReconciler(services, backupRuns, backups, pods, backupQueue);
         restoreReconciler = new VolumeRestoreReconciler(services, restoreRuns, restores, pods, restoreQueue);
         var backupLoop = new ReconcileLoop<NamespacedName>(PodVolumeBackup.KindName, backupQueue, backupReconciler.ReconcileAsync, Reconcilers, _log);
         var restoreLoop = new ReconcileLoop<NamespacedName>(PodVolumeRestore.KindName, restoreQueue, restoreReconciler.ReconcileAsync, Reconcilers, _log);

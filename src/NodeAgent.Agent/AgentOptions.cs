@@ -17,6 +17,12 @@ public sealed record AgentOptions
     /// <summary>Volumes that are backed up at once, and apart from them volumes that are restored at once (--concurrency).</summary>
     public int Concurrency { get; init; } = 1;
 
+    /// <summary>
+    /// Take volumes that are plain directories where something should be mounted, as a cluster in a process has them where it may not mount
+    /// (--accept-plain-directories). On a node such a directory is a volume that is not mounted, and its backup would be empty.
+    /// </summary>
+    public bool AcceptsPlainDirectories { get; init; }
+
     /// <summary>How often the progress of a run is written into its object.</summary>
     public TimeSpan ProgressInterval { get; init; } = TimeSpan.FromSeconds(1);
 

@@ -5,7 +5,7 @@ using NodeAgent.Kubernetes.Api;
 namespace NodeAgent.Agent;
 
 /// <summary>What both reconcilers work with.</summary>
-internal sealed record AgentServices(ApiClient Client, AgentOptions Options, VolumeFinder Volumes, RepositoryOpener Repositories, Telemetry Telemetry, ILogger Log)
+internal sealed record AgentServices(ApiClient Client, AgentOptions Options, VolumeFinder Volumes, PodLookup Pods, RepositoryOpener Repositories, Telemetry Telemetry, ILogger Log)
 {
     public TimeProvider Time => Client.Time;
 }

@@ -17,6 +17,9 @@ public sealed record BackupRequest
     /// </summary>
     public string? TrustedDirectory { get; init; }
 
+    /// <summary>The directory that must be at <see cref="SourcePath"/>, when it was looked at before; null for any.</summary>
+    public DirectoryIdentity? SourceIdentity { get; init; }
+
     /// <summary>What the snapshot says of its source; also finds the parent.</summary>
     public required SnapshotSource Source { get; init; }
 

@@ -55,6 +55,7 @@ public static class BackupRun
         // 1. the source
         var (root, only) = OpenSource(request.SourcePath, request.TrustedDirectory);
         using var opened = root;
+        DirectoryIdentity.Require(request.SourceIdentity, root, request.SourcePath);
 
         // 2. the snapshot to continue
         var parentSnapshot = await FindParentAsync(repository, request, cancellationToken);
@@ -69,7 +70,7 @@ public static class BackupRun
         var issues = new IssueList();
         using var workers = new WorkerPool(request.Workers > 0 ? request.Workers : Environment.ProcessorCount);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var capture = new TreeCapture(request, repository, session, parent, workers, counters, issues);
+        var capture = new TreeCapture(request, repository, session, parent, workers, counters, issues, stop.Token);
         var queue = Channel.CreateBounded<CapturedEntry>(new BoundedChannelOptions(QueueLength) { SingleReader = true, SingleWriter = true });
         var walk = Task.Run(() => WalkAsync(capture, root, only, queue.Writer, stop.Token), CancellationToken.None);
         TreeEntry rootEntry;

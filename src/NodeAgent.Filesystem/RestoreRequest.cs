@@ -12,6 +12,9 @@ public sealed record RestoreRequest
     /// </summary>
     public string? TrustedDirectory { get; init; }
 
+    /// <summary>The directory that must be at <see cref="TargetPath"/>, when it was looked at before; none is made then. Null for any.</summary>
+    public DirectoryIdentity? TargetIdentity { get; init; }
+
     /// <summary>A path in the snapshot whose content becomes the target's; empty for all. A file is put into the target.</summary>
     public ReadOnlyMemory<byte> SubPath { get; init; }
 

@@ -11,7 +11,7 @@ namespace NodeAgent.Filesystem;
 /// <summary>
 /// A snapshot becomes a directory:
 /// 1. the part of the snapshot that is wanted is found;
-/// 2. the target is made when it is not there, and opened: from here on everything is relative to that handle;
+/// 2. the target is made when it is not there and need not be, and opened: from here on everything is relative to that handle;
 /// 3. whether it fits is looked at; then the tree is walked; directories are made, workers write the files under temporary names and rename them;
 /// 4. further names of files with several are added, directories get their metadata when all below them is done;
 /// 5. the file system is told to make it durable.
@@ -42,6 +42,7 @@ public static class RestoreRun
 
         // 2. the target
         using var target = OpenTarget(request);
+        DirectoryIdentity.Require(request.TargetIdentity, target, request.TargetPath);
 
         // 3. and 4. the tree
         if (!request.IgnoreFreeSpace) await new SpaceCheck(request, tree).EnsureAsync(target, snapshot, wanted, cancellationToken);
@@ -111,7 +112,7 @@ public static class RestoreRun
     private static DirectoryHandle OpenTarget(RestoreRequest request)
     {
         var path = request.TargetPath;
-        if (request.TrustedDirectory is { } trusted) return Files.OpenRoot(path, trusted);
+        if (request.TrustedDirectory is not null || request.TargetIdentity is not null) return Files.OpenRoot(path, request.TrustedDirectory);
         try
         {
             Directory.CreateDirectory(path);

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using NodeAgent.Agent.Runs;
+using NodeAgent.Agent.Volumes;
 using NodeAgent.Filesystem;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
@@ -12,8 +13,10 @@ using NodeAgent.Repository.Snapshots;
 
 namespace NodeAgent.Agent.Backups;
 
-/// <summary>Carries out the PodVolumeBackups of this node: takes them in hand, cancels them on request, and ends those that nobody has in hand any more.</summary>
-internal sealed class VolumeBackupReconciler(AgentServices services, RunRegistry registry, Informer<PodVolumeBackup> backups, WorkQueue<NamespacedName> queue)
+/// <summary>Carries out the PodVolumeBackups of this node: takes them in hand, ends them on request and with their pods, and ends those that nobody has in hand any more.</summary>
+/// <param name="pods">The pods of this node and no others.</param>
+internal sealed class VolumeBackupReconciler(
+    AgentServices services, RunRegistry registry, Informer<PodVolumeBackup> backups, Informer<KubernetesObject> pods, WorkQueue<NamespacedName> queue)
 {
     private const string ParallelSetting = "ParallelFilesUpload";
     private const int IssuesLogged = 20;
@@ -25,6 +28,9 @@ internal sealed class VolumeBackupReconciler(AgentServices services, RunRegistry
 
     /// <summary>Takes note of an object that does not fit its type; call before the key is queued.</summary>
     public void Note(MalformedObject malformed) => _malformed[malformed.Item.Key] = malformed;
+
+    /// <summary>The pod that a backup is of, as the index of the informer has it.</summary>
+    public static string PodOf(PodVolumeBackup backup) => $"{backup.Spec.Pod?.Namespace}/{backup.Spec.Pod?.Name}";
 
     public async Task<ReconcileResult> ReconcileAsync(NamespacedName key, CancellationToken cancellation)
     {
@@ -44,7 +50,12 @@ internal sealed class VolumeBackupReconciler(AgentServices services, RunRegistry
         if (phase is PodVolumePhase.Completed or PodVolumePhase.Failed or PodVolumePhase.Canceled) return ReconcileResult.Done;
         if (registry.Holds(uid))
         {
-            if (backup.Spec.Cancel != true) return ReconcileResult.Done;
+            if (backup.Spec.Cancel != true)
+            {
+                if (await EndOfPodAsync(backup, cancellation) is { } reason) registry.Cancel(uid, reason);
+                return ReconcileResult.Done;
+            }
+
             if (phase != PodVolumePhase.Canceling) await WriteAsync(backup, new JsonObject { ["phase"] = PodVolumePhase.Canceling }, cancellation);
             registry.Cancel(uid);
         }
@@ -69,6 +80,15 @@ internal sealed class VolumeBackupReconciler(AgentServices services, RunRegistry
         return ReconcileResult.Done;
     }
 
+    /// <summary>Why a run has lost its pod; null when it has not. That a pod is not there is asked again of the API server: the copy of the pods may lag behind.</summary>
+    private async Task<string?> EndOfPodAsync(PodVolumeBackup backup, CancellationToken cancellation)
+    {
+        if (backup.Spec.Pod is not { Namespace: { Length: > 0 } ns, Name: { Length: > 0 } name } || !pods.HasSynced) return null;
+        var (uid, volume) = (backup.Spec.Pod.Uid ?? "", backup.Spec.Volume ?? "");
+        if (PodEnd.OfBackup(pods.Get(ns, name), $"{ns}/{name}", uid, volume) is null) return null;
+        return PodEnd.OfBackup(await services.Pods.FindAsync(ns, name, cancellation), $"{ns}/{name}", uid, volume);
+    }
+
     private async Task TakeAsync(NamespacedName key, string uid, PodVolumeBackup backup, CancellationToken cancellation)
     {
         await WriteAsync(backup, new JsonObject { ["phase"] = PodVolumePhase.Accepted, ["acceptedTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow()) }, cancellation);
@@ -88,7 +108,7 @@ internal sealed class VolumeBackupReconciler(AgentServices services, RunRegistry
     private async Task RunAsync(NamespacedName key, PodVolumeBackup backup, CancellationToken cancellation)
     {
         var started = services.Time.GetTimestamp();
-        var phase = await VolumeRun.ExecuteAsync(services, registry, VeleroResources.PodVolumeBackups, key, (status, token) => BackUpAsync(key, backup, status, token), cancellation);
+        var phase = await VolumeRun.ExecuteAsync(services, registry, VeleroResources.PodVolumeBackups, key, backup.Metadata.Uid!, (status, token) => BackUpAsync(key, backup, status, token), cancellation);
         services.Telemetry.BackupEnded(phase, services.Time.GetElapsedTime(started));
     }
 
@@ -99,8 +119,9 @@ internal sealed class VolumeBackupReconciler(AgentServices services, RunRegistry
         if (spec.Pod is not { Namespace: { Length: > 0 } ns, Name: { Length: > 0 } name }) throw new AgentException("spec.pod: namespace and name are needed");
         if (string.IsNullOrEmpty(spec.Volume)) throw new AgentException("spec.volume: the name of a volume of the pod is needed");
         if (string.IsNullOrEmpty(spec.BackupStorageLocation)) throw new AgentException("spec.backupStorageLocation: the name of a location is needed");
-        var pod = await services.Client.FindAsync(KubernetesResources.Pods, ns, name, cancellation) ?? throw new AgentException($"pod {ns}/{name} does not exist any more");
-        if (spec.Pod.Uid is { Length: > 0 } uid && uid != pod.Uid) throw new AgentException($"pod {ns}/{name} was replaced by another of the same name since the backup was asked for");
+        var found = await services.Pods.FindAsync(ns, name, cancellation);
+        if (PodEnd.OfBackup(found, $"{ns}/{name}", spec.Pod.Uid ?? "", spec.Volume) is { } end) throw new AgentException(end);
+        var pod = found!;
         var volume = await services.Volumes.FindAsync(pod, spec.Volume, cancellation);
         await using var repository = await services.Repositories.OpenAsync(spec.BackupStorageLocation, forWriting: true, cancellation);
         await status.PatchAsync(new JsonObject { ["phase"] = PodVolumePhase.InProgress, ["startTimestamp"] = status.Now, ["path"] = volume.Path }, cancellation);
@@ -110,6 +131,7 @@ internal sealed class VolumeBackupReconciler(AgentServices services, RunRegistry
         {
             SourcePath = volume.Path,
             TrustedDirectory = Options.HostPods,
+            SourceIdentity = volume.Identity,
             Source = new SnapshotSource
             {
                 Kind = SnapshotSource.PodVolume,
@@ -133,19 +155,23 @@ internal sealed class VolumeBackupReconciler(AgentServices services, RunRegistry
         var manifest = result.Manifest;
         services.Telemetry.BackupStored(manifest.Stats.Bytes, manifest.Stats.NewBytes, manifest.Stats.StoredBytes);
         foreach (var issue in manifest.Issues.Take(IssuesLogged)) services.Log.FileIssue(VeleroResources.PodVolumeBackups.Kind, key.Name, $"{issue.Display}: {issue.Operation}: {issue.Error}");
-        var end = new JsonObject
+        // What was taken away under the walk looks like an empty directory: without this look it would pass for a complete backup.
+        var lost = PodEnd.OfBackup(await services.Pods.FindPatientlyAsync(ns, name, cancellation), $"{ns}/{name}", pod.Uid, spec.Volume);
+        if (lost is null && volume.IsGone()) throw new AgentException($"{volume.Path}: the volume was unmounted or removed while it was read");
+        var ended = new JsonObject
         {
             ["snapshotID"] = result.Id.ToString(),
             ["progress"] = RunStatus.ToJson(manifest.Stats.Bytes, manifest.Stats.Bytes),
             ["incrementalBytes"] = manifest.Stats.NewBytes,
         };
         // The snapshot id stands in either case: all the other files can be restored from it.
+        if (lost is not null) return new RunOutcome(PodVolumePhase.Failed, lost, ended);
         return result.IsComplete
-            ? new RunOutcome(PodVolumePhase.Completed, null, end)
+            ? new RunOutcome(PodVolumePhase.Completed, null, ended)
             : new RunOutcome(
                 PodVolumePhase.Failed,
                 VolumeRun.Describe(manifest.IssueCount, "backed up", [.. manifest.Issues.Take(1).Select(i => new FileIssue(i.Path, i.Operation, i.Error))]) + "; all others are in the snapshot",
-                end);
+                ended);
     }
 
     /// <summary>The user's number of files at once; 0 leaves it to the run.</summary>

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using NodeAgent.Agent.Backups;
 using NodeAgent.Agent.Runs;
+using NodeAgent.Agent.Volumes;
 using NodeAgent.Filesystem;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
@@ -60,7 +61,12 @@ internal sealed class VolumeRestoreReconciler(
         if (phase is PodVolumePhase.Failed or PodVolumePhase.Canceled) return ReconcileResult.Done;
         if (registry.Holds(uid))
         {
-            if (restore.Spec.Cancel != true) return ReconcileResult.Done;
+            if (restore.Spec.Cancel != true)
+            {
+                if (await EndOfPodAsync(restore, cancellation) is { } reason) registry.Cancel(uid, reason);
+                return ReconcileResult.Done;
+            }
+
             if (phase != PodVolumePhase.Canceling) await WriteAsync(restore, new JsonObject { ["phase"] = PodVolumePhase.Canceling }, cancellation);
             registry.Cancel(uid);
         }
@@ -80,6 +86,15 @@ internal sealed class VolumeRestoreReconciler(
         return ReconcileResult.Done;
     }
 
+    /// <summary>Why a run has lost its pod; null when it has not. That a pod is not there is asked again of the API server: the copy of the pods may lag behind.</summary>
+    private async Task<string?> EndOfPodAsync(PodVolumeRestore restore, CancellationToken cancellation)
+    {
+        if (restore.Spec.Pod is not { Namespace: { Length: > 0 } ns, Name: { Length: > 0 } name } || !pods.HasSynced) return null;
+        var (uid, volume) = (restore.Spec.Pod.Uid ?? "", restore.Spec.Volume ?? "");
+        if (PodEnd.OfRestore(pods.Get(ns, name), $"{ns}/{name}", uid, volume) is null) return null;
+        return PodEnd.OfRestore(await services.Pods.FindAsync(ns, name, cancellation), $"{ns}/{name}", uid, volume);
+    }
+
     private async Task StartAsync(NamespacedName key, string uid, PodVolumeRestore restore, KubernetesObject? pod, CancellationToken cancellation)
     {
         if (pod is null)
@@ -90,6 +105,10 @@ internal sealed class VolumeRestoreReconciler(
         else if (restore.Spec.Pod?.Uid is { Length: > 0 } wanted && wanted != pod.Uid)
         {
             await EndAsync(restore, PodVolumePhase.Failed, $"pod {pod.Key} was replaced by another of the same name since the restore was asked for", cancellation);
+        }
+        else if (PodEnd.OfRestore(pod, pod.Key.ToString(), pod.Uid, restore.Spec.Volume ?? "") is { } reason)
+        {
+            await EndAsync(restore, PodVolumePhase.Failed, reason, cancellation);
         }
         else if (restore.Spec.Cancel == true)
         {
@@ -135,6 +154,7 @@ internal sealed class VolumeRestoreReconciler(
             registry,
             VeleroResources.PodVolumeRestores,
             key,
+            restore.Metadata.Uid!,
             async (status, token) =>
             {
                 var (outcome, restored) = await RestoreAsync(key, restore, pod, status, token);
@@ -163,6 +183,7 @@ internal sealed class VolumeRestoreReconciler(
         {
             TargetPath = volume.Path,
             TrustedDirectory = Options.HostPods,
+            TargetIdentity = volume.Identity,
             Excludes = [RestoreMark.Exclude],
             Workers = VolumeBackupReconciler.WorkersOf(spec.UploaderSettings, ParallelSetting),
             Time = services.Time,
@@ -176,6 +197,10 @@ internal sealed class VolumeRestoreReconciler(
         // What the snapshot itself lacks was told when it was made, and a second restore would not bring it back either.
         if (result.IssueCount > result.MetadataIssueCount)
             return (new RunOutcome(PodVolumePhase.Failed, VolumeRun.Describe(result.IssueCount, "restored", [.. result.Issues.OrderBy(i => i.IsMetadataOnly).Take(1)]), end), result.Bytes);
+        // Data that nobody will ever see is not restored, however complete.
+        if (PodEnd.OfRestore(await services.Pods.FindPatientlyAsync(pod.Namespace, pod.Name, cancellation), pod.Key.ToString(), pod.Uid, spec.Volume) is { } lost)
+            return (new RunOutcome(PodVolumePhase.Failed, lost, end), result.Bytes);
+        if (volume.IsGone()) throw new AgentException($"{volume.Path}: the volume was unmounted or removed while it was restored");
         await MarkAsync(pod, spec.Volume, volume.Path, mark, cancellation);
         var remark = result.IsComplete ? null : $"all that the snapshot has is back; {result.IssueCount} {(result.IssueCount == 1 ? "remark" : "remarks")}, the first: {result.Issues[0]}";
         return (new RunOutcome(PodVolumePhase.Completed, remark, end), result.Bytes);

@@ -49,11 +49,18 @@ internal sealed class RunRegistry(int slots) : IDisposable
     }
 
     /// <summary>Asks a run to stop. Nothing happens when it is not held.</summary>
-    public void Cancel(string uid)
+    /// <param name="reason">Why, when nobody wished it; the first reason, or wish, counts.</param>
+    public void Cancel(string uid, string reason = "")
     {
         HeldRun? held;
         lock (_gate) held = _runs.GetValueOrDefault(uid);
-        held?.Cancel();
+        held?.Cancel(reason);
+    }
+
+    /// <summary>Why a run was asked to stop: empty for a wish, null when it was not, or only with the process.</summary>
+    public string? ReasonOf(string uid)
+    {
+        lock (_gate) return _runs.GetValueOrDefault(uid)?.Reason;
     }
 
     /// <summary>Stops all runs and waits for their ends.</summary>
@@ -68,7 +75,7 @@ internal sealed class RunRegistry(int slots) : IDisposable
             left = [.. _runs.Values];
         }
 
-        foreach (var run in left) run.Cancel();
+        foreach (var run in left) run.Cancel(null);
         await Task.WhenAll(left.Select(r => r.Task));
     }
 
@@ -115,11 +122,15 @@ internal sealed class RunRegistry(int slots) : IDisposable
 
         public CancellationToken Token { get; } = cancellation.Token;
 
-        public void Cancel()
+        public string? Reason { get; private set; }
+
+        public void Cancel(string? reason)
         {
             lock (_gate)
             {
-                if (!_isDisposed) cancellation.Cancel();
+                if (_isDisposed) return;
+                Reason ??= reason;
+                cancellation.Cancel();
             }
         }
 

@@ -13,10 +13,11 @@ namespace NodeAgent.Agent.Runs;
 internal static class VolumeRun
 {
     /// <summary>Does the work, writes its progress and its end into the object. Returns the phase that it ended in; throws nothing.</summary>
+    /// <param name="uid">The object's UID, by which the registry knows the run.</param>
     /// <param name="work">Gets the run's status and token, and returns how it ended or throws.</param>
     /// <param name="cancellation">Cancelled by the user's wish or with the process.</param>
     public static async Task<string> ExecuteAsync(
-        AgentServices services, RunRegistry registry, ResourceKind kind, NamespacedName key, Func<RunStatus, CancellationToken, Task<RunOutcome>> work, CancellationToken cancellation)
+        AgentServices services, RunRegistry registry, ResourceKind kind, NamespacedName key, string uid, Func<RunStatus, CancellationToken, Task<RunOutcome>> work, CancellationToken cancellation)
     {
         var status = new RunStatus(services.Client, kind, key, services.Options, services.Log);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -28,9 +29,12 @@ internal static class VolumeRun
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            outcome = registry.IsStopping
-                ? new RunOutcome(PodVolumePhase.Failed, $"the agent of node {services.Options.NodeName} was stopped while it worked on this", [])
-                : new RunOutcome(PodVolumePhase.Canceled, "cancelled on request", []);
+            outcome = registry.ReasonOf(uid) switch
+            {
+                { Length: > 0 } reason => new RunOutcome(PodVolumePhase.Failed, reason, []),
+                null when registry.IsStopping => new RunOutcome(PodVolumePhase.Failed, $"the agent of node {services.Options.NodeName} was stopped while it worked on this", []),
+                _ => new RunOutcome(PodVolumePhase.Canceled, "cancelled on request", []),
+            };
         }
         catch (Exception e) when (e is AgentException or RepositoryException or LocationException or IOException or UnauthorizedAccessException or ApiException or HttpRequestException or ClusterConfigException)
         {

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using NodeAgent.Filesystem;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
 
@@ -7,10 +8,15 @@ namespace NodeAgent.Agent.Volumes;
 /// <summary>
 /// Finds where the kubelet has mounted a volume: <c>&lt;pods&gt;/&lt;pod uid&gt;/volumes/&lt;plugin&gt;/&lt;name&gt;</c>, where the name is that of
 /// the PersistentVolume for a claim and that of the pod's volume otherwise. CSI volumes have their files one level deeper, in <c>mount</c>.
+/// What a driver has not mounted, or not any more, is an empty directory that looks like an empty volume, and is refused.
 /// </summary>
 internal sealed class VolumeFinder(ApiClient client, AgentOptions options)
 {
     private const string CsiPlugin = "kubernetes.io~csi";
+    private const string EmptyDirPlugin = "kubernetes.io~empty-dir";
+
+    /// <summary>Kinds whose files the kubelet itself writes into a directory of the node.</summary>
+    private static readonly string[] Unmounted = [EmptyDirPlugin, "kubernetes.io~configmap", "kubernetes.io~secret", "kubernetes.io~projected", "kubernetes.io~downward-api", "kubernetes.io~git-repo"];
 
     /// <exception cref="AgentException">The volume has no directory on this node; the message says what was looked for.</exception>
     public async Task<VolumeDirectory> FindAsync(KubernetesObject pod, string volume, CancellationToken cancellation)
@@ -29,8 +35,14 @@ internal sealed class VolumeFinder(ApiClient client, AgentOptions options)
         var found = Directories(Path.Combine(root, "volumes")).Select(plugin => Path.Combine(plugin, name)).Where(Directory.Exists).ToList();
         if (found is [var directory])
         {
-            var path = Path.GetFileName(Path.GetDirectoryName(directory)) == CsiPlugin ? Path.Combine(directory, "mount") : directory;
-            return Directory.Exists(path) ? new VolumeDirectory(path, claim) : throw new AgentException($"{what}: {path} does not exist: the CSI driver has not mounted it");
+            var plugin = Path.GetFileName(Path.GetDirectoryName(directory))!;
+            var path = plugin == CsiPlugin ? Path.Combine(directory, "mount") : directory;
+            if (!Directory.Exists(path)) throw new AgentException($"{what}: {path} does not exist: the CSI driver has not mounted it");
+            var identity = IdentityOf(path, what);
+            var isMounted = plugin == EmptyDirPlugin ? Text(entry["emptyDir"], "medium") is { Length: > 0 } : !Unmounted.Contains(plugin);
+            if (isMounted && identity.IsMountPoint == false && !options.AcceptsPlainDirectories)
+                throw new AgentException($"{what}: nothing is mounted at {path}: it was unmounted, or its mount does not reach this process; see the events of the pod, and that {options.HostPods} is mounted with propagation HostToContainer");
+            return new VolumeDirectory(path, claim, identity);
         }
 
         if (found.Count > 1) throw new AgentException($"{what}: found more than once: {string.Join(" and ", found)}");
@@ -48,7 +60,19 @@ internal sealed class VolumeFinder(ApiClient client, AgentOptions options)
             : throw new AgentException($"{what}: its claim {claim} is not bound to a volume");
     }
 
+    private static DirectoryIdentity IdentityOf(string path, string what)
+    {
+        try
+        {
+            return DirectoryIdentity.Of(path);
+        }
+        catch (IOException e)
+        {
+            throw new AgentException($"{what}: {path} cannot be opened: {e.Message}");
+        }
+    }
+
     private static IEnumerable<string> Directories(string path) => Directory.Exists(path) ? Directory.EnumerateDirectories(path) : [];
 
-    private static string? Text(JsonObject from, string name) => from[name] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
+    private static string? Text(JsonNode? from, string name) => (from as JsonObject)?[name] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
 }

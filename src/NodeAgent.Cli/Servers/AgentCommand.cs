@@ -16,6 +16,7 @@ internal static class AgentCommand
     private static readonly Option<string> NodeName = Flags.Text("--node-name", $"Node that this runs on (default: {NodeVariable})", "name");
     private static readonly Option<string> HostPods = Flags.Text("--host-pods", $"Where the kubelet's pods directory is mounted (default: {DefaultHostPods})", "dir");
     private static readonly Option<int> Concurrency = Flags.Count("--concurrency", "Volumes backed up at once, and volumes restored at once", 1);
+    private static readonly Option<bool> AcceptPlainDirectories = new("--accept-plain-directories") { Description = "Take a volume where nothing is mounted, as in a cluster for tests", Hidden = true };
     private static readonly Option<string> MetricsAddress = Flags.Text("--metrics-address", "Address that serves /metrics, as :8085", "address");
     private static readonly Option<string> HealthAddress = Flags.Text("--health-address", "Address that serves /livez and /readyz, as :8086", "address");
 
@@ -26,7 +27,7 @@ internal static class AgentCommand
 
     private static Command Create(string name, string description)
     {
-        var command = new Command(name, description) { NodeName, HostPods, Concurrency, MetricsAddress, HealthAddress, ServerLogging.Level, ServerLogging.Format };
+        var command = new Command(name, description) { NodeName, HostPods, Concurrency, AcceptPlainDirectories, MetricsAddress, HealthAddress, ServerLogging.Level, ServerLogging.Format };
         command.WithClusterOptions().Runs(ExecuteAsync);
         return command;
     }
@@ -38,6 +39,7 @@ internal static class AgentCommand
             Namespace = ClusterOptions.NamespaceOf(parse),
             NodeName = parse.GetValue(NodeName) is { Length: > 0 } node ? node : Environment.GetEnvironmentVariable(NodeVariable) ?? "",
             HostPods = parse.GetValue(HostPods) is { Length: > 0 } pods ? Path.GetFullPath(pods) : DefaultHostPods,
+            AcceptsPlainDirectories = parse.GetValue(AcceptPlainDirectories),
             Concurrency = parse.GetValue(Concurrency),
         };
         if (options.Validate() is { Count: > 0 } errors) throw new UsageException(string.Join("; ", errors));

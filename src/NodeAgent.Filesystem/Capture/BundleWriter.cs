@@ -9,7 +9,8 @@ namespace NodeAgent.Filesystem.Capture;
 /// Puts small files together into chunks, in the order of the walk, across directories. Where a bundle ends depends on the
 /// content of its last file alone, so that an edit changes one bundle and the next ones are as they were.
 /// </summary>
-internal sealed class BundleWriter(WriteSession session, BundleParameters parameters, Func<Func<Task>, Task> run)
+/// <param name="stop">Cancelled when nobody waits for the chunks any more: the store may be away for long.</param>
+internal sealed class BundleWriter(WriteSession session, BundleParameters parameters, Func<Func<Task>, Task> run, CancellationToken stop)
 {
     /// <summary>
     /// Steps in the queue after which an open bundle is closed. The assembler waits for a bundle's files and the walk waits
@@ -66,7 +67,7 @@ internal sealed class BundleWriter(WriteSession session, BundleParameters parame
     {
         try
         {
-            await run(async () => chunk.TrySetResult((await session.StoreAsync(ChunkKind.Data, buffer.AsMemory(0, length), CancellationToken.None)).Id));
+            await run(async () => chunk.TrySetResult((await session.StoreAsync(ChunkKind.Data, buffer.AsMemory(0, length), stop)).Id));
         }
         catch (Exception exception)
         {

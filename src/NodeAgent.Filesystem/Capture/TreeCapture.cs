@@ -14,7 +14,7 @@ namespace NodeAgent.Filesystem.Capture;
 /// </summary>
 internal sealed class TreeCapture(
     BackupRequest request, ChunkRepository repository, WriteSession session, ParentTree? parent, WorkerPool workers,
-    CaptureCounters counters, IssueList issues)
+    CaptureCounters counters, IssueList issues, CancellationToken stop)
 {
     private const string Vanished = "it vanished before it could be read";
     private const string Replaced = "it became something else while it was read";
@@ -29,7 +29,7 @@ internal sealed class TreeCapture(
     private static readonly byte[] CacheTagName = "CACHEDIR.TAG"u8.ToArray();
 
     private readonly RepositoryParameters _parameters = repository.Config.Parameters;
-    private readonly BundleWriter _bundles = new(session, repository.Config.Parameters.Bundles, workers.Run);
+    private readonly BundleWriter _bundles = new(session, repository.Config.Parameters.Bundles, workers.Run, stop);
     private readonly FileReader _files = new(session, new FastCdc(repository.Gear, repository.Config.Parameters.Chunker), counters.AddBytesDone);
     private readonly PathPatterns _excludes = new(request.Excludes);
     private readonly Dictionary<(ulong Device, ulong Inode), Task<CapturedContent>> _linked = [];

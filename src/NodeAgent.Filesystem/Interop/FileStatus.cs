@@ -7,6 +7,9 @@ internal readonly record struct FileStatus(
     uint Mode, uint Links, uint UserId, uint GroupId, ulong Inode, ulong Device, ulong MountId, long Size, long Blocks,
     FileTimestamp Modified, FileTimestamp Changed, FileTimestamp? Birth, uint RdevMajor, uint RdevMinor)
 {
+    /// <summary>Whether a mount begins here; null where the kernel does not say.</summary>
+    public bool? IsMountRoot { get; init; }
+
     private const uint TypeMask = 0xf000;
 
     /// <summary>The type, or null for one that cannot be stored.</summary>

@@ -15,6 +15,9 @@ internal static unsafe class Files
 
     /// <summary>STATX_BASIC_STATS, STATX_BTIME and STATX_MNT_ID.</summary>
     internal const uint StatMask = 0x7ff | 0x800 | 0x1000;
+
+    /// <summary>STATX_ATTR_MOUNT_ROOT</summary>
+    internal const ulong AttributeMountRoot = 0x2000;
     internal const int StatLength = 256;
     internal const int SeekData = 3, SeekHole = 4;
     internal const nuint GetFlags = 0x80086601, SetFlags = 0x40086602;
@@ -126,7 +129,10 @@ internal static unsafe class Files
             Changed: Time(s[96..]),
             Birth: (mask & 0x800) != 0 ? Time(s[80..]) : null,
             RdevMajor: BinaryPrimitives.ReadUInt32LittleEndian(s[128..]),
-            RdevMinor: BinaryPrimitives.ReadUInt32LittleEndian(s[132..]));
+            RdevMinor: BinaryPrimitives.ReadUInt32LittleEndian(s[132..]))
+        {
+            IsMountRoot = (BinaryPrimitives.ReadUInt64LittleEndian(s[56..]) & AttributeMountRoot) == 0 ? null : (BinaryPrimitives.ReadUInt64LittleEndian(s[8..]) & AttributeMountRoot) != 0,
+        };
     }
 
     /// <summary>The names of a directory that begin with a prefix, all but "." and ".." when it is empty, in byte order.</summary>

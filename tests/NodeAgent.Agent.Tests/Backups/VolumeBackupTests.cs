@@ -100,7 +100,7 @@ public sealed class VolumeBackupTests
     [InlineData("""{"volume":""}""", "spec.volume")]
     [InlineData("""{"backupStorageLocation":"nothere"}""", "location nothere does not exist in namespace velero")]
     [InlineData("""{"backupStorageLocation":""}""", "spec.backupStorageLocation")]
-    [InlineData("""{"pod":{"kind":"Pod","namespace":"shop","name":"gone"}}""", "pod shop/gone does not exist any more")]
+    [InlineData("""{"pod":{"kind":"Pod","namespace":"shop","name":"gone"}}""", "pod shop/gone was deleted before the backup of its volume data was complete")]
     [InlineData("""{"pod":{"kind":"Pod","namespace":"shop","name":"web","uid":"another"}}""", "was replaced by another of the same name")]
     [InlineData("""{"parentSnapshot":"ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"}""", "is not found")]
     public async Task What_cannot_be_backed_up_fails_with_the_reason(string spec, string reason)

@@ -59,7 +59,7 @@ internal sealed class AgentFixture : IAsyncDisposable
         return fixture;
     }
 
-    public void StartAgent(int concurrency = 1, string node = Node)
+    public void StartAgent(int concurrency = 1, string node = Node, bool acceptsPlainDirectories = true)
     {
         _stop = new CancellationTokenSource();
         Directory.CreateDirectory(Cluster.KubeletPodsDirectory(Node));
@@ -68,6 +68,8 @@ internal sealed class AgentFixture : IAsyncDisposable
             Namespace = System,
             NodeName = node,
             HostPods = Cluster.KubeletPodsDirectory(Node),
+            // Without the right to mount the cluster has nothing but plain directories.
+            AcceptsPlainDirectories = acceptsPlainDirectories,
             Concurrency = concurrency,
             ProgressInterval = TimeSpan.FromMilliseconds(50),
         };

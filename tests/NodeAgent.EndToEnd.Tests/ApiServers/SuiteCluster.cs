@@ -110,7 +110,7 @@ internal abstract class SuiteCluster : IAsyncDisposable
 
     public async Task<IAsyncDisposable> StartAgentAsync()
     {
-        var options = new AgentOptions { NodeName = Node, HostPods = PodsDirectory, HeartbeatInterval = TimeSpan.FromSeconds(2) };
+        var options = new AgentOptions { NodeName = Node, HostPods = PodsDirectory, AcceptsPlainDirectories = true, HeartbeatInterval = TimeSpan.FromSeconds(2) };
         var config = await ConfigOfAsync("node-agent");
         return Run(stop => new AgentHost(options, config, NullLoggerFactory.Instance, null, TimeProvider.System).RunAsync(stop));
     }

@@ -59,7 +59,7 @@ internal sealed class S3Cluster : IAsyncDisposable
         {
             foreach (var node in nodes)
             {
-                var agent = new AgentOptions { NodeName = node, HostPods = cluster.KubeletPodsDirectory(node) };
+                var agent = new AgentOptions { NodeName = node, HostPods = cluster.KubeletPodsDirectory(node), AcceptsPlainDirectories = true };
                 started._servers.Add(new AgentHost(agent, ClusterConfig.ForServer(cluster.Address), NullLoggerFactory.Instance, null, TimeProvider.System).RunAsync(started._stop.Token));
             }
         }

@@ -25,7 +25,7 @@ internal sealed class WatchedStore(IObjectStore inner) : IObjectStore
 
     public async ValueTask<PutOutcome> PutAsync(string key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
     {
-        await BeforePut(key);
+        await BeforePut(key).WaitAsync(cancellationToken);
         return await inner.PutAsync(key, body, cancellationToken);
     }
 
