@@ -10,6 +10,7 @@ using NodeAgent.Hosting.Endpoints;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Connection;
+using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.EndToEnd.Tests.S3;
 
@@ -104,7 +105,7 @@ internal sealed class S3Cluster : IAsyncDisposable
         var running = await WaitAsync(KubernetesResources.Pods, pod, "Running", p => (string?)p?["status"]?["phase"] == "Running", ns);
         var volumes = Path.Combine(_cluster.KubeletPodsDirectory((string)running!["spec"]!["nodeName"]!), (string)running["metadata"]!["uid"]!, "volumes");
         var claimed = Directory.EnumerateDirectories(volumes).FirstOrDefault(d => Path.GetFileName(d) is "kubernetes.io~csi" or "kubernetes.io~local-volume");
-        if (claimed is null) return Directory.EnumerateDirectories(Path.Combine(volumes, "kubernetes.io~empty-dir")).Single();
+        if (claimed is null) return Directory.EnumerateDirectories(Path.Combine(volumes, "kubernetes.io~empty-dir")).Single(d => Path.GetFileName(d) != VeleroLabels.RestoreMarksVolume);
         var volume = Directory.EnumerateDirectories(claimed).Single();
         return claimed.EndsWith("csi", StringComparison.Ordinal) ? Path.Combine(volume, "mount") : volume;
     }
