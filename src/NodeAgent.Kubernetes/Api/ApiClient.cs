@@ -25,6 +25,10 @@ public sealed class ApiClient : IDisposable
     // A list is begun anew this often when its snapshot expires between two pages; the last time it is asked for in one piece.
     private const int MaxListRestarts = 2;
 
+    // A page that is too long is asked for with so many times fewer objects, and one that is so many times shorter than it may be is followed by a larger one.
+    private const int PageShrinkage = 8;
+    private const int PageGrowth = 4;
+
     private readonly RequestSender _sender;
     private readonly ApiClientOptions _options;
 
@@ -75,21 +79,11 @@ public sealed class ApiClient : IDisposable
 
     /// <summary>
     /// One consistent list, page by page. Throws an <see cref="ApiException"/> that <see cref="ApiException.IsGone"/> when the
-    /// snapshot expires before the last page was asked for.
+    /// snapshot expires before the last page was asked for, unless the options allow states to be mixed.
     /// </summary>
-    public async IAsyncEnumerable<ObjectPage<T>> ListPagesAsync<T>(
-        ResourceKind kind, string? ns, ListOptions options, JsonTypeInfo<T> type, [EnumeratorCancellation] CancellationToken cancellation)
-        where T : class
-    {
-        var next = "";
-        do
-        {
-            var page = await PageAsync(kind, ns, options, next, type, cancellation);
-            next = page.Continue;
-            yield return page;
-        }
-        while (next.Length > 0);
-    }
+    public IAsyncEnumerable<ObjectPage<T>> ListPagesAsync<T>(ResourceKind kind, string? ns, ListOptions options, JsonTypeInfo<T> type, CancellationToken cancellation)
+        where T : class =>
+        ListPagesAsync(kind, ns, options, type, null, cancellation);
 
     /// <summary>
     /// All objects as they come, a page in memory at a time. When the snapshot expires midway, the list goes on with the newest
@@ -104,29 +98,22 @@ public sealed class ApiClient : IDisposable
         ResourceKind kind, string? ns, ListOptions options, JsonTypeInfo<T> type, [EnumeratorCancellation] CancellationToken cancellation)
         where T : class
     {
-        var next = "";
-        do
+        ArgumentNullException.ThrowIfNull(options);
+        await foreach (var page in ListPagesAsync(kind, ns, options with { MayMixStates = true }, type, cancellation))
         {
-            ObjectPage<T> page;
-            try
-            {
-                page = await PageAsync(kind, ns, options, next, type, cancellation);
-            }
-            catch (ApiException e) when (e.IsGone && next.Length > 0 && e.ContinueToken is { } newest && newest != next)
-            {
-                next = newest;
-                continue;
-            }
-
             foreach (var item in page.Items) yield return item;
             if (page.Malformed is [var bad, ..]) throw new JsonException($"{kind.GroupResource} {bad.Item.Key}: {bad.Problem}");
-            next = page.Continue;
         }
-        while (next.Length > 0);
     }
 
     /// <summary>All objects of one consistent list, and the version that it shows. Begun anew when it expires midway.</summary>
-    public async Task<ObjectPage<T>> ListAllAsync<T>(ResourceKind kind, string? ns, ListOptions options, JsonTypeInfo<T> type, CancellationToken cancellation)
+    public Task<ObjectPage<T>> ListAllAsync<T>(ResourceKind kind, string? ns, ListOptions options, JsonTypeInfo<T> type, CancellationToken cancellation)
+        where T : class =>
+        ListAllAsync(kind, ns, options, type, null, cancellation);
+
+    /// <param name="keep">Which objects are wanted: the others are dropped while the list is read.</param>
+    internal async Task<ObjectPage<T>> ListAllAsync<T>(
+        ResourceKind kind, string? ns, ListOptions options, JsonTypeInfo<T> type, Func<T, bool>? keep, CancellationToken cancellation)
         where T : class
     {
         for (var restarts = 0; ; restarts++)
@@ -136,9 +123,10 @@ public sealed class ApiClient : IDisposable
             var version = "";
             try
             {
-                // A list that outlives its snapshot again and again is asked for in one piece at last, whatever it costs.
+                // A list that outlives its snapshot again and again is asked for in one piece at last. It is read as it comes, so that this costs
+                // the memory of what is kept, as it does in pages.
                 var asked = restarts < MaxListRestarts ? options : options with { PageSize = 0 };
-                await foreach (var page in ListPagesAsync(kind, ns, asked, type, cancellation))
+                await foreach (var page in ListPagesAsync(kind, ns, asked, type, keep, cancellation))
                 {
                     items.AddRange(page.Items);
                     malformed.AddRange(page.Malformed);
@@ -378,23 +366,59 @@ public sealed class ApiClient : IDisposable
         }
     }
 
-    private async Task<ObjectPage<T>> PageAsync<T>(
-        ResourceKind kind, string? ns, ListOptions options, string next, JsonTypeInfo<T> type, CancellationToken cancellation)
+    private async IAsyncEnumerable<ObjectPage<T>> ListPagesAsync<T>(
+        ResourceKind kind, string? ns, ListOptions options, JsonTypeInfo<T> type, Func<T, bool>? keep, [EnumeratorCancellation] CancellationToken cancellation)
+        where T : class
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var next = "";
+        var limit = options.PageSize;
+        do
+        {
+            ObjectPage<T> page;
+            try
+            {
+                (page, var bytes, limit) = await PageAsync(kind, ns, options, next, limit, type, keep, cancellation);
+                // Where large objects came together, small ones may follow.
+                if (bytes < options.PageBytes / PageGrowth) limit = Math.Min(limit * 2, options.PageSize);
+            }
+            catch (ApiException e) when (options.MayMixStates && e.IsGone && next.Length > 0 && e.ContinueToken is { } newest && newest != next)
+            {
+                next = newest;
+                continue;
+            }
+
+            yield return page;
+            next = page.Continue;
+        }
+        while (next.Length > 0);
+    }
+
+    /// <summary>One page, the bytes of its objects, and how many objects were asked for: fewer than the limit when so many are too long.</summary>
+    private async Task<(ObjectPage<T> Page, long Bytes, int Limit)> PageAsync<T>(
+        ResourceKind kind, string? ns, ListOptions options, string next, int limit, JsonTypeInfo<T> type, Func<T, bool>? keep, CancellationToken cancellation)
         where T : class
     {
         ArgumentNullException.ThrowIfNull(kind);
-        ArgumentNullException.ThrowIfNull(options);
-        var query = new Query().Add("limit", options.PageSize > 0 ? options.PageSize : null).Add("continue", next)
-            .Add("labelSelector", options.LabelSelector).Add("fieldSelector", options.FieldSelector);
-        var request = ApiRequest.Get(kind.CollectionPath(ns), query.ToString());
-        var body = await _sender.SendAsync(request, cancellation);
-        try
+        while (true)
         {
-            return PageReader.Read(body, new ObjectReader<T>(kind, type));
-        }
-        catch (JsonException e)
-        {
-            throw Invalid(request, e);
+            // A list out of the server's cache has no pages.
+            var isPaged = limit > 0 && !options.FromCache;
+            var query = new Query().Add("limit", isPaged ? limit : null).Add("continue", next)
+                .Add("labelSelector", options.LabelSelector).Add("fieldSelector", options.FieldSelector).Add("resourceVersion", options.FromCache ? "0" : null);
+            var request = ApiRequest.Get(kind.CollectionPath(ns), query.ToString()) with { Accept = options.MetadataOnly ? ApiRequest.MetadataList : ApiRequest.Json };
+            try
+            {
+                var most = isPaged && limit > 1 ? options.PageBytes : long.MaxValue;
+                var answer = await _sender.SendAsync(request, (body, token) => new PageReader<T>(new ObjectReader<T>(kind, type), keep, most).ReadAsync(body, token), cancellation);
+                if (answer is var (page, bytes)) return (page, bytes, limit);
+            }
+            catch (JsonException e)
+            {
+                throw Invalid(request, e);
+            }
+
+            limit = Math.Max(1, limit / PageShrinkage);
         }
     }
 }

@@ -79,11 +79,17 @@ internal sealed class ObjectReader<T>(ResourceKind kind, JsonTypeInfo<T> type)
         return e.Path is { Length: > 2 } path ? $"{OneLine.Of(path.StartsWith("$.", StringComparison.Ordinal) ? path[2..] : path)}: {message}" : message;
     }
 
-    /// <summary>Lists of built-in types leave apiVersion and kind out of their items.</summary>
+    /// <summary>Lists of built-in types leave apiVersion and kind out of their items; metadata alone is of a kind of its own.</summary>
     private void Complete(object item)
     {
         var json = item as JsonObject ?? (item as KubernetesObject)?.Json;
         if (json is null) return;
+        if (json["kind"] is JsonValue value && value.TryGetValue<string>(out var text) && text == "PartialObjectMetadata")
+        {
+            json["kind"] = kind.Kind;
+            json["apiVersion"] = kind.ApiVersion;
+        }
+
         if (!json.ContainsKey("kind")) json.Insert(0, "kind", kind.Kind);
         if (!json.ContainsKey("apiVersion")) json.Insert(0, "apiVersion", kind.ApiVersion);
     }

@@ -1,91 +1,142 @@
+using System.Buffers;
+using System.IO.Pipelines;
 using System.Text.Json;
 
 namespace NodeAgent.Kubernetes.Api;
 
-/// <summary>Reads one page of a list in a single pass.</summary>
-internal static class PageReader
+/// <summary>
+/// Reads one page of a list while it arrives. In memory are the objects that are kept and the one that is being read, however long the page is.
+/// </summary>
+/// <param name="objects">Reads one object.</param>
+/// <param name="keep">Which objects are wanted; null for all.</param>
+/// <param name="most">Bytes of text that the objects kept may have together.</param>
+internal sealed class PageReader<T>(ObjectReader<T> objects, Func<T, bool>? keep, long most)
+    where T : class
 {
+    private static readonly StreamPipeReaderOptions Buffers = new(bufferSize: 64 * 1024, leaveOpen: true);
+
+    private readonly List<T> _items = [];
+    private readonly List<MalformedObject> _malformed = [];
+    private (string Version, string Continue, long? Remaining) _metadata = ("", "", null);
+    private JsonReaderState _state = new(KubernetesJson.Scanner);
+    private Place _place;
+    private long _kept;
+
+    private enum Place
+    {
+        Start,
+        List,
+        Items,
+        End,
+    }
+
+    private bool IsTooLong => _kept > most;
+
+    /// <summary>The page with the bytes of what is kept of it; null when that is more than may be, and the rest was not read.</summary>
     /// <exception cref="JsonException">The text is no list.</exception>
-    public static ObjectPage<T> Read<T>(ReadOnlySpan<byte> json, ObjectReader<T> objects)
-        where T : class
+    public async Task<(ObjectPage<T> Page, long Bytes)?> ReadAsync(Stream body, CancellationToken cancellation)
     {
+        var pipe = PipeReader.Create(body, Buffers);
         try
         {
-            return Read(json, objects, KubernetesJson.Reader);
+            while (true)
+            {
+                var result = await pipe.ReadAsync(cancellation);
+                var consumed = Take(result.Buffer, result.IsCompleted);
+                if (IsTooLong) return null;
+                if (result.IsCompleted) return (new ObjectPage<T>(_items, _malformed, _metadata.Version, _metadata.Continue, _metadata.Remaining), _kept);
+                pipe.AdvanceTo(consumed, result.Buffer.End);
+            }
         }
-        catch (JsonException)
+        finally
         {
-            // One object that is nested too deep does not take the others with it; other faults come up again.
-            return Read(json, objects, KubernetesJson.Scanner);
+            await pipe.CompleteAsync();
         }
     }
 
-    private static ObjectPage<T> Read<T>(ReadOnlySpan<byte> json, ObjectReader<T> objects, JsonReaderOptions options)
-        where T : class
+    /// <summary>Takes what is complete in the buffer, and answers how far that is.</summary>
+    private SequencePosition Take(in ReadOnlySequence<byte> buffer, bool isAll)
     {
-        var items = new List<T>();
-        var malformed = new List<MalformedObject>();
-        var (version, next, remaining) = ("", "", (long?)null);
-        var reader = new Utf8JsonReader(json, options);
-        if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject) throw new JsonException("a list was expected");
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        var reader = new Utf8JsonReader(buffer, isAll, _state);
+        while (true)
         {
-            if (reader.ValueTextEquals("metadata"))
-            {
-                reader.Read();
-                (version, next, remaining) = ReadMetadata(ref reader);
-            }
-            else if (reader.ValueTextEquals("items"))
-            {
-                reader.Read();
-                // An empty list is null in some servers' answers.
-                if (reader.TokenType == JsonTokenType.Null) continue;
-                if (reader.TokenType != JsonTokenType.StartArray) throw new JsonException("the items of a list are no array");
-                while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
-                {
-                    var (item, problem) = options.MaxDepth > KubernetesJson.Reader.MaxDepth ? ReadApart(json, ref reader, objects) : objects.Read(ref reader);
-                    if (item is not null) items.Add(item);
-                    if (problem is not null) malformed.Add(problem);
-                }
-            }
-            else
-            {
-                reader.Read();
-                reader.Skip();
-            }
+            var before = reader;
+            if (TryStep(buffer, ref reader) && !IsTooLong) continue;
+            _state = before.CurrentState;
+            return before.Position;
         }
-
-        return new ObjectPage<T>(items, malformed, version, next, remaining);
     }
 
-    /// <summary>The reader goes to the end of the object whatever is in it.</summary>
-    private static (T? Object, MalformedObject? Malformed) ReadApart<T>(ReadOnlySpan<byte> json, ref Utf8JsonReader reader, ObjectReader<T> objects)
-        where T : class
+    /// <summary>One field of the list, or one object. False when the buffer ends before it does.</summary>
+    private bool TryStep(in ReadOnlySequence<byte> buffer, ref Utf8JsonReader reader)
     {
-        var start = (int)reader.TokenStartIndex;
-        reader.Skip();
-        var text = json[start..(int)reader.BytesConsumed];
+        if (!reader.Read()) return false;
+        switch (_place)
+        {
+            case Place.Start:
+                _place = reader.TokenType == JsonTokenType.StartObject ? Place.List : throw new JsonException("a list was expected");
+                return true;
+            case Place.Items when reader.TokenType == JsonTokenType.EndArray:
+                _place = Place.List;
+                return true;
+            case Place.Items:
+                var start = reader.TokenStartIndex;
+                if (!reader.TrySkip()) return false;
+                Add(buffer.Slice(start, reader.BytesConsumed - start));
+                return true;
+            case Place.List when reader.TokenType == JsonTokenType.PropertyName:
+                return TryField(ref reader);
+            default:
+                _place = Place.End;
+                return true;
+        }
+    }
+
+    private bool TryField(ref Utf8JsonReader reader)
+    {
+        var isMetadata = reader.ValueTextEquals("metadata");
+        var isItems = reader.ValueTextEquals("items");
+        if (!reader.Read()) return false;
+        if (isItems && reader.TokenType != JsonTokenType.Null)
+        {
+            // An empty list is null in some servers' answers.
+            _place = reader.TokenType == JsonTokenType.StartArray ? Place.Items : throw new JsonException("the items of a list are no array");
+            return true;
+        }
+
+        var value = reader;
+        if (!reader.TrySkip()) return false;
+        if (isMetadata) _metadata = ReadMetadata(ref value);
+        return true;
+    }
+
+    /// <summary>Each object is read by itself, so that one that is nested too deep does not take the others with it.</summary>
+    private void Add(in ReadOnlySequence<byte> sequence)
+    {
+        var text = sequence.IsSingleSegment ? sequence.FirstSpan : sequence.ToArray();
+        T? item;
+        MalformedObject? problem;
         try
         {
-            var single = new Utf8JsonReader(text, KubernetesJson.Reader);
-            single.Read();
-            return objects.Read(ref single);
+            var reader = new Utf8JsonReader(text, KubernetesJson.Reader);
+            reader.Read();
+            (item, problem) = objects.Read(ref reader);
         }
         catch (JsonException e)
         {
-            return (null, objects.Unreadable(text, e));
+            (item, problem) = (null, objects.Unreadable(text, e));
         }
+
+        if (problem is not null) _malformed.Add(problem);
+        else if (keep is null || keep(item!)) _items.Add(item!);
+        else return;
+        _kept += text.Length;
     }
 
     private static (string Version, string Continue, long? Remaining) ReadMetadata(ref Utf8JsonReader reader)
     {
         var (version, next, remaining) = ("", "", (long?)null);
-        if (reader.TokenType != JsonTokenType.StartObject)
-        {
-            reader.Skip();
-            return (version, next, remaining);
-        }
-
+        if (reader.TokenType != JsonTokenType.StartObject) return (version, next, remaining);
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             var name = reader.GetString();
@@ -93,7 +144,7 @@ internal static class PageReader
             if (name == "resourceVersion" && reader.TokenType == JsonTokenType.String) version = reader.GetString() ?? "";
             else if (name == "continue" && reader.TokenType == JsonTokenType.String) next = reader.GetString() ?? "";
             else if (name == "remainingItemCount" && reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var count)) remaining = count;
-            else reader.Skip();
+            else reader.TrySkip();
         }
 
         return (version, next, remaining);

@@ -47,6 +47,17 @@ internal sealed class RequestSender : IDisposable
         },
         cancellation);
 
+    /// <summary>What is read out of the answer's body while it comes. When it breaks off, the request is sent again and read from its beginning.</summary>
+    public Task<T> SendAsync<T>(ApiRequest request, Func<Stream, CancellationToken, Task<T>> read, CancellationToken cancellation) => RetryAsync(
+        request,
+        async (sender, request, limit) =>
+        {
+            using var response = await sender.StartAsync(request, limit);
+            await using var body = await response.Content.ReadAsStreamAsync(limit);
+            return await read(body, limit);
+        },
+        cancellation);
+
     /// <summary>The answer as soon as its headers are there; its body may go on for ever. The caller disposes it.</summary>
     public Task<HttpResponseMessage> OpenAsync(ApiRequest request, CancellationToken cancellation) =>
         RetryAsync(request, static (sender, request, limit) => sender.StartAsync(request, limit), cancellation);
@@ -125,7 +136,7 @@ internal sealed class RequestSender : IDisposable
     {
         using var message = new HttpRequestMessage(request.Method, new Uri(request.Target, UriKind.Relative));
         AddUserAgent(message.Headers);
-        message.Headers.TryAddWithoutValidation("Accept", ApiRequest.Json);
+        message.Headers.TryAddWithoutValidation("Accept", request.Accept);
         if (request.Body is { } body)
         {
             message.Content = new ReadOnlyMemoryContent(body);

@@ -33,6 +33,7 @@ public sealed class Informer<T>
     private readonly ObjectCache<T> _cache;
     private readonly List<Action<InformerEvent<T>>> _handlers = [];
     private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private Func<T, bool>? _keep;
     private int _started;
 
     internal Informer(ApiClient client, ResourceKind kind, JsonTypeInfo<T> type, Func<T, ObjectIdentity> identity, InformerOptions options)
@@ -67,6 +68,16 @@ public sealed class Informer<T>
     {
         ThrowIfStarted();
         _cache.AddIndex(name, values);
+    }
+
+    /// <summary>
+    /// Restricts the copy to what is wanted: other objects are dropped while they are read, and one that is wanted no more is told as deleted. Before
+    /// <see cref="RunAsync"/> only.
+    /// </summary>
+    public void KeepOnly(Func<T, bool> isWanted)
+    {
+        ThrowIfStarted();
+        _keep = isWanted;
     }
 
     /// <summary>
@@ -138,7 +149,7 @@ public sealed class Informer<T>
     private async Task<string> ListAsync(CancellationToken cancellation)
     {
         var options = new ListOptions { LabelSelector = _options.LabelSelector, FieldSelector = _options.FieldSelector, PageSize = _options.PageSize };
-        var list = await _client.ListAllAsync(_kind, _options.Namespace, options, _type, cancellation);
+        var list = await _client.ListAllAsync(_kind, _options.Namespace, options, _type, _keep, cancellation);
         Tell(_cache.Replace(list));
         foreach (var malformed in list.Malformed) Report(malformed);
         _options.Log.Listed(_kind.GroupResource, list.Items.Count, list.ResourceVersion);
@@ -189,7 +200,7 @@ public sealed class Informer<T>
         }
 
         if (change.Item is not { } item) return;
-        Tell(change.Type == WatchEventType.Deleted ? _cache.Remove(_identity(item).Key, item) : _cache.Put(item));
+        Tell(change.Type == WatchEventType.Deleted || _keep?.Invoke(item) == false ? _cache.Remove(_identity(item).Key, item) : _cache.Put(item));
     }
 
     private void Tell(IReadOnlyList<InformerEvent<T>> events)

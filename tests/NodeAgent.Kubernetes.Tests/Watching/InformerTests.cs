@@ -199,6 +199,22 @@ public sealed class InformerTests
         Microsoft.AspNetCore.WebUtilities.QueryHelpers.ParseQuery(request.Query).TryGetValue(name, out var value) ? value.ToString() : "";
 
     /// <summary>An informer that runs, and what it told.</summary>
+    [Fact]
+    public async Task What_is_not_wanted_is_dropped_while_it_is_read_and_what_is_wanted_no_more_is_told_as_deleted()
+    {
+        await using var server = await TestServer.StartAsync(
+            TestServer.Json(TestObjects.List(10, "", TestObjects.Pod("a", 1), TestObjects.Pod("other-b", 2))),
+            TestServer.Lines(
+                TestObjects.Event("ADDED", TestObjects.Pod("other-c", 11)), TestObjects.Event("ADDED", TestObjects.Pod("d", 12)), TestObjects.Event("MODIFIED", TestObjects.Pod("a", 1300)),
+                TestObjects.Event("DELETED", TestObjects.Pod("other-b", 14)), TestObjects.Expired),
+            TestServer.Json(TestObjects.List(90, "", TestObjects.Pod("d", 80), TestObjects.Pod("other-c", 81))),
+            TestServer.LinesThenSilence());
+        // Versions of 1000 and above stand for objects that have ended.
+        await using var run = new Run(server, Quick, keep: pod => !pod.Name.StartsWith("other", StringComparison.Ordinal) && pod.ResourceVersion.Length < 4);
+        await run.SawAsync("Added a@1", "Added d@12", "Deleted a@1300 was a@1", "Modified d@80 was d@12");
+        Assert.Equal(["d"], run.Informer.List().Select(p => p.Name));
+    }
+
     private sealed class Run : IAsyncDisposable
     {
         private readonly ConcurrentQueue<string> _seen = new();
@@ -208,11 +224,12 @@ public sealed class InformerTests
 
         public Run(
             TestServer server, InformerOptions options, ApiClientOptions? client = null, Func<KubernetesObject, IEnumerable<string>>? index = null,
-            Action<InformerEvent<KubernetesObject>>? first = null)
+            Action<InformerEvent<KubernetesObject>>? first = null, Func<KubernetesObject, bool>? keep = null)
         {
             _client = server.Connect(client ?? new ApiClientOptions { MaxRetries = 0 });
             Informer = NodeAgent.Kubernetes.Watching.Informer.Of(_client, Pods, options);
             if (first is not null) Informer.AddHandler(first);
+            if (keep is not null) Informer.KeepOnly(keep);
             Informer.AddHandler(e => _seen.Enqueue(
                 $"{e.Type} {e.Item.Name}@{e.Item.ResourceVersion}{(e.Previous is null ? "" : $" was {e.Previous.Name}@{e.Previous.ResourceVersion}")}"));
             if (index is not null) Informer.AddIndex("node", index);
