@@ -53,8 +53,11 @@ public sealed record BackupRequest
     /// <summary>zstd level.</summary>
     public int CompressionLevel { get; init; } = 3;
 
-    /// <summary>Files that are read and compressed at once; the number of processors when 0.</summary>
+    /// <summary>Files that are read and compressed at once; the number of processors when 0. <see cref="Memory"/> may allow fewer.</summary>
     public int Workers { get; init; }
+
+    /// <summary>Bytes of memory that the run may take; all that the process may have when 0. Not a limit that is kept to the byte: it bounds the workers.</summary>
+    public long Memory { get; init; }
 
     /// <summary>The clock.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;

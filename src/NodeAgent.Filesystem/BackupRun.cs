@@ -68,7 +68,7 @@ public static class BackupRun
         // 4. and 5. walk and assembly, joined by a queue: an entry is some hundred bytes
         var counters = new CaptureCounters();
         var issues = new IssueList();
-        using var workers = new WorkerPool(request.Workers > 0 ? request.Workers : Environment.ProcessorCount);
+        using var workers = new WorkerPool(WorkerCount.ForBackup(request.Workers, request.Memory).Number);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var capture = new TreeCapture(request, repository, session, parent, workers, counters, issues, stop.Token);
         var queue = Channel.CreateBounded<CapturedEntry>(new BoundedChannelOptions(QueueLength) { SingleReader = true, SingleWriter = true });

@@ -59,8 +59,17 @@ public sealed record RestoreRequest
     /// </summary>
     public bool IgnoreFreeSpace { get; init; }
 
-    /// <summary>Files that are written at once; the number of processors when 0.</summary>
+    /// <summary>Files that are written at once; the number of processors when 0. <see cref="Memory"/> may allow fewer.</summary>
     public int Workers { get; init; }
+
+    /// <summary>Bytes of memory that the run may take; all that the process may have when 0. Not a limit that is kept to the byte: it bounds the workers.</summary>
+    public long Memory { get; init; }
+
+    /// <summary>
+    /// Bytes that may be written into a file system that is in memory, where they count as this process's own; null for any number. A restore of more is refused
+    /// before anything is written.
+    /// </summary>
+    public long? VolatileLimit { get; init; }
 
     /// <summary>The clock, for progress.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;

@@ -47,7 +47,7 @@ public static class RestoreRun
         // 3. and 4. the tree
         if (!request.IgnoreFreeSpace) await new SpaceCheck(request, tree).EnsureAsync(target, snapshot, wanted, cancellationToken);
         var issues = new IssueList();
-        using var workers = new WorkerPool(request.Workers > 0 ? request.Workers : Environment.ProcessorCount);
+        using var workers = new WorkerPool(WorkerCount.ForRestore(request.Workers, request.Memory).Number);
         long bytes = 0;
         var last = request.Time.GetTimestamp();
         TreeRestore? restore = null;

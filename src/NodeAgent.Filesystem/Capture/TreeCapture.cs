@@ -32,8 +32,11 @@ internal sealed class TreeCapture(
     private readonly BundleWriter _bundles = new(session, repository.Config.Parameters.Bundles, workers.Run, stop);
     private readonly FileReader _files = new(session, new FastCdc(repository.Gear, repository.Config.Parameters.Chunker), counters.AddBytesDone);
     private readonly PathPatterns _excludes = new(request.Excludes);
-    private readonly Dictionary<(ulong Device, ulong Inode), Task<CapturedContent>> _linked = [];
+    private readonly LinkedContents _linked = new();
     private readonly Dictionary<ulong, ulong> _deviceOrdinals = [];
+
+    /// <summary>Bytes for the names of one directory: they are sorted in memory.</summary>
+    private readonly long _mostNames = (request.Memory > 0 ? request.Memory : WorkerCount.ProcessMemory) / 2;
     private readonly byte[] _small = new byte[repository.Config.Parameters.Bundles.FileLimit + 1];
 
     private sealed record Frame(DirectoryHandle Handle, IReadOnlyList<byte[]> Names, TreePath Path, ulong MountId) : IDisposable
@@ -62,7 +65,7 @@ internal sealed class TreeCapture(
         {
             await WriteAsync(output, new CapturedEntry(await DescribeAsync(root, [], TreePath.Root, status, root, null, false, cancellationToken), null, TreePath.Root), cancellationToken);
             counters.Directories++;
-            stack.Push(new Frame(root, only is null ? Files.Names(root) : [only], TreePath.Root, status.MountId) { Before = parent?.Tree.OpenCursor(parent.Root), IsNamed = only is not null });
+            stack.Push(new Frame(root, only is null ? Files.Names(root, most: _mostNames) : [only], TreePath.Root, status.MountId) { Before = parent?.Tree.OpenCursor(parent.Root), IsNamed = only is not null });
             while (stack.TryPeek(out var frame))
             {
                 cancellationToken.ThrowIfCancellationRequested();
@@ -182,7 +185,7 @@ internal sealed class TreeCapture(
                 return;
             }
 
-            var names = Files.Names(handle);
+            var names = Files.Names(handle, most: _mostNames);
             if (request.ExcludeCaches && IsCache(handle, names)) names = [CacheTagName];
             var entry = await DescribeAsync(frame.Handle, name, path, now, handle, null, false, cancellationToken);
             await WriteAsync(output, new CapturedEntry(entry, null, path), cancellationToken);
@@ -217,7 +220,7 @@ internal sealed class TreeCapture(
                 // An equal change time means equal attributes too: they need not be read again.
                 var kept = await DescribeAsync(frame.Handle, name, path, status, null, old, false, cancellationToken);
                 var known = Task.FromResult(new CapturedContent(old.Content, old.Size, false));
-                if (status.Links > 1) _linked.TryAdd((status.Device, status.Inode), known);
+                _linked.Add(status, known);
                 await WriteAsync(output, new CapturedEntry(kept, known, path), cancellationToken);
                 return;
             }
@@ -239,7 +242,7 @@ internal sealed class TreeCapture(
 
             status = now;
             entry = await DescribeAsync(frame.Handle, name, path, status, handle, null, false, cancellationToken);
-            if (status.Links > 1 && _linked.TryGetValue((status.Device, status.Inode), out var read))
+            if (_linked.Find(status) is { } read)
             {
                 content = read;
                 counters.AddBytesDone(status.Size);
@@ -254,7 +257,7 @@ internal sealed class TreeCapture(
                 handle = null; // the worker's now
             }
 
-            if (status.Links > 1) _linked.TryAdd((status.Device, status.Inode), content);
+            _linked.Add(status, content);
         }
         catch (FileSystemException failure)
         {

@@ -5,7 +5,7 @@ namespace NodeAgent.Filesystem.Interop;
 /// <summary>Error numbers of Linux, the same on every architecture that .NET runs on, and their names.</summary>
 internal static class Errno
 {
-    public const int NotPermitted = 1, NoEntry = 2, NoDeviceOrAddress = 6, AccessDenied = 13, Exists = 17, CrossDevice = 18, NotDirectory = 20,
+    public const int NotPermitted = 1, NoEntry = 2, NoDeviceOrAddress = 6, NoMemory = 12, AccessDenied = 13, Exists = 17, CrossDevice = 18, NotDirectory = 20,
         IsDirectory = 21, Invalid = 22, NotTty = 25, NoSpace = 28, ReadOnly = 30, ManyNames = 31, Range = 34, NotImplemented = 38, NotEmpty = 39, TooManyLinks = 40,
         NoData = 61, NotSupported = 95, QuotaExceeded = 122;
 
@@ -33,6 +33,7 @@ internal static class Errno
             NotImplemented => "ENOSYS",
             TooManyLinks => "ELOOP",
             NotSupported => "EOPNOTSUPP",
+            NoMemory => "ENOMEM",
             116 => "ESTALE",
             QuotaExceeded => "EDQUOT",
             _ => $"errno {error}",

@@ -136,8 +136,12 @@ internal static unsafe class Files
     }
 
     /// <summary>The names of a directory that begin with a prefix, all but "." and ".." when it is empty, in byte order.</summary>
-    public static List<byte[]> Names(DirectoryHandle directory, ReadOnlySpan<byte> prefix = default)
+    /// <param name="most">Bytes of memory that they may take: a directory of more is refused rather than that this process ends for want of memory.</param>
+    public static List<byte[]> Names(DirectoryHandle directory, ReadOnlySpan<byte> prefix = default, long most = long.MaxValue)
     {
+        // The array's own fields, its place in the list and in what the list leaves behind when it grows.
+        const int each = 24 + 24;
+        var taken = 0L;
         const int bufferLength = 256 << 10;
         const int nameOffset = 19;
         var names = new List<byte[]>();
@@ -154,7 +158,9 @@ internal static unsafe class Files
                     for (nint at = 0; at < length; at += *(ushort*)(p + at + 16))
                     {
                         var name = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(p + at + nameOffset);
-                        if (name.StartsWith(prefix) && !name.SequenceEqual("."u8) && !name.SequenceEqual(".."u8)) names.Add(name.ToArray());
+                        if (!name.StartsWith(prefix) || name.SequenceEqual("."u8) || name.SequenceEqual(".."u8)) continue;
+                        if ((taken += name.Length + each) > most) throw new FileSystemException("getdents", Errno.NoMemory);
+                        names.Add(name.ToArray());
                     }
                 }
             }

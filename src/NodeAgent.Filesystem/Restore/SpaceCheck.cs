@@ -7,7 +7,8 @@ namespace NodeAgent.Filesystem.Restore;
 
 /// <summary>
 /// Finds out before the first byte is written that a restore cannot fit. What the snapshot says of its size is enough when
-/// that fits; only when it does not, the entries are looked at: holes and further names of a file take no space.
+/// that fits; only when it does not, the entries are looked at: holes and further names of a file take no space. A target in memory has, beside its own size,
+/// the limit of this process.
 /// </summary>
 internal sealed class SpaceCheck(RestoreRequest request, TreeReader tree)
 {
@@ -16,24 +17,33 @@ internal sealed class SpaceCheck(RestoreRequest request, TreeReader tree)
     /// <exception cref="IOException">It does not fit. Nothing was written.</exception>
     public async Task EnsureAsync(DirectoryHandle target, SnapshotManifest snapshot, TreeEntry wanted, CancellationToken cancellationToken)
     {
-        // Files that are there may be replaced or kept, so that what will be needed is not known; a fresh volume holds lost+found.
-        if (Files.Names(target).Exists(name => !name.AsSpan().SequenceEqual("lost+found"u8))) return;
-        var free = new DriveInfo(request.TargetPath).AvailableFreeSpace;
-        if (snapshot.Stats.Bytes <= free) return;
-        long needed;
-        try
+        var drive = new DriveInfo(request.TargetPath);
+        if (request.VolatileLimit is { } limit && snapshot.Stats.Bytes > limit && drive.DriveFormat is "tmpfs" or "ramfs" && await TryNeededAsync(wanted, cancellationToken) is { } data && data > limit)
         {
-            needed = await NeededAsync(wanted, cancellationToken);
-        }
-        catch (RepositoryException)
-        {
-            return; // the restore itself reports what is damaged, and restores the rest
+            throw new IOException(
+                $"{request.TargetPath}: the restore needs {FileSize(data)}, the volume is in memory, and what is written there counts as this program's own, which has {FileSize(limit)} for it; nothing was written (give it a higher memory limit, or back up less of the volume)");
         }
 
-        if (needed > free)
+        // Files that are there may be replaced or kept, so that what will be needed is not known; a fresh volume holds lost+found.
+        if (Files.Names(target).Exists(name => !name.AsSpan().SequenceEqual("lost+found"u8))) return;
+        var free = drive.AvailableFreeSpace;
+        if (snapshot.Stats.Bytes <= free) return;
+        if (await TryNeededAsync(wanted, cancellationToken) is { } needed && needed > free)
         {
             throw new IOException(
                 $"{request.TargetPath}: the restore needs {FileSize(needed)} and {FileSize(free)} are free, nothing was written (free some space, restore a part of it, or ignore it with --ignore-free-space)");
+        }
+    }
+
+    private async Task<long?> TryNeededAsync(TreeEntry wanted, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await NeededAsync(wanted, cancellationToken);
+        }
+        catch (RepositoryException)
+        {
+            return null; // the restore itself reports what is damaged, and restores the rest
         }
     }
 

@@ -167,6 +167,30 @@ public sealed class TargetTests
     }
 
     [Fact]
+    public async Task A_target_in_memory_takes_no_more_than_the_process_may_spend_on_it()
+    {
+        await using var test = await TestBackup.CreateAsync();
+        test.Shell("truncate -s 100M sparse; ln sparse again");
+        File.WriteAllBytes(test.InSource("large"), SeededRandom.Create().Bytes(5 << 20));
+        var backup = await test.RunAsync();
+        using (MountedTmpfs.AtOrSkip(test.Target, "size=16m"))
+        {
+            // Also where other files are in it, by which its free space is not asked for.
+            File.WriteAllText(test.InTarget("other"), "x");
+
+            var failure = await Assert.ThrowsAsync<IOException>(() => test.RestoreAsync(backup.Manifest, request => request with { VolatileLimit = 4 << 20 }));
+
+            Assert.Contains($"{test.Target}: the restore needs 5.0 MiB, the volume is in memory", failure.Message, StringComparison.Ordinal);
+            Assert.Contains("4.0 MiB for it; nothing was written", failure.Message, StringComparison.Ordinal);
+            Assert.Equal([test.InTarget("other")], Directory.EnumerateFileSystemEntries(test.Target));
+            Assert.Empty((await test.RestoreAsync(backup.Manifest, request => request with { VolatileLimit = 6 << 20 })).Issues);
+        }
+
+        // A disk is another matter.
+        Assert.Empty((await test.RestoreAsync(backup.Manifest, request => request with { VolatileLimit = 1, TargetPath = test.Target + "-2" })).Issues);
+    }
+
+    [Fact]
     public async Task Holes_and_further_names_are_not_counted_as_space_that_is_needed()
     {
         await using var test = await TestBackup.CreateAsync();
