@@ -15,7 +15,7 @@ namespace NodeAgent.Agent;
 
 /// <summary>
 /// The agent of one node:
-/// 1. copies of the PodVolumeBackups, the PodVolumeRestores and this node's pods follow the API server;
+/// 1. copies of the PodVolumeBackups and PodVolumeRestores that there is something to do for, and of this node's pods, follow the API server;
 /// 2. what changes is put into a queue for each of the two kinds;
 /// 3. reconcilers take from them and start runs, so many at once;
 /// 4. a lease tells the controller that the node is served.
@@ -70,6 +70,10 @@ public sealed class AgentHost
             restoreQueue.Add(malformed.Item.Key);
         }));
         var pods = Informer.Of(client, KubernetesResources.Pods, new InformerOptions { FieldSelector = $"spec.nodeName={_options.NodeName}", Log = _log });
+
+        // What has ended stays in the cluster as long as its backup or restore, and each agent hears of the work of all nodes: no copy is kept of what needs nothing more from here.
+        backups.KeepOnly(b => VolumeBackupReconciler.Concerns(b, _options.NodeName));
+        restores.KeepOnly(r => VolumeRestoreReconciler.Concerns(r, _options.NodeName));
 
         // 2. the queues
         backups.AddIndex(PodIndex, b => [VolumeBackupReconciler.PodOf(b)]);

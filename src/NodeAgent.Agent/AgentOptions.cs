@@ -23,8 +23,11 @@ public sealed record AgentOptions
     /// </summary>
     public bool AcceptsPlainDirectories { get; init; }
 
-    /// <summary>How often the progress of a run is written into its object.</summary>
-    public TimeSpan ProgressInterval { get; init; } = TimeSpan.FromSeconds(1);
+    /// <summary>Where the control groups are mounted, which say how much memory the agent may have.</summary>
+    public string ControlGroups { get; init; } = "/sys/fs/cgroup";
+
+    /// <summary>How often the progress of a run is written into its object, if it moved. Each agent of the cluster hears of each of them.</summary>
+    public TimeSpan ProgressInterval { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How often the node's lease is renewed. The controller takes a node that is silent for 40 s as not served.</summary>
     public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(10);

@@ -1,5 +1,7 @@
 using Microsoft.Extensions.Logging;
+using NodeAgent.Agent.Runs;
 using NodeAgent.Agent.Volumes;
+using NodeAgent.Filesystem;
 using NodeAgent.Kubernetes.Api;
 
 namespace NodeAgent.Agent;
@@ -8,4 +10,6 @@ namespace NodeAgent.Agent;
 internal sealed record AgentServices(ApiClient Client, AgentOptions Options, VolumeFinder Volumes, PodLookup Pods, RepositoryOpener Repositories, Telemetry Telemetry, ILogger Log)
 {
     public TimeProvider Time => Client.Time;
+
+    public AgentMemory Memory { get; } = new(Options.ControlGroups, WorkerCount.ProcessMemory, Options.Concurrency);
 }

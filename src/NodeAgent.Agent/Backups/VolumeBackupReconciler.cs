@@ -26,6 +26,10 @@ internal sealed class VolumeBackupReconciler(
 
     private AgentOptions Options => services.Options;
 
+    /// <summary>Whether the agent of the node has or may get anything to do for it.</summary>
+    public static bool Concerns(PodVolumeBackup backup, string node) =>
+        backup.Spec.Node == node && backup.Status?.Phase is not (PodVolumePhase.Completed or PodVolumePhase.Failed or PodVolumePhase.Canceled);
+
     /// <summary>Takes note of an object that does not fit its type; call before the key is queued.</summary>
     public void Note(MalformedObject malformed) => _malformed[malformed.Item.Key] = malformed;
 
@@ -42,8 +46,8 @@ internal sealed class VolumeBackupReconciler(
 
         var backup = backups.Get(key);
         var uid = backup?.Metadata.Uid ?? "";
-        // Deleted, and perhaps made anew: what it asked for is not wanted any more.
-        if (_held.TryGetValue(key, out var held) && held != uid) registry.Cancel(held);
+        // Deleted, and perhaps made anew: what it asked for is not wanted any more. One that has only ended is not in the copy either.
+        if (_held.TryGetValue(key, out var held) && held != uid && (uid.Length > 0 || await IsDeletedAsync(key, held, cancellation))) registry.Cancel(held);
         if (backup is null || uid.Length == 0 || backup.Spec.Node != Options.NodeName) return ReconcileResult.Done;
 
         var phase = backup.Status?.Phase ?? "";
@@ -149,8 +153,10 @@ internal sealed class VolumeBackupReconciler(
             Parent = spec.ParentSnapshot is { Length: > 0 } parent ? parent : "auto",
             Excludes = [RestoreMark.Exclude],
             Workers = WorkersOf(spec.UploaderSettings, ParallelSetting),
+            Memory = services.Memory.OfBackup,
             Time = services.Time,
         };
+        if (WorkerCount.ForBackup(request.Workers, request.Memory) is { IsBounded: true } workers) services.Log.FewerWorkers(VeleroResources.PodVolumeBackups.Kind, key.Name, workers.Number, workers.Wanted);
         var result = await BackupRun.ExecuteAsync(repository, request, status, cancellation);
         var manifest = result.Manifest;
         services.Telemetry.BackupStored(manifest.Stats.Bytes, manifest.Stats.NewBytes, manifest.Stats.StoredBytes);
@@ -177,6 +183,9 @@ internal sealed class VolumeBackupReconciler(
     /// <summary>The user's number of files at once; 0 leaves it to the run.</summary>
     internal static int WorkersOf(IReadOnlyDictionary<string, string>? settings, string name) =>
         settings is not null && settings.TryGetValue(name, out var text) && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? Math.Min(number, 64) : 0;
+
+    private async Task<bool> IsDeletedAsync(NamespacedName key, string uid, CancellationToken cancellation) =>
+        (await services.Client.FindAsync(VeleroResources.PodVolumeBackups, key.Namespace, key.Name, cancellation))?.Uid != uid;
 
     private async Task RefuseAsync(MalformedObject malformed, CancellationToken cancellation)
     {

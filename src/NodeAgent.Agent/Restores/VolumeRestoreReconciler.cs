@@ -31,6 +31,14 @@ internal sealed class VolumeRestoreReconciler(
 
     private AgentOptions Options => services.Options;
 
+    /// <summary>Whether the agent of the node has or may get anything to do for it: its pod may still come to any node, and the mark of one that is complete is looked after here.</summary>
+    public static bool Concerns(PodVolumeRestore restore, string node) => restore.Status?.Phase switch
+    {
+        PodVolumePhase.Failed or PodVolumePhase.Canceled => false,
+        PodVolumePhase.Completed => restore.Status.Node == node,
+        _ => true,
+    };
+
     /// <summary>Takes note of an object that does not fit its type; call before the key is queued.</summary>
     public void Note(MalformedObject malformed) => _malformed[malformed.Item.Key] = malformed;
 
@@ -47,7 +55,8 @@ internal sealed class VolumeRestoreReconciler(
 
         var restore = restores.Get(key);
         var uid = restore?.Metadata.Uid ?? "";
-        if (_held.TryGetValue(key, out var held) && held != uid) registry.Cancel(held);
+        // Deleted, and perhaps made anew: what it asked for is not wanted any more. One that has only ended is not in the copy either.
+        if (_held.TryGetValue(key, out var held) && held != uid && (uid.Length > 0 || await IsDeletedAsync(key, held, cancellation))) registry.Cancel(held);
         if (restore is null || uid.Length == 0) return ReconcileResult.Done;
 
         var phase = restore.Status?.Phase ?? "";
@@ -186,8 +195,11 @@ internal sealed class VolumeRestoreReconciler(
             TargetIdentity = volume.Identity,
             Excludes = [RestoreMark.Exclude],
             Workers = VolumeBackupReconciler.WorkersOf(spec.UploaderSettings, ParallelSetting),
+            Memory = services.Memory.OfRestore,
+            VolatileLimit = services.Memory.OfVolatileFiles(),
             Time = services.Time,
         };
+        if (WorkerCount.ForRestore(request.Workers, request.Memory) is { IsBounded: true } workers) services.Log.FewerWorkers(VeleroResources.PodVolumeRestores.Kind, key.Name, workers.Number, workers.Wanted);
         var result = await RestoreRun.ExecuteAsync(repository, snapshot.Manifest, request, status, cancellation);
         foreach (var issue in result.Issues.Take(IssuesLogged)) services.Log.FileIssue(VeleroResources.PodVolumeRestores.Kind, key.Name, issue.ToString());
         var total = snapshot.Manifest.Stats.Bytes;
@@ -251,6 +263,9 @@ internal sealed class VolumeRestoreReconciler(
             ?? restore.Metadata.OwnerReferences?.FirstOrDefault(o => o.Kind == Restore.KindName)?.Uid;
         return string.IsNullOrEmpty(uid) || uid is "." or ".." || uid.Contains('/', StringComparison.Ordinal) ? null : uid;
     }
+
+    private async Task<bool> IsDeletedAsync(NamespacedName key, string uid, CancellationToken cancellation) =>
+        (await services.Client.FindAsync(VeleroResources.PodVolumeRestores, key.Namespace, key.Name, cancellation))?.Uid != uid;
 
     private async Task RefuseAsync(MalformedObject malformed, CancellationToken cancellation)
     {

@@ -26,7 +26,7 @@ internal sealed class RunStatus(ApiClient client, ResourceKind kind, NamespacedN
         lock (_gate) _latest = value;
     }
 
-    /// <summary>Writes the progress about once a second until cancelled. A failed write is passed over: the next one says more.</summary>
+    /// <summary>Writes the progress from time to time, if it moved, until cancelled. A failed write is passed over: the next one says more.</summary>
     public async Task WriteProgressAsync(CancellationToken cancellation)
     {
         RunProgress? written = null;

@@ -40,6 +40,11 @@ internal static class VolumeRun
         {
             outcome = new RunOutcome(PodVolumePhase.Failed, e.Message, []);
         }
+        catch (OutOfMemoryException e)
+        {
+            services.Log.Broke(kind.Kind, key.Name, e);
+            outcome = new RunOutcome(PodVolumePhase.Failed, $"the memory of the agent on node {services.Options.NodeName} is not enough for this volume ({WorkerCount.ProcessMemory >> 20} MiB for all of its objects): raise the memory limit of the DaemonSet", []);
+        }
         catch (Exception e)
         {
             // The top of a run: what one volume brings about must not stop the others, nor be lost.

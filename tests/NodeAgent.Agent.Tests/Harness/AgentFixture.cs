@@ -37,6 +37,9 @@ internal sealed class AgentFixture : IAsyncDisposable
 
     public string Location => Path.Combine(_directory, "location");
 
+    /// <summary>Read by the agent in place of the control groups of this machine; without a limit as long as no test writes one.</summary>
+    public string ControlGroups => Path.Combine(_directory, "cgroup");
+
     public string Outside => Path.Combine(_directory, "outside");
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -71,6 +74,7 @@ internal sealed class AgentFixture : IAsyncDisposable
             // Without the right to mount the cluster has nothing but plain directories.
             AcceptsPlainDirectories = acceptsPlainDirectories,
             Concurrency = concurrency,
+            ControlGroups = ControlGroups,
             ProgressInterval = TimeSpan.FromMilliseconds(50),
         };
         _agent = new AgentHost(options, ClusterConfig.ForServer(Cluster.Address), NullLoggerFactory.Instance, null, TimeProvider.System).RunAsync(_stop.Token);

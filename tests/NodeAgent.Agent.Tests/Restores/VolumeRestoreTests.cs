@@ -38,6 +38,41 @@ public sealed class VolumeRestoreTests
     }
 
     [Fact]
+    public async Task A_volume_in_memory_that_the_agent_cannot_bear_is_refused_and_nothing_is_written()
+    {
+        await using var fixture = await AgentFixture.StartAsync();
+        var (web, source) = await fixture.AddPodAsync();
+        await File.WriteAllTextAsync(Path.Combine(source, "note"), "hello", TestContext.Current.CancellationToken);
+        var backup = await fixture.BackUpAsync(web);
+        var (pod, target) = await fixture.AddPodAsync("restored", restore: RestoreUid);
+        // A limit that the heap alone takes up.
+        Directory.CreateDirectory(fixture.ControlGroups);
+        await File.WriteAllTextAsync(Path.Combine(fixture.ControlGroups, "memory.max"), "1048576\n", TestContext.Current.CancellationToken);
+        Assert.SkipUnless(Run("mount", "-t", "tmpfs", "tmpfs", target), "a tmpfs cannot be mounted here: that takes root");
+        try
+        {
+            await fixture.AskForRestoreAsync(pod, backup.Status("snapshotID"), RestoreUid);
+
+            var restore = await fixture.WaitForEndAsync(Kind, "r1");
+            Assert.Equal(PodVolumePhase.Failed, restore.Phase());
+            Assert.Contains("the volume is in memory", restore.Status("message"), StringComparison.Ordinal);
+            Assert.Empty(Directory.EnumerateFileSystemEntries(target));
+        }
+        finally
+        {
+            Run("umount", "-l", target);
+        }
+    }
+
+    private static bool Run(params string[] command)
+    {
+        using var process = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(command[0], command[1..]) { RedirectStandardError = true })!;
+        process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        return process.ExitCode == 0;
+    }
+
+    [Fact]
     public async Task A_restore_that_comes_before_its_pod_waits_for_it()
     {
         await using var fixture = await AgentFixture.StartAsync();
