@@ -14,7 +14,7 @@ namespace NodeAgent.Controller.Backups;
 /// </summary>
 internal sealed class ResourceListing : IAsyncDisposable
 {
-    // A state that is forgotten again and again is asked for in one piece at last, whatever that costs the server.
+    // A list that outlives its state again and again is at last read across states: in one piece it would be as large as the cluster, in memory.
     private const int MaxRestarts = 4;
 
     private readonly List<(string Name, long Offset, int Length)> _index = [];
@@ -91,7 +91,7 @@ internal sealed class ResourceListing : IAsyncDisposable
         if (_file is not null) await _file.DisposeAsync();
     }
 
-    /// <summary>One list in one state of the cluster. What was read of a state that the server forgot meanwhile is dropped, so that no object comes twice.</summary>
+    /// <summary>One list, in one state of the cluster where that can be had. What was read of a state that the server forgot meanwhile is dropped, so that no object comes twice.</summary>
     private async Task ReadOneAsync(BackupScope scope, ResourceKind kind, string? ns, Func<JsonObject, bool> isWanted, CancellationToken cancellation)
     {
         var (count, unreadable, length) = (_index.Count, _unreadable.Count, _file?.Length ?? 0);
@@ -99,7 +99,7 @@ internal sealed class ResourceListing : IAsyncDisposable
         {
             try
             {
-                await foreach (var page in scope.Cluster.ListPagesAsync(kind, ns, inOnePiece: restarts >= MaxRestarts, cancellation))
+                await foreach (var page in scope.Cluster.ListPagesAsync(kind, ns, mayMixStates: restarts >= MaxRestarts, cancellation))
                 {
                     foreach (var item in page.Items.Select(i => i.Json).Where(isWanted)) await KeepAsync(scope, item, cancellation);
                     _unreadable.AddRange(page.Malformed.Where(m => isWanted(m.Item.Json)));

@@ -29,24 +29,24 @@ internal sealed class ClusterClient(ApiClient api, Endurance? endurance = null)
         name is "" or "." or ".." ? null : (await CarryAsync(() => api.FindAsync(kind, ns, name, cancellation), cancellation))?.Json;
 
     /// <summary>All objects, page by page. Each has its apiVersion and kind, which lists of built-in types leave out.</summary>
-    public async IAsyncEnumerable<JsonObject> ListAsync(
-        ResourceKind kind, string? ns, string? labelSelector, [EnumeratorCancellation] CancellationToken cancellation)
+    public IAsyncEnumerable<JsonObject> ListAsync(ResourceKind kind, string? ns, string? labelSelector, CancellationToken cancellation) =>
+        ListByAsync(kind, ns, new ListOptions { LabelSelector = labelSelector }, cancellation);
+
+    /// <inheritdoc cref="ListAsync(ResourceKind, string?, string?, CancellationToken)"/>
+    public async IAsyncEnumerable<JsonObject> ListByAsync(ResourceKind kind, string? ns, ListOptions options, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        var items = api.ListAsync(kind, ns, new ListOptions { LabelSelector = labelSelector }, cancellation);
+        var items = api.ListAsync(kind, ns, options, cancellation);
         // One that broke off begins anew, so that all of it is read before anything is given away.
         if (endurance is not null) items = (await endurance.CarryAsync(async () => await items.ToListAsync(cancellation), cancellation)).ToAsyncEnumerable();
         await foreach (var item in items) yield return item.Json;
     }
 
     /// <summary>
-    /// One list in one state of the cluster, page by page, with apiVersion and kind in each object. Throws an <see cref="ApiException"/> that
-    /// <see cref="ApiException.IsGone"/> when the server forgets the state before the last page was asked for.
+    /// One list, page by page, with apiVersion and kind in each object: in one state of the cluster, and then it throws an <see cref="ApiException"/> that
+    /// <see cref="ApiException.IsGone"/> when the server forgets the state before the last page was asked for, or in several.
     /// </summary>
-    public async IAsyncEnumerable<ObjectPage<KubernetesObject>> ListPagesAsync(ResourceKind kind, string? ns, bool inOnePiece, [EnumeratorCancellation] CancellationToken cancellation)
-    {
-        var options = inOnePiece ? new ListOptions { PageSize = 0 } : ListOptions.All;
-        await foreach (var page in api.ListPagesAsync(kind, ns, options, KubernetesJsonContext.Default.KubernetesObject, cancellation)) yield return page;
-    }
+    public IAsyncEnumerable<ObjectPage<KubernetesObject>> ListPagesAsync(ResourceKind kind, string? ns, bool mayMixStates, CancellationToken cancellation) =>
+        api.ListPagesAsync(kind, ns, new ListOptions { MayMixStates = mayMixStates }, KubernetesJsonContext.Default.KubernetesObject, cancellation);
 
     /// <summary>
     /// Creates the object. A name that the server made up and that another had already is made up anew. During an outage it may have been

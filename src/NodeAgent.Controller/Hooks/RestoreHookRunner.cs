@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Restores;
+using NodeAgent.Controller.Work;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
@@ -72,7 +73,8 @@ internal sealed class RestoreHookRunner(RestoreScope scope)
         try
         {
             long? waitsSince = null;
-            var seen = scope.Time.GetTimestamp();
+            var started = scope.Time.GetTimestamp();
+            var seen = started;
             while (true)
             {
                 (seen, var current) = await scope.Pods.AfterAsync(seen, pod.Namespace(), pod.Name(), cancellation);
@@ -82,7 +84,7 @@ internal sealed class RestoreHookRunner(RestoreScope scope)
                 // No container of the pod can start while its volumes are filled, which may take hours.
                 if (waitsSince is null && (volumesEnded.IsCompleted || !IsHeldBack(current))) waitsSince = scope.Time.GetTimestamp();
                 if (waitsSince is { } since && scope.Time.GetElapsedTime(since) > hook.Wait) return $"the container did not come up within {GoDuration.Format(hook.Wait)}";
-                await Task.Delay(scope.Options.PollInterval, scope.Time, cancellation);
+                await Task.Delay(PollPace.After(scope.Time.GetElapsedTime(started), scope.Options.PollInterval), scope.Time, cancellation);
             }
 
             return await HookCommand.RunAsync(scope.Cluster, pod.Namespace(), pod.Name(), hook.Hook, cancellation);

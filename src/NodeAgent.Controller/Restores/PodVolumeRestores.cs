@@ -189,7 +189,7 @@ internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agent
                 // Asked again below.
             }
 
-            await Task.Delay(scope.Options.PollInterval, scope.Time, cancellation);
+            await Task.Delay(PollPace.After(scope.Time.GetElapsedTime(started), scope.Options.PollInterval), scope.Time, cancellation);
         }
 
         if (unserved is { } lack)

@@ -3,10 +3,14 @@ using NodeAgent.Controller.Backups;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
+using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Schedules;
 
-/// <summary>Finds the pods that an annotation of theirs or of an owner puts on a schedule.</summary>
+/// <summary>
+/// Finds the pods that an annotation of theirs or of an owner puts on a schedule. The look is repeated as long as the program runs, also where nobody uses such annotations, so
+/// that it asks for metadata alone, out of what the API server remembers.
+/// </summary>
 internal static class ScheduledWorkloads
 {
     /// <summary>Annotation of a pod or of what owns it: a cron expression.</summary>
@@ -18,6 +22,14 @@ internal static class ScheduledWorkloads
         new("apps", "v1", "replicasets", "ReplicaSet"), new("apps", "v1", "deployments", "Deployment"), new("apps", "v1", "statefulsets", "StatefulSet"), new("apps", "v1", "daemonsets", "DaemonSet"),
     ];
 
+    private static readonly ListOptions Metadata = new() { MetadataOnly = true, FromCache = true };
+
+    // The metadata does not say whether a pod has ended.
+    private static readonly ListOptions LivingPods = Metadata with { FieldSelector = "status.phase!=Succeeded,status.phase!=Failed" };
+
+    // What others annotate, such as the whole object as it was applied, is not kept.
+    private static readonly string[] Annotations = [Annotation, BackupLocations.Annotation, VeleroLabels.BackupVolumes];
+
     public static async Task<IReadOnlyList<ScheduledWorkload>> FindAsync(ClusterClient cluster, CancellationToken cancellation)
     {
         var owners = new Dictionary<string, JsonObject>(StringComparer.Ordinal);
@@ -25,7 +37,7 @@ internal static class ScheduledWorkloads
         {
             try
             {
-                await foreach (var owner in cluster.ListAsync(kind, null, null, cancellation)) owners[owner.Uid()] = Outline(owner);
+                await foreach (var owner in cluster.ListByAsync(kind, null, Metadata, cancellation)) owners[owner.Uid()] = Outline(owner);
             }
             catch (ApiException e) when (e.IsNotFound)
             {
@@ -34,8 +46,9 @@ internal static class ScheduledWorkloads
         }
 
         var found = new Dictionary<string, (JsonObject Root, string Expression, string? Locations, List<JsonObject> Pods)>(StringComparer.Ordinal);
-        await foreach (var pod in cluster.ListAsync(KubernetesResources.Pods, null, null, cancellation))
+        await foreach (var pod in cluster.ListByAsync(KubernetesResources.Pods, null, LivingPods, cancellation))
         {
+            // A server that cannot leave the status out sends it.
             if (pod.Text("status", "phase") is "Succeeded" or "Failed" || pod.Text("metadata", "deletionTimestamp") is not null) continue;
             var chain = ChainOf(pod, owners);
             if (chain.Select(o => o.Annotation(Annotation)).FirstOrDefault(a => a is not null) is not { } expression) continue;
@@ -71,7 +84,7 @@ internal static class ScheduledWorkloads
             ["namespace"] = item.Namespace(),
             ["uid"] = item.Uid(),
             ["creationTimestamp"] = item.At("metadata", "creationTimestamp")?.DeepClone(),
-            ["annotations"] = item.At("metadata", "annotations")?.DeepClone(),
+            ["annotations"] = new JsonObject(Annotations.Where(a => item.Annotation(a) is not null).Select(a => KeyValuePair.Create(a, (JsonNode?)item.Annotation(a)))),
             ["ownerReferences"] = item.At("metadata", "ownerReferences")?.DeepClone(),
         },
     };

@@ -9,11 +9,12 @@ namespace NodeAgent.Controller.Work;
 
 /// <summary>
 /// Waits for volume backups or restores that agents carry out, and cancels those that take too long. However many waits there are at a time, as where each pod's hooks
-/// wait for its volumes, the objects are listed once in each poll interval. Safe for concurrent use.
+/// wait for its volumes, the objects are listed once in each poll interval, from what the API server remembers: only what is missing there is looked for in its store. Safe for
+/// concurrent use.
 /// </summary>
 internal sealed class PodVolumeWork(ClusterClient cluster, ControllerOptions options, TimeProvider time)
 {
-    private readonly ConcurrentDictionary<(ResourceKind Kind, string Selector), SharedLook> _looks = new();
+    private readonly ConcurrentDictionary<(ResourceKind Kind, string Selector), (SharedLook Remembered, SharedLook Stored)> _looks = new();
     private readonly ConcurrentDictionary<(ResourceKind Kind, string Selector, string Name), JsonObject> _ended = new();
 
     /// <summary>True when the phase will not change any more.</summary>
@@ -39,19 +40,30 @@ internal sealed class PodVolumeWork(ClusterClient cluster, ControllerOptions opt
         if (names.Count == 0) return new Dictionary<string, JsonObject>();
         var started = time.GetTimestamp();
         long? cancelledAt = null;
-        var look = _looks.GetOrAdd((kind, selector), _ =>
+        var (remembered, stored) = _looks.GetOrAdd((kind, selector), _ =>
         {
             var lost = new LostAgents(cluster, agents, options, time);
-            return new SharedLook(token => LookAsync(kind, selector, lost, log, token), time);
+            return (
+                new SharedLook(token => LookAsync(kind, selector, fromCache: true, lost, log, token), time),
+                new SharedLook(token => LookAsync(kind, selector, fromCache: false, null, log, token), time));
         });
         // What began before may not show objects that were made just now.
         var seen = started;
+        var gone = new HashSet<string>(StringComparer.Ordinal);
         Task<T> OutlastAsync<T>(Func<Task<T>> request) =>
             Outage.OutlastAsync(request, timeout + options.CancelGracePeriod - time.GetElapsedTime(started), time, log.Info, cancellation);
         while (true)
         {
-            (seen, var all) = await OutlastAsync(() => look.BegunAfterAsync(seen, cancellation));
-            var found = names.Where(all.ContainsKey).ToDictionary(name => name, name => all[name], StringComparer.Ordinal);
+            (seen, var all) = await OutlastAsync(() => remembered.BegunAfterAsync(seen, cancellation));
+            if (names.Any(name => !gone.Contains(name) && !all.ContainsKey(name)))
+            {
+                // Deleted, or made just now: the server may remember a state that is a little older. The store knows.
+                var moment = time.GetTimestamp();
+                (_, all) = await OutlastAsync(() => stored.BegunAfterAsync(moment, cancellation));
+                gone.UnionWith(names.Where(name => !all.ContainsKey(name)));
+            }
+
+            var found = names.Where(name => all.ContainsKey(name) && !gone.Contains(name)).ToDictionary(name => name, name => all[name], StringComparer.Ordinal);
             var open = found.Values.Where(w => !IsFinal(w)).ToList();
             if (open.Count == 0) return found;
             if (cancelledAt is { } since && time.GetElapsedTime(since) > options.CancelGracePeriod) return found;
@@ -62,19 +74,19 @@ internal sealed class PodVolumeWork(ClusterClient cluster, ControllerOptions opt
                 cancelledAt = time.GetTimestamp();
             }
 
-            await Task.Delay(options.PollInterval, time, cancellation);
+            await Task.Delay(PollPace.After(time.GetElapsedTime(started), options.PollInterval), time, cancellation);
         }
     }
 
     /// <summary>All that waits have seen to end, also those that are gone since.</summary>
     public IReadOnlyCollection<JsonObject> EndedOf(ResourceKind kind, string selector) => [.. _ended.Where(e => e.Key.Kind == kind && e.Key.Selector == selector).Select(e => e.Value)];
 
-    private async Task<IReadOnlyDictionary<string, JsonObject>> LookAsync(ResourceKind kind, string selector, LostAgents lost, RunLog log, CancellationToken cancellation)
+    private async Task<IReadOnlyDictionary<string, JsonObject>> LookAsync(ResourceKind kind, string selector, bool fromCache, LostAgents? lost, RunLog log, CancellationToken cancellation)
     {
         var found = new Dictionary<string, JsonObject>(StringComparer.Ordinal);
-        await foreach (var work in cluster.ListAsync(kind, options.Namespace, selector, cancellation)) found[work.Name()] = work;
+        await foreach (var work in cluster.ListByAsync(kind, options.Namespace, new ListOptions { LabelSelector = selector, FromCache = fromCache }, cancellation)) found[work.Name()] = work;
         foreach (var work in found.Values.Where(IsFinal)) _ended[(kind, selector, work.Name())] = work;
-        await lost.EndTheirsAsync(kind, [.. found.Values.Where(w => !IsFinal(w))], log, cancellation);
+        if (lost is not null) await lost.EndTheirsAsync(kind, [.. found.Values.Where(w => !IsFinal(w))], log, cancellation);
         return found;
     }
 

@@ -73,6 +73,12 @@ internal sealed class TestApiServer : IAsyncDisposable
     /// <summary>Awaited between the moment at which a request for one object is carried out and its answer, which is of that moment.</summary>
     public Func<HttpRequest, Task>? Delay { get; set; }
 
+    /// <summary>How a continuation begins that goes on with the newest state, in place of that of the list's beginning.</summary>
+    public const string NewestState = "newest";
+
+    /// <summary>Objects, by their names, that are left out of lists of what the server remembers, as in a replica that lags behind its store.</summary>
+    public ConcurrentDictionary<string, bool> NotRemembered { get; } = new();
+
     /// <summary>How many lists of all pods of the cluster were begun.</summary>
     public int Looks() => Volatile.Read(ref _podLists);
 
@@ -180,8 +186,13 @@ internal sealed class TestApiServer : IAsyncDisposable
         await context.Response.WriteAsync(body.ToJsonString());
     }
 
-    private static Task RefuseAsync(HttpContext context, HttpStatusCode status, string reason, string message) => AnswerAsync(
-        context, new JsonObject { ["kind"] = "Status", ["status"] = "Failure", ["reason"] = reason, ["message"] = message, ["code"] = (int)status }, status);
+    private static Task RefuseAsync(HttpContext context, HttpStatusCode status, string reason, string message)
+    {
+        var answer = new JsonObject { ["kind"] = "Status", ["status"] = "Failure", ["reason"] = reason, ["message"] = message, ["code"] = (int)status };
+        // As the real server does, one that has forgotten the state of a list offers to go on with the newest.
+        if (status == HttpStatusCode.Gone && context.Request.Query["continue"].ToString().Split('|', 2) is [_, var last]) answer["metadata"] = new JsonObject { ["continue"] = $"{NewestState}|{last}" };
+        return AnswerAsync(context, answer, status);
+    }
 
     private bool IsRefused(string request)
     {
@@ -387,6 +398,7 @@ internal sealed class TestApiServer : IAsyncDisposable
                 .Where(o => token is not [_, var last] || string.CompareOrdinal(Key(kind, o.Namespace(), o.Name()), last) > 0)];
         }
 
+        if (context.Request.Query["resourceVersion"] == "0") rest.RemoveAll(o => NotRemembered.ContainsKey(o.Name()));
         var page = rest.Take(MaxPage).ToList();
         // As the real server does, items of a list do not repeat their kind.
         foreach (var item in page)

@@ -1,8 +1,10 @@
+using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Schedules;
 using NodeAgent.Controller.Tests.Harness;
 using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Controller.Tests.Schedules;
@@ -40,6 +42,33 @@ public sealed class PodScheduleTests
         var restore = await cluster.RestoreAsync("r", $$"""{"backupName":"{{backup.Name()}}"}""");
         Assert.Equal(RestorePhase.Completed, restore.Text("status", "phase"));
         Assert.NotNull(cluster.Api.Find(KubernetesResources.PersistentVolumeClaims, "shop", "data"));
+    }
+
+    [Fact]
+    public async Task The_look_for_expressions_asks_for_metadata_that_the_server_remembers()
+    {
+        var asked = new ConcurrentQueue<(string Path, string Version, string Fields, string Accept)>();
+        await using var api = await TestApiServer.StartAsync();
+        api.ServeMore(ReplicaSets);
+        api.Interfere = request =>
+        {
+            asked.Enqueue((request.Path.Value!, request.Query["resourceVersion"].ToString(), request.Query["fieldSelector"].ToString(), request.Headers.Accept.ToString()));
+            return null;
+        };
+        api.Add(KubernetesResources.Pods, """
+            {"metadata":{"name":"web","namespace":"shop","annotations":{"nodeagent.io/schedule":"@every 1h","kubectl.kubernetes.io/last-applied-configuration":"long","backup.velero.io/backup-volumes":"data"}},"status":{"phase":"Running"}}
+            """);
+        api.Add(KubernetesResources.Pods, """{"metadata":{"name":"done","namespace":"shop","annotations":{"nodeagent.io/schedule":"@every 1h"}},"status":{"phase":"Succeeded"}}""");
+        using var client = new ApiClient(api.Config);
+
+        var workload = Assert.Single(await ScheduledWorkloads.FindAsync(new ClusterClient(client), TestContext.Current.CancellationToken));
+
+        Assert.Equal("web", workload.Root.Name());
+        Assert.Equal(["backup.velero.io/backup-volumes", "nodeagent.io/schedule"], workload.Root.StringMap("metadata", "annotations").Keys.Order(StringComparer.Ordinal));
+        Assert.NotEmpty(asked);
+        Assert.All(asked, a => Assert.Equal("0", a.Version));
+        Assert.All(asked, a => Assert.Contains("as=PartialObjectMetadataList", a.Accept, StringComparison.Ordinal));
+        Assert.Equal("status.phase!=Succeeded,status.phase!=Failed", Assert.Single(asked, a => a.Path.EndsWith("/pods", StringComparison.Ordinal)).Fields);
     }
 
     [Fact]
