@@ -1,0 +1,38 @@
+using NodeAgent.EndToEnd.Tests.Processes;
+
+namespace NodeAgent.EndToEnd.Tests.Memory;
+
+/// <summary>The real executable where it sees a large node's processors and has the memory of a small container.</summary>
+public sealed class ManyProcessorsTests : IDisposable
+{
+    private const int Files = 72;
+
+    private readonly string _directory = Directory.CreateTempSubdirectory("nodeagent-memory-").FullName;
+
+    public void Dispose() => Directory.Delete(_directory, recursive: true);
+
+    [Fact]
+    public async Task A_backup_and_a_restore_keep_to_the_memory_on_a_node_of_64_processors()
+    {
+        var source = Directory.CreateDirectory(Path.Combine(_directory, "source")).FullName;
+        var content = new byte[5 << 20];
+        for (var i = 0; i < Files; i++)
+        {
+            // Nothing to compress, and nothing twice.
+            new Random(i).NextBytes(content);
+            await File.WriteAllBytesAsync(Path.Combine(source, $"file{i:00}"), content, TestContext.Current.CancellationToken);
+        }
+
+        var (store, key, target) = (Path.Combine(_directory, "store"), Path.Combine(_directory, "key"), Path.Combine(_directory, "target"));
+        await NodeAgentCommand.RunAsync("repo", "init", "--repo", store, "--new-key-file", key);
+        // Less than what 64 workers would take by far, and what a container of 340 MiB leaves to the heap.
+        var small = new Dictionary<string, string> { ["DOTNET_PROCESSOR_COUNT"] = "64", ["DOTNET_GCHeapHardLimit"] = "0x10000000" };
+        await NodeAgentCommand.RunAsync(small, ["backup", source, "--repo", store, "--key-file", key]);
+        await NodeAgentCommand.RunAsync(small, ["restore", "latest", target, "--repo", store, "--key-file", key]);
+        for (var i = 0; i < Files; i++)
+        {
+            new Random(i).NextBytes(content);
+            Assert.True(content.AsSpan().SequenceEqual(await File.ReadAllBytesAsync(Path.Combine(target, $"file{i:00}"), TestContext.Current.CancellationToken)), $"file{i:00}");
+        }
+    }
+}
