@@ -5,7 +5,7 @@ namespace NodeAgent.EndToEnd.Tests.Memory;
 /// <summary>The real executable where it sees a large node's processors and has the memory of a small container.</summary>
 public sealed class ManyProcessorsTests : IDisposable
 {
-    private const int Files = 72;
+    private const int Files = 56;
 
     private readonly string _directory = Directory.CreateTempSubdirectory("nodeagent-memory-").FullName;
 
@@ -24,15 +24,16 @@ public sealed class ManyProcessorsTests : IDisposable
         }
 
         var (store, key, target) = (Path.Combine(_directory, "store"), Path.Combine(_directory, "key"), Path.Combine(_directory, "target"));
-        await NodeAgentCommand.RunAsync("repo", "init", "--repo", store, "--new-key-file", key);
-        // Less than what 64 workers would take by far, and what a container of 340 MiB leaves to the heap.
+        await NodeAgentCommand.RunAsync("repo", "init", "--repo", store, "--generate-key", key);
+        // What a container of 340 MiB leaves to the heap, and far less than 64 workers would take.
         var small = new Dictionary<string, string> { ["DOTNET_PROCESSOR_COUNT"] = "64", ["DOTNET_GCHeapHardLimit"] = "0x10000000" };
-        await NodeAgentCommand.RunAsync(small, ["backup", source, "--repo", store, "--key-file", key]);
-        await NodeAgentCommand.RunAsync(small, ["restore", "latest", target, "--repo", store, "--key-file", key]);
+        await NodeAgentCommand.RunAsync(small, ["snapshot", "create", source, "--repo", store, "--key-file", key]);
+        await NodeAgentCommand.RunAsync(small, ["snapshot", "restore", "latest", "--target", target, "--repo", store, "--key-file", key]);
         for (var i = 0; i < Files; i++)
         {
             new Random(i).NextBytes(content);
-            Assert.True(content.AsSpan().SequenceEqual(await File.ReadAllBytesAsync(Path.Combine(target, $"file{i:00}"), TestContext.Current.CancellationToken)), $"file{i:00}");
+            var restored = await File.ReadAllBytesAsync(Path.Combine(target, $"file{i:00}"), TestContext.Current.CancellationToken);
+            Assert.True(content.AsSpan().SequenceEqual(restored), $"file{i:00}");
         }
     }
 }
