@@ -5,7 +5,7 @@ namespace NodeAgent.EndToEnd.Tests.Image;
 /// <summary>Runs commands in the image as a container would: <c>tests/services/image run</c>.</summary>
 internal static class ImageCommand
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(300);
 
     /// <summary>Returns what it wrote to standard output and to standard error; fails the test unless it exits with 0.</summary>
     public static async Task<(string Output, string Errors)> RunAsync(string[] options, params string[] command)
