@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using NodeAgent.Kubernetes;
@@ -17,8 +16,8 @@ public sealed partial class LoadTests(RealNodeFixture fixture) : IAsyncLifetime
     private const int PerNamespace = 2500;
     private const long MiB = 1 << 20;
 
-    private readonly List<(string What, string Value)> _table = [];
     private RealNode _node = null!;
+    private int _rows;
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -36,31 +35,30 @@ public sealed partial class LoadTests(RealNodeFixture fixture) : IAsyncLifetime
     public async Task A_backup_of_many_pods_among_many_objects_and_schedules_keeps_to_the_memory_limits()
     {
         var (pods, objects, schedules) = (Number("PODS"), Number("OBJECTS"), Number("SCHEDULES"));
-        try
+        await MeasureAsync($"{pods} pods with a volume each are made and run", () => AddPodsAsync(pods));
+        await MeasureAsync($"{objects} ConfigMaps and Secrets are made", () => AddObjectsAsync(objects));
+        await MeasureAsync($"first backup: {pods} volumes, {objects} objects", () => BackUpAsync("load-1"));
+        for (var i = 0; i < schedules; i++)
+            await _node.RunAsync("schedule", "create", $"load-{i}", "--schedule", "@every 1m", "--include-namespaces", Namespace(i), "--ttl", "1h");
+        await MeasureAsync($"second backup, while {schedules} schedules run every minute", () => BackUpAsync("load-2"));
+        await MeasureAsync("one minute of the schedules alone", () => Task.Delay(TimeSpan.FromMinutes(1), Cancellation));
+        var made = (await _node.ListAsync(VeleroResources.Backups, RealNode.System)).Where(b => ((string)b["metadata"]!["name"]!).StartsWith("load-", StringComparison.Ordinal)).ToList();
+        var byPhase = made.GroupBy(b => (string?)b["status"]?["phase"] ?? "New").Select(g => $"{g.Count()} {g.Key}");
+        Add("backups at the end", string.Join(", ", byPhase));
+        foreach (var pod in await _node.ListAsync(KubernetesResources.Pods, RealNode.System))
         {
-            await MeasureAsync($"{pods} pods with a volume each are made and run", () => AddPodsAsync(pods));
-            await MeasureAsync($"{objects} ConfigMaps and Secrets are made", () => AddObjectsAsync(objects));
-            await MeasureAsync($"first backup: {pods} volumes, {objects} objects", () => BackUpAsync("load-1"));
-            for (var i = 0; i < schedules; i++)
-                await _node.RunAsync("schedule", "create", $"load-{i}", "--schedule", "@every 1m", "--include-namespaces", Namespace(i), "--ttl", "1h");
-            await MeasureAsync($"second backup, while {schedules} schedules run every minute", () => BackUpAsync("load-2"));
-            await MeasureAsync("two minutes of the schedules alone", () => Task.Delay(TimeSpan.FromMinutes(2), Cancellation));
-            var made = (await _node.ListAsync(VeleroResources.Backups, RealNode.System)).Where(b => ((string)b["metadata"]!["name"]!).StartsWith("load-", StringComparison.Ordinal)).ToList();
-            var byPhase = made.GroupBy(b => (string?)b["status"]?["phase"] ?? "New").Select(g => $"{g.Count()} {g.Key}");
-            _table.Add(("backups at the end", string.Join(", ", byPhase)));
-            foreach (var pod in await _node.ListAsync(KubernetesResources.Pods, RealNode.System))
-            {
-                var container = pod["status"]!["containerStatuses"]!.AsArray().Single()!;
-                Assert.True((int)container["restartCount"]! == 0, $"{pod["metadata"]!["name"]} was restarted: {container["lastState"]?.ToJsonString()}");
-            }
+            var container = pod["status"]!["containerStatuses"]!.AsArray().Single()!;
+            Assert.True((int)container["restartCount"]! == 0, $"{pod["metadata"]!["name"]} was restarted: {container["lastState"]?.ToJsonString()}");
         }
-        finally
-        {
-            var text = new StringBuilder("| what | measured |\n| --- | --- |\n");
-            foreach (var (what, value) in _table) text.Append(CultureInfo.InvariantCulture, $"| {what} | {value} |\n");
-            await File.WriteAllTextAsync(Environment.GetEnvironmentVariable("NODEAGENT_TEST_LOAD_TABLE")!, text.ToString(), CancellationToken.None);
-            TestContext.Current.TestOutputHelper?.WriteLine(text.ToString());
-        }
+    }
+
+    /// <summary>The table grows with each step, so that one that fails late leaves what was measured before.</summary>
+    private void Add(string what, string value)
+    {
+        _rows++;
+        var path = Environment.GetEnvironmentVariable("NODEAGENT_TEST_LOAD_TABLE")!;
+        File.AppendAllText(path, $"{(_rows == 1 ? "| what | measured |\n| --- | --- |\n" : "")}| {what} | {value} |\n");
+        TestContext.Current.TestOutputHelper?.WriteLine($"{what}: {value}");
     }
 
     private static int Number(string name) => int.Parse(Environment.GetEnvironmentVariable("NODEAGENT_TEST_LOAD_" + name)!, CultureInfo.InvariantCulture);
@@ -108,7 +106,7 @@ public sealed partial class LoadTests(RealNodeFixture fixture) : IAsyncLifetime
         Assert.Equal(Number("PODS"), volumes.Count(v => (string?)v["spec"]!["pod"]!["namespace"] == "load-pods" && (string?)v["status"]?["phase"] == PodVolumePhase.Completed));
         var items = (int)backup["status"]!["progress"]!["itemsBackedUp"]!;
         Assert.True(items > Number("OBJECTS"), $"{items} items");
-        _table.Add(($"{name}: items in it", items.ToString(CultureInfo.InvariantCulture)));
+        Add($"{name}: items in it", items.ToString(CultureInfo.InvariantCulture));
     }
 
     private async Task WaitAsync(string what, Func<Task<bool>> done)
@@ -127,12 +125,12 @@ public sealed partial class LoadTests(RealNodeFixture fixture) : IAsyncLifetime
         var before = await RequestsAsync();
         var watch = Stopwatch.StartNew();
         await step();
-        _table.Add((what, string.Create(CultureInfo.InvariantCulture, $"{watch.Elapsed.TotalSeconds:0} s")));
+        Add(what, string.Create(CultureInfo.InvariantCulture, $"{watch.Elapsed.TotalSeconds:0} s"));
         var after = await RequestsAsync();
         // Everybody's: the test's own, the kubelet's and the other controllers' too.
         var counts = after.Select(a => (a.Key, Count: a.Value - before.GetValueOrDefault(a.Key))).Where(c => c.Count > 0).OrderByDescending(c => c.Count).ToList();
-        _table.Add(($"- requests to the API server, everybody's: {counts.Sum(c => c.Count):0}", string.Join(", ", counts.Take(8).Select(c => $"{c.Key}: {c.Count:0}"))));
-        foreach (var (pod, peak) in await PeaksAsync()) _table.Add(($"- most memory so far: {pod}", peak));
+        Add($"- requests to the API server, everybody's: {counts.Sum(c => c.Count):0}", string.Join(", ", counts.Take(8).Select(c => $"{c.Key}: {c.Count:0}")));
+        foreach (var (pod, peak) in await PeaksAsync()) Add($"- most memory so far: {pod}", peak);
     }
 
     private async Task<Dictionary<string, double>> RequestsAsync()
