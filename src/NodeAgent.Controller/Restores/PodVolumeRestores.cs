@@ -38,7 +38,20 @@ internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agent
     public void AddWaitContainer(JsonObject pod, string originalNamespace)
     {
         var volumes = Matching(pod, originalNamespace).Select(b => b.Text("spec", "volume")!).ToList();
-        if (volumes.Count > 0) _waitContainer.Value.Add(pod, volumes);
+        if (volumes.Count == 0) return;
+        OpenForFilling(pod.Child("spec"), volumes);
+        _waitContainer.Value.Add(pod, volumes);
+    }
+
+    /// <summary>What a pod has for reading only is mounted so on the node too, where its files are to be written: its containers get it for reading only instead.</summary>
+    private static void OpenForFilling(JsonObject spec, IReadOnlyCollection<string> volumes)
+    {
+        foreach (var volume in spec.Objects("volumes").Where(v => v.IsTrue("persistentVolumeClaim", "readOnly") && volumes.Contains(v.Text("name"))))
+        {
+            volume.Child("persistentVolumeClaim").Remove("readOnly");
+            var mounts = spec.Objects("initContainers").Concat(spec.Objects("containers")).SelectMany(c => c.Objects("volumeMounts"));
+            foreach (var mount in mounts.Where(m => m.Text("name") == volume.Text("name"))) mount["readOnly"] = true;
+        }
     }
 
     /// <summary>Requests the volumes of a pod that was just created.</summary>

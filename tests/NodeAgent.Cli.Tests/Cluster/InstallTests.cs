@@ -40,6 +40,9 @@ public sealed class InstallTests : IDisposable
             """{"provider":"aws","default":true,"config":{"region":"eu-west-1","s3Url":"http://s3"},"objectStorage":{"prefix":"p","bucket":"b"}}""", Of(objects, "BackupStorageLocation")["spec"]!.ToJsonString());
         Assert.Equal("""{"provider":"aws","config":{"region":"eu-west-1"}}""", Of(objects, "VolumeSnapshotLocation")["spec"]!.ToJsonString());
         Assert.All(objects.Where(o => o.Raw("kind") is "ClusterRoleBinding" or "RoleBinding"), o => Assert.Equal("elsewhere", o["subjects"]![0]!["namespace"]!.GetValue<string>()));
+        // Beside another installation: the roles are the same, who has them is not.
+        Assert.Equal(["nodeagent-agent-elsewhere", "nodeagent-controller-elsewhere"], objects.Where(o => o.Raw("kind") == "ClusterRoleBinding").Select(o => o.Name()).Order(StringComparer.Ordinal));
+        Assert.Equal(["nodeagent-agent", "nodeagent-controller"], objects.Where(o => o.Raw("kind") == "ClusterRoleBinding").Select(o => o.Raw("roleRef", "name")).Order(StringComparer.Ordinal));
         Assert.All(objects.Where(o => o.Raw("kind") == "ServiceAccount"), o => Assert.Equal("arn", o.Raw("metadata", "annotations", "role")));
 
         var (controller, agent) = (PodOf(objects, "Deployment"), PodOf(objects, "DaemonSet"));
@@ -112,6 +115,16 @@ public sealed class InstallTests : IDisposable
     [Fact]
     public async Task A_file_of_credentials_that_is_not_there_is_named() =>
         (await NodeAgentProcess.RunAsync("install", "--dry-run", "--provider", "aws", "--bucket", "b", "--secret-file", "/no/such/file")).ExpectError(1, "--secret-file /no/such/file: it is not there");
+
+    [Fact]
+    public async Task An_installation_in_a_namespace_of_its_own_is_removed_with_its_bindings()
+    {
+        await using var cluster = await EmbeddedCluster.StartAsync(new EmbeddedClusterOptions { Directory = _directory["cluster"], RunNodes = false }, TestContext.Current.CancellationToken);
+        (await NodeAgentProcess.RunAsync("install", "--provider", "aws", "--bucket", "b", "--no-secret", "-n", "elsewhere", "--kubeconfig", cluster.KubeconfigPath)).Expect(0);
+        var gone = (await NodeAgentProcess.RunAsync("uninstall", "--force", "-n", "elsewhere", "--kubeconfig", cluster.KubeconfigPath)).Expect(0);
+        Assert.Contains("ClusterRoleBinding/nodeagent-controller-elsewhere: deleted\n", gone.Output, StringComparison.Ordinal);
+        Assert.Contains("ClusterRoleBinding/nodeagent-agent-elsewhere: deleted\n", gone.Output, StringComparison.Ordinal);
+    }
 
     [Fact]
     public async Task It_is_installed_changed_and_removed()

@@ -91,6 +91,24 @@ public sealed class PodVolumeRestoreTests
     }
 
     [Fact]
+    public async Task A_claim_that_a_pod_has_for_reading_only_can_be_filled_and_stays_read_only_for_its_containers()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.AddShop();
+        cluster.Api.Patch(KubernetesResources.Pods, "shop", "web", """
+            {"spec":{"volumes":[{"name":"data","persistentVolumeClaim":{"claimName":"data","readOnly":true} },{"name":"scratch","persistentVolumeClaim":{"claimName":"other","readOnly":true} }],
+             "containers":[{"name":"web","image":"i","volumeMounts":[{"name":"data","mountPath":"/a"},{"name":"scratch","mountPath":"/b"}]}]} }
+            """);
+        await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
+        cluster.LoseShop();
+        await cluster.RestoreAsync("r", """{"backupName":"b"}""");
+        var pod = cluster.Api.Find(KubernetesResources.Pods, "shop", "web")!;
+        Assert.Equal("""{"claimName":"data"}""", pod["spec"]!["volumes"]![0]!["persistentVolumeClaim"]!.ToJsonString());
+        Assert.Equal("""{"claimName":"other","readOnly":true}""", pod["spec"]!["volumes"]![1]!["persistentVolumeClaim"]!.ToJsonString());
+        Assert.Equal("""[{"name":"data","mountPath":"/a","readOnly":true},{"name":"scratch","mountPath":"/b"}]""", pod["spec"]!["containers"]![0]!["volumeMounts"]!.ToJsonString());
+    }
+
+    [Fact]
     public async Task A_volume_that_cannot_be_requested_is_told_with_what_becomes_of_its_pod_and_costs_no_other()
     {
         await using var cluster = await ControllerFixture.StartAsync();

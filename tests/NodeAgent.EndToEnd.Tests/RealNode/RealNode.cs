@@ -332,6 +332,13 @@ internal sealed class RealNode : IAsyncDisposable
         }.ToJsonString());
         await RunAsync("backup-location", "create", "default", "--provider", "aws", "--bucket", Bucket.Name, "--credential", "gateway=cloud", "--config", LocationConfig, "--default");
         await WaitForPhaseAsync(VeleroResources.BackupStorageLocations, "default", LocationPhase.Available);
+        // Of two processors not many a pod can have a tenth, which is what the init container of restored pods asks for unless told otherwise.
+        await ApplyAsync($$"""
+            apiVersion: v1
+            kind: ConfigMap
+            metadata: {name: restore-wait, namespace: {{System}}, labels: {velero.io/plugin-config: "", velero.io/pod-volume-restore: RestoreItemAction} }
+            data: {cpuRequest: 10m, memRequest: 16Mi}
+            """);
     }
 
     /// <summary>Settings of a location on the gateway.</summary>

@@ -117,6 +117,7 @@ internal sealed class InstallPlan
         var (kind, account) = (manifest.Raw("kind"), _parse.GetValue(InstallOptions.ServiceAccountName) ?? "");
         if (kind == "ServiceAccount" && !isAgent && account.Length > 0) return null;
         var metadata = manifest["metadata"]!.AsObject();
+        metadata["name"] = Manifests.NameIn(manifest, _namespace);
         if (metadata.ContainsKey("namespace")) metadata["namespace"] = _namespace;
         if (kind == "ServiceAccount" && _parse.GetValue(InstallOptions.ServiceAccountAnnotations) is { Count: > 0 } annotations) metadata["annotations"] = SpecBuilder.Map(annotations);
         foreach (var subject in manifest["subjects"]?.AsArray() ?? [])

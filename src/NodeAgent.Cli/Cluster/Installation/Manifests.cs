@@ -43,6 +43,10 @@ internal static class Manifests
 
     public static JsonObject Namespace() => ReadAll("namespace.yaml").Single();
 
+    /// <summary>What an object is called when it is installed in a namespace: each of several installations in a cluster binds the roles to its own accounts.</summary>
+    public static string NameIn(JsonObject manifest, string ns) =>
+        manifest.Raw("kind") == "ClusterRoleBinding" && ns != ClusterOptions.DefaultNamespace ? $"{manifest.Name()}-{ns}" : manifest.Name();
+
     private static IReadOnlyList<JsonObject> ReadAll(string folder) =>
     [
         .. Assembly.GetExecutingAssembly().GetManifestResourceNames()

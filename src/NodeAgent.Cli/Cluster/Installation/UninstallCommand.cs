@@ -39,7 +39,7 @@ internal static class UninstallCommand
         await RemoveAsync(cluster, Manifests.DaemonSets, "node-agent", cancellationToken);
         await WaitForPodsAsync(cluster, cancellationToken);
         await ReleaseAsync(cluster, cancellationToken);
-        foreach (var manifest in Manifests.Controller().Concat(Manifests.Agent()).Where(m => !Manifests.KindOf(m).Namespaced)) await RemoveAsync(cluster, Manifests.KindOf(manifest), manifest.Name(), cancellationToken);
+        foreach (var manifest in Manifests.Controller().Concat(Manifests.Agent()).Where(m => !Manifests.KindOf(m).Namespaced)) await RemoveAsync(cluster, Manifests.KindOf(manifest), Manifests.NameIn(manifest, ns), cancellationToken);
         foreach (var definition in Manifests.Definitions()) await RemoveAsync(cluster, KubernetesResources.CustomResourceDefinitions, definition.Name(), cancellationToken);
         if (await RemoveAsync(cluster, KubernetesResources.Namespaces, ns, cancellationToken)) await WaitUntilGoneAsync(cluster, ns, cancellationToken);
         await StandardStreams.Out.WriteLineAsync("NodeAgent is uninstalled. What is stored in the backup locations is still there.");
