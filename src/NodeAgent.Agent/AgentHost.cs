@@ -45,7 +45,7 @@ public sealed class AgentHost
         _log = loggers.CreateLogger("NodeAgent.Agent");
     }
 
-    /// <summary>Works until cancelled. Runs under way are then stopped and say so on their objects.</summary>
+    /// <summary>Works until cancelled. Runs under way are then stopped, and left to the next agent of the node.</summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
         using var client = new ApiClient(_config, new ApiClientOptions { Time = _time });
@@ -95,23 +95,27 @@ public sealed class AgentHost
         _health?.AddReadiness("caches", _ => new(backups.HasSynced && restores.HasSynced && pods.HasSynced ? null : "the lists of volume backups, restores and pods are not read yet"));
         _log.Started(_options.NodeName, _options.HostPods);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        using var silence = new CancellationTokenSource();
+        // 4. the lease
+        var heartbeat = new NodeHeartbeat(client, _options, _log).RunAsync(silence.Token);
         Task[] tasks =
         [
             backups.RunAsync(stop.Token), restores.RunAsync(stop.Token), pods.RunAsync(stop.Token),
             backupLoop.RunAsync(stop.Token), restoreLoop.RunAsync(stop.Token),
-            // 4. the lease
-            new NodeHeartbeat(client, _options, _log).RunAsync(stop.Token),
         ];
         try
         {
             // None of them ends by itself; one that breaks ends the process, because half an agent looks like a whole one.
-            await await Task.WhenAny(tasks);
+            await await Task.WhenAny([.. tasks, heartbeat]);
         }
         finally
         {
             await stop.CancelAsync();
             await Task.WhenAll(tasks).ContinueWith(static _ => { }, TaskScheduler.Default);
             await Task.WhenAll(backupRuns.StopAsync(_options.StopLimit), restoreRuns.StopAsync(_options.StopLimit));
+            // Not before: for the controller, who has given the lease back works on nothing any more.
+            await silence.CancelAsync();
+            await heartbeat.ContinueWith(static _ => { }, TaskScheduler.Default);
         }
     }
 

@@ -14,6 +14,9 @@ internal static partial class AgentLog
     [LoggerMessage(3003, LogLevel.Information, "{Kind} {Key}: started: {What}")]
     public static partial void Begun(this ILogger log, string kind, string key, string what);
 
+    [LoggerMessage(3014, LogLevel.Information, "{Kind} {Key}: stopped with the agent; the next agent of this node takes it up")]
+    public static partial void Left(this ILogger log, string kind, string key);
+
     [LoggerMessage(3004, LogLevel.Error, "{Kind} {Key} failed unexpectedly")]
     public static partial void Broke(this ILogger log, string kind, string key, Exception failure);
 

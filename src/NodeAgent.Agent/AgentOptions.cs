@@ -32,8 +32,11 @@ public sealed record AgentOptions
     /// <summary>How often the node's lease is renewed. The controller takes a node that is silent for 40 s as not served.</summary>
     public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How long runs that are stopped with the process may take to write their end into their objects.</summary>
-    public TimeSpan StopLimit { get; init; } = TimeSpan.FromSeconds(10);
+    /// <summary>
+    /// How long runs that end while the process is being stopped may take to write their end into their objects: a kubelet gives the
+    /// agent's pod 60 s.
+    /// </summary>
+    public TimeSpan StopLimit { get; init; } = TimeSpan.FromSeconds(45);
 
     /// <summary>What snapshots name as their maker.</summary>
     public string Program { get; init; } = $"nodeagent {typeof(AgentOptions).Assembly.GetName().Version?.ToString(3)}";

@@ -14,6 +14,8 @@ internal sealed class NodeHeartbeat(ApiClient client, AgentOptions options, ILog
 {
     private const int MissedBeats = 4;
 
+    private static readonly TimeSpan LastBeat = TimeSpan.FromSeconds(5);
+
     private readonly string _name = "nodeagent-" + options.NodeName;
     private readonly string _identity = $"{Environment.MachineName}_{Environment.ProcessId}";
 
@@ -30,7 +32,7 @@ internal sealed class NodeHeartbeat(ApiClient client, AgentOptions options, ILog
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            using var limit = new CancellationTokenSource(options.StopLimit, client.Time);
+            using var limit = new CancellationTokenSource(LastBeat, client.Time);
             await BeatAsync("", limit.Token).ContinueWith(static _ => { }, TaskScheduler.Default);
         }
     }

@@ -13,7 +13,7 @@ using NodeAgent.Repository.Snapshots;
 
 namespace NodeAgent.Agent.Backups;
 
-/// <summary>Carries out the PodVolumeBackups of this node: takes them in hand, ends them on request and with their pods, and ends those that nobody has in hand any more.</summary>
+/// <summary>Carries out the PodVolumeBackups of this node: takes them in hand, ends them on request and with their pods, and takes up those that an earlier agent left.</summary>
 /// <param name="pods">The pods of this node and no others.</param>
 internal sealed class VolumeBackupReconciler(
     AgentServices services, RunRegistry registry, Informer<PodVolumeBackup> backups, Informer<KubernetesObject> pods, WorkQueue<NamespacedName> queue)
@@ -67,18 +67,21 @@ internal sealed class VolumeBackupReconciler(
         {
             // Nobody waits for it.
         }
-        else if (phase is PodVolumePhase.InProgress or PodVolumePhase.Canceling)
+        else if (backup.Spec.Cancel == true || phase == PodVolumePhase.Canceling)
         {
-            // The version in the patch makes sure that this is not an old view of a run that has just ended.
-            await EndAsync(backup, PodVolumePhase.Failed, $"the agent of node {Options.NodeName} was restarted while it worked on this; what was stored is used by the next backup", cancellation);
+            await EndAsync(backup, PodVolumePhase.Canceled, phase is PodVolumePhase.InProgress or PodVolumePhase.Canceling ? "cancelled on request" : "cancelled before it was started", cancellation);
         }
-        else if (backup.Spec.Cancel == true)
+        else if (phase == PodVolumePhase.InProgress)
         {
-            await EndAsync(backup, PodVolumePhase.Canceled, "cancelled before it was started", cancellation);
+            // Of an earlier agent: nobody has it in hand. The version in the patch makes sure that this is not an old view of a run that has just
+            // ended. What was stored need not be stored again.
+            var attempt = Attempts.Of(backup.Status?.Message) + 1;
+            if (attempt > Attempts.Most) await EndAsync(backup, PodVolumePhase.Failed, Attempts.GivenUp(Options.NodeName), cancellation);
+            else await TakeAsync(key, uid, backup, Attempts.Describe(attempt, Options.NodeName), cancellation);
         }
         else
         {
-            await TakeAsync(key, uid, backup, cancellation);
+            await TakeAsync(key, uid, backup, backup.Status?.Message, cancellation);
         }
 
         return ReconcileResult.Done;
@@ -93,9 +96,9 @@ internal sealed class VolumeBackupReconciler(
         return PodEnd.OfBackup(await services.Pods.FindAsync(ns, name, cancellation), $"{ns}/{name}", uid, volume);
     }
 
-    private async Task TakeAsync(NamespacedName key, string uid, PodVolumeBackup backup, CancellationToken cancellation)
+    private async Task TakeAsync(NamespacedName key, string uid, PodVolumeBackup backup, string? message, CancellationToken cancellation)
     {
-        await WriteAsync(backup, new JsonObject { ["phase"] = PodVolumePhase.Accepted, ["acceptedTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow()) }, cancellation);
+        await WriteAsync(backup, new JsonObject { ["phase"] = PodVolumePhase.Accepted, ["message"] = message ?? "", ["acceptedTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow()) }, cancellation);
         _held[key] = uid;
         var taken = registry.TryStart(
             uid,
@@ -113,7 +116,7 @@ internal sealed class VolumeBackupReconciler(
     {
         var started = services.Time.GetTimestamp();
         var phase = await VolumeRun.ExecuteAsync(services, registry, VeleroResources.PodVolumeBackups, key, backup.Metadata.Uid!, (status, token) => BackUpAsync(key, backup, status, token), cancellation);
-        services.Telemetry.BackupEnded(phase, services.Time.GetElapsedTime(started));
+        if (phase is not null) services.Telemetry.BackupEnded(phase, services.Time.GetElapsedTime(started));
     }
 
     private async Task<RunOutcome> BackUpAsync(NamespacedName key, PodVolumeBackup backup, RunStatus status, CancellationToken cancellation)

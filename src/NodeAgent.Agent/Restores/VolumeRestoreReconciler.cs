@@ -25,6 +25,8 @@ internal sealed class VolumeRestoreReconciler(
     private const string ParallelSetting = "ParallelFilesDownload";
     private const int IssuesLogged = 20;
 
+    private static readonly TimeSpan NotSynced = TimeSpan.FromSeconds(1);
+
     private readonly ConcurrentDictionary<NamespacedName, string> _held = [];
     private readonly ConcurrentDictionary<NamespacedName, MalformedObject> _malformed = [];
     private readonly ConcurrentDictionary<string, bool> _cleaned = new(StringComparer.Ordinal);
@@ -83,13 +85,13 @@ internal sealed class VolumeRestoreReconciler(
         {
             // Nobody waits for it.
         }
-        else if (restore.Status?.Node == Options.NodeName && phase is PodVolumePhase.InProgress or PodVolumePhase.Canceling)
-        {
-            await EndAsync(restore, PodVolumePhase.Failed, $"the agent of node {Options.NodeName} was restarted while it worked on this; delete the pod and restore it again", cancellation);
-        }
         else if (phase is not (PodVolumePhase.InProgress or PodVolumePhase.Canceling))
         {
-            await StartAsync(key, uid, restore, pod, cancellation);
+            return await StartAsync(key, uid, restore, pod, restore.Status?.Message, cancellation);
+        }
+        else if (restore.Status?.Node == Options.NodeName)
+        {
+            return await TakeUpAsync(key, uid, restore, pod, cancellation);
         }
 
         return ReconcileResult.Done;
@@ -104,12 +106,28 @@ internal sealed class VolumeRestoreReconciler(
         return PodEnd.OfRestore(await services.Pods.FindAsync(ns, name, cancellation), $"{ns}/{name}", uid, volume);
     }
 
-    private async Task StartAsync(NamespacedName key, string uid, PodVolumeRestore restore, KubernetesObject? pod, CancellationToken cancellation)
+    /// <summary>
+    /// Goes on with what an earlier agent has begun: the pod still waits for it, and files that are complete are not written again. The version
+    /// in the patch makes sure that this is not an old view of a run that has just ended.
+    /// </summary>
+    private async Task<ReconcileResult> TakeUpAsync(NamespacedName key, string uid, PodVolumeRestore restore, KubernetesObject? pod, CancellationToken cancellation)
+    {
+        var attempt = Attempts.Of(restore.Status?.Message) + 1;
+        if (restore.Spec.Cancel == true || restore.Status?.Phase == PodVolumePhase.Canceling) await EndAsync(restore, PodVolumePhase.Canceled, "cancelled on request", cancellation);
+        else if (attempt > Attempts.Most) await EndAsync(restore, PodVolumePhase.Failed, $"{Attempts.GivenUp(Options.NodeName)}; then delete the pod and restore it again", cancellation);
+        else return await StartAsync(key, uid, restore, pod, Attempts.Describe(attempt, Options.NodeName), cancellation);
+        return ReconcileResult.Done;
+    }
+
+    private async Task<ReconcileResult> StartAsync(NamespacedName key, string uid, PodVolumeRestore restore, KubernetesObject? pod, string? message, CancellationToken cancellation)
     {
         if (pod is null)
         {
             // On another node, or not scheduled yet; or it was here when an earlier process took the restore in hand.
-            if (restore.Status?.Node == Options.NodeName && pods.HasSynced) await EndAsync(restore, PodVolumePhase.Failed, $"pod {PodOf(restore)} is not on node {Options.NodeName} any more", cancellation);
+            if (restore.Status?.Node != Options.NodeName) return ReconcileResult.Done;
+            // Nothing else would bring it back here when the pod turns out not to be there.
+            if (!pods.HasSynced) return ReconcileResult.After(NotSynced);
+            await EndAsync(restore, PodVolumePhase.Failed, $"pod {PodOf(restore)} is not on node {Options.NodeName} any more", cancellation);
         }
         else if (restore.Spec.Pod?.Uid is { Length: > 0 } wanted && wanted != pod.Uid)
         {
@@ -134,15 +152,17 @@ internal sealed class VolumeRestoreReconciler(
                     await EndAsync(restore, PodVolumePhase.Failed, $"the init container {VeleroLabels.RestoreWaitContainer} of pod {pod.Key} has ended before its volume was restored; delete the pod and restore it again", cancellation);
                     break;
                 case RestoreWaitState.Running:
-                    await TakeAsync(key, uid, restore, pod, cancellation);
+                    await TakeAsync(key, uid, restore, pod, message, cancellation);
                     break;
             }
         }
+
+        return ReconcileResult.Done;
     }
 
-    private async Task TakeAsync(NamespacedName key, string uid, PodVolumeRestore restore, KubernetesObject pod, CancellationToken cancellation)
+    private async Task TakeAsync(NamespacedName key, string uid, PodVolumeRestore restore, KubernetesObject pod, string? message, CancellationToken cancellation)
     {
-        await WriteAsync(restore, new JsonObject { ["phase"] = PodVolumePhase.Accepted, ["node"] = Options.NodeName, ["acceptedTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow()) }, cancellation);
+        await WriteAsync(restore, new JsonObject { ["phase"] = PodVolumePhase.Accepted, ["message"] = message ?? "", ["node"] = Options.NodeName, ["acceptedTimestamp"] = ApiTimeConverter.Format(services.Time.GetUtcNow()) }, cancellation);
         _held[key] = uid;
         registry.TryStart(
             uid,
@@ -171,7 +191,7 @@ internal sealed class VolumeRestoreReconciler(
                 return outcome;
             },
             cancellation);
-        services.Telemetry.RestoreEnded(phase, bytes, services.Time.GetElapsedTime(started));
+        if (phase is not null) services.Telemetry.RestoreEnded(phase, bytes, services.Time.GetElapsedTime(started));
     }
 
     private async Task<(RunOutcome Outcome, long Bytes)> RestoreAsync(NamespacedName key, PodVolumeRestore restore, KubernetesObject pod, RunStatus status, CancellationToken cancellation)

@@ -79,6 +79,11 @@ internal sealed class RunStatus(ApiClient client, ResourceKind kind, NamespacedN
                 log.StatusRefused(kind.Kind, key.Name, phase, e.Message);
                 return;
             }
+            catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+            {
+                // As below.
+                return;
+            }
             catch (Exception e) when (e is ApiException or HttpRequestException or ClusterConfigException)
             {
                 log.StatusNotWritten(kind.Kind, key.Name, backoff.TotalSeconds, e.Message);
@@ -90,7 +95,7 @@ internal sealed class RunStatus(ApiClient client, ResourceKind kind, NamespacedN
             }
             catch (OperationCanceledException)
             {
-                // The process ends. The next start finds the run in progress with nobody who has it in hand, and says so.
+                // The process ends. The next start finds the run in progress with nobody who has it in hand, and takes it up.
                 return;
             }
 

@@ -12,17 +12,17 @@ namespace NodeAgent.Agent.Runs;
 /// <summary>What a backup and a restore of a volume have in common: progress while it works, and an end that is always written down.</summary>
 internal static class VolumeRun
 {
-    /// <summary>Does the work, writes its progress and its end into the object. Returns the phase that it ended in; throws nothing.</summary>
+    /// <summary>Does the work, writes its progress and its end into the object. Returns the phase that it ended in, or null when it was stopped with the process: the next agent of the node takes it up. Throws nothing.</summary>
     /// <param name="uid">The object's UID, by which the registry knows the run.</param>
     /// <param name="work">Gets the run's status and token, and returns how it ended or throws.</param>
     /// <param name="cancellation">Cancelled by the user's wish or with the process.</param>
-    public static async Task<string> ExecuteAsync(
+    public static async Task<string?> ExecuteAsync(
         AgentServices services, RunRegistry registry, ResourceKind kind, NamespacedName key, string uid, Func<RunStatus, CancellationToken, Task<RunOutcome>> work, CancellationToken cancellation)
     {
         var status = new RunStatus(services.Client, kind, key, services.Options, services.Log);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var progress = status.WriteProgressAsync(ended.Token);
-        RunOutcome outcome;
+        RunOutcome? outcome;
         try
         {
             outcome = await work(status, cancellation);
@@ -32,7 +32,7 @@ internal static class VolumeRun
             outcome = registry.ReasonOf(uid) switch
             {
                 { Length: > 0 } reason => new RunOutcome(PodVolumePhase.Failed, reason, []),
-                null when registry.IsStopping => new RunOutcome(PodVolumePhase.Failed, $"the agent of node {services.Options.NodeName} was stopped while it worked on this", []),
+                null when registry.IsStopping => null,
                 _ => new RunOutcome(PodVolumePhase.Canceled, "cancelled on request", []),
             };
         }
@@ -55,6 +55,12 @@ internal static class VolumeRun
         // No progress after the end.
         await ended.CancelAsync();
         await progress;
+        if (outcome is null)
+        {
+            services.Log.Left(kind.Kind, key.Name);
+            return null;
+        }
+
         await status.WriteEndAsync(outcome.Phase, outcome.Message, outcome.Status, registry.LastWords);
         return outcome.Phase;
     }

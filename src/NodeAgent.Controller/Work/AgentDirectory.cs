@@ -40,6 +40,22 @@ internal sealed class AgentDirectory(ClusterClient cluster, ControllerOptions op
         return true;
     }
 
+    /// <summary>
+    /// Tells whether an agent is on its way to a node where none works: its pod pulls its image, is started again after it broke, or still
+    /// stands where the next one shall. On a node that died a pod stays "running" instead.
+    /// </summary>
+    public async Task<bool> IsComingAsync(string node, CancellationToken cancellation)
+    {
+        await foreach (var pod in AllPodsAsync(node, cancellation))
+        {
+            if (pod.Text("status", "phase") is "Failed" or "Succeeded") continue;
+            if (pod.Text("status", "phase") == "Pending" || pod.Text("metadata", "deletionTimestamp") is not null) return true;
+            if (pod.Objects("status", "containerStatuses").Any(c => c.At("state", "waiting") is not null)) return true;
+        }
+
+        return false;
+    }
+
     /// <summary>Looks at all heartbeats from time to time, so that a question is answered by what was seen before it.</summary>
     public async Task ObserveAsync(CancellationToken cancellation)
     {
@@ -66,11 +82,19 @@ internal sealed class AgentDirectory(ClusterClient cluster, ControllerOptions op
     /// <summary>The agent's running pods on a node.</summary>
     private async IAsyncEnumerable<JsonObject> PodsAsync(string node, [EnumeratorCancellation] CancellationToken cancellation)
     {
+        await foreach (var pod in AllPodsAsync(node, cancellation))
+        {
+            if (pod.Text("status", "phase") == "Running") yield return pod;
+        }
+    }
+
+    private async IAsyncEnumerable<JsonObject> AllPodsAsync(string node, [EnumeratorCancellation] CancellationToken cancellation)
+    {
         foreach (var selector in new[] { "role=node-agent", "name=node-agent" })
         {
             await foreach (var pod in cluster.ListAsync(KubernetesResources.Pods, options.Namespace, selector, cancellation))
             {
-                if (pod.Text("spec", "nodeName") == node && pod.Text("status", "phase") == "Running") yield return pod;
+                if (pod.Text("spec", "nodeName") == node) yield return pod;
             }
         }
     }

@@ -17,7 +17,8 @@ internal sealed class LostAgents(ClusterClient cluster, AgentDirectory agents, C
     private long? _lookedAt;
 
     /// <summary>
-    /// Ends what runs, or waits to, on nodes whose agent has been gone for the heartbeat's timeout. During an outage of the API
+    /// Ends what runs, or waits to, on nodes whose agent has been gone for the heartbeat's timeout, or for the longer one of resources while
+    /// another is on its way there, as in an upgrade whose image is pulled for minutes. During an outage of the API
     /// server nothing is known, and the time starts anew.
     /// </summary>
     public async Task EndTheirsAsync(ResourceKind kind, IReadOnlyList<JsonObject> open, RunLog log, CancellationToken cancellation)
@@ -41,7 +42,12 @@ internal sealed class LostAgents(ClusterClient cluster, AgentDirectory agents, C
             {
                 if (!await agents.IsGoneAsync(node, cancellation)) _goneSince.Remove(node);
                 else if (!_goneSince.TryGetValue(node, out var since)) _goneSince[node] = time.GetTimestamp();
-                else if (time.GetElapsedTime(since) >= options.HeartbeatTimeout) await EndAsync(kind, node, theirs, log, cancellation);
+                else if (time.GetElapsedTime(since) is var gone && gone >= options.HeartbeatTimeout)
+                {
+                    // The next agent of the node takes up all of it, whether begun or not, as if nothing had happened.
+                    if (gone >= options.ResourceTimeout) await EndAsync(kind, node, theirs, options.ResourceTimeout, log, cancellation);
+                    else if (!await agents.IsComingAsync(node, cancellation)) await EndAsync(kind, node, theirs, options.HeartbeatTimeout, log, cancellation);
+                }
             }
         }
         catch (Exception e) when (Outage.IsCauseOf(e))
@@ -60,9 +66,9 @@ internal sealed class LostAgents(ClusterClient cluster, AgentDirectory agents, C
         return (isGone ? null : pod.Text("spec", "nodeName"), isGone);
     }
 
-    private async Task EndAsync(ResourceKind kind, string node, List<JsonObject> theirs, RunLog log, CancellationToken cancellation)
+    private async Task EndAsync(ResourceKind kind, string node, List<JsonObject> theirs, TimeSpan limit, RunLog log, CancellationToken cancellation)
     {
-        var reason = $"the agent of node {node} is gone since {GoDuration.Format(options.HeartbeatTimeout)} or longer; see whether the node and the agent's pod on it run";
+        var reason = $"the agent of node {node} is gone since {GoDuration.Format(limit)} or longer; see whether the node and the agent's pod on it run";
         foreach (var work in theirs)
         {
             if (!await EndAsync(kind, work, reason, log, cancellation)) _goneSince.Remove(node);

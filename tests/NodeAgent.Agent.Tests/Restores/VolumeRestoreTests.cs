@@ -226,18 +226,51 @@ public sealed class VolumeRestoreTests
     }
 
     [Fact]
-    public async Task After_a_restart_what_was_in_hand_is_failed_with_the_reason()
+    public async Task After_a_restart_what_was_in_hand_is_taken_up_and_the_pod_starts()
+    {
+        await using var fixture = await AgentFixture.StartAsync();
+        var (web, source) = await fixture.AddPodAsync();
+        await File.WriteAllTextAsync(Path.Combine(source, "note"), "hello", TestContext.Current.CancellationToken);
+        var snapshot = (await fixture.BackUpAsync(web)).Status("snapshotID");
+        await fixture.StopAgentAsync();
+        var (pod, target) = await fixture.AddPodAsync("restored", restore: RestoreUid);
+        await fixture.AskForRestoreAsync(pod, snapshot, RestoreUid, status: new JsonObject { ["phase"] = PodVolumePhase.InProgress, ["node"] = AgentFixture.Node });
+        await fixture.AskForRestoreAsync(pod, snapshot, RestoreUid, "elsewhere", status: new JsonObject { ["phase"] = PodVolumePhase.InProgress, ["node"] = "node-2" });
+
+        fixture.StartAgent();
+
+        Assert.Equal(PodVolumePhase.Completed, (await fixture.WaitForEndAsync(Kind, "r1")).Phase());
+        await fixture.WaitAsync(KubernetesResources.Pods, AgentFixture.Shop, "restored", p => p.Phase() == "Running");
+        Assert.Equal("hello", await File.ReadAllTextAsync(Path.Combine(target, "note"), TestContext.Current.CancellationToken));
+        Assert.Equal(PodVolumePhase.InProgress, (await fixture.Client.GetAsync(Kind, AgentFixture.System, "elsewhere", TestContext.Current.CancellationToken)).Phase());
+    }
+
+    [Theory]
+    [InlineData(PodVolumePhase.InProgress, "attempt 3 of 3: the agent", PodVolumePhase.Failed, "the agent of node node-1 was restarted 3 times while it worked on this")]
+    [InlineData(PodVolumePhase.Canceling, "", PodVolumePhase.Canceled, "cancelled on request")]
+    public async Task After_a_restart_what_is_not_to_be_taken_up_is_ended(string phase, string message, string end, string reason)
     {
         await using var fixture = await AgentFixture.StartAsync(startAgent: false);
         var (pod, _) = await fixture.AddPodAsync("restored", restore: RestoreUid);
-        await fixture.AskForRestoreAsync(pod, new string('a', 64), RestoreUid, status: new JsonObject { ["phase"] = PodVolumePhase.InProgress, ["node"] = AgentFixture.Node });
-        await fixture.AskForRestoreAsync(pod, new string('a', 64), RestoreUid, "elsewhere", status: new JsonObject { ["phase"] = PodVolumePhase.InProgress, ["node"] = "node-2" });
+        await fixture.AskForRestoreAsync(pod, new string('a', 64), RestoreUid, status: new JsonObject { ["phase"] = phase, ["node"] = AgentFixture.Node, ["message"] = message });
 
         fixture.StartAgent();
 
         var restore = await fixture.WaitForEndAsync(Kind, "r1");
-        Assert.Contains("the agent of node node-1 was restarted while it worked on this", restore.Status("message"), StringComparison.Ordinal);
-        Assert.Equal(PodVolumePhase.InProgress, (await fixture.Client.GetAsync(Kind, AgentFixture.System, "elsewhere", TestContext.Current.CancellationToken)).Phase());
+        Assert.Equal(end, restore.Phase());
+        Assert.StartsWith(reason, restore.Status("message"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task After_a_restart_the_restore_of_a_pod_that_is_gone_is_ended()
+    {
+        await using var fixture = await AgentFixture.StartAsync(startAgent: false);
+        var gone = new KubernetesObject(KubernetesResources.Pods, AgentFixture.Shop, "gone");
+        await fixture.AskForRestoreAsync(gone, new string('a', 64), RestoreUid, status: new JsonObject { ["phase"] = PodVolumePhase.InProgress, ["node"] = AgentFixture.Node });
+
+        fixture.StartAgent();
+
+        Assert.Equal("pod shop/gone is not on node node-1 any more", (await fixture.WaitForEndAsync(Kind, "r1")).Status("message"));
     }
 
     [Fact]

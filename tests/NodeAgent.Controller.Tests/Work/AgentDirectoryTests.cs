@@ -31,6 +31,23 @@ public sealed class AgentDirectoryTests
     }
 
     [Theory]
+    [InlineData("""{"phase":"Pending"}""", false, true)]
+    [InlineData("""{"phase":"Running","containerStatuses":[{"state":{"waiting":{"reason":"CrashLoopBackOff"}}}]}""", false, true)]
+    [InlineData("""{"phase":"Running","containerStatuses":[{"state":{"running":{}}}]}""", true, true)]
+    [InlineData("""{"phase":"Running","containerStatuses":[{"state":{"running":{}}}]}""", false, false)]
+    [InlineData("""{"phase":"Failed","containerStatuses":[{"state":{"waiting":{}}}]}""", false, false)]
+    public async Task An_agent_is_on_its_way_while_its_pod_is_not_up_yet_or_makes_room_for_the_next(string status, bool isDeleted, bool isComing)
+    {
+        await using var api = await TestApiServer.StartAsync();
+        var deleted = isDeleted ? ""","deletionTimestamp":"2026-01-01T00:00:00Z" """ : "";
+        api.Add(KubernetesResources.Pods, $$$"""{"metadata":{"name":"a","namespace":"velero","labels":{"name":"node-agent"}{{{deleted}}}},"spec":{"nodeName":"n1"},"status":{{{status}}} }""");
+        using var client = new ApiClient(api.Config);
+        var agents = new AgentDirectory(new ClusterClient(client), new ControllerOptions(), TimeProvider.System);
+        Assert.Equal(isComing, await agents.IsComingAsync("n1", TestContext.Current.CancellationToken));
+        Assert.False(await agents.IsComingAsync("n2", TestContext.Current.CancellationToken));
+    }
+
+    [Theory]
     [InlineData("role", "Running", true)]
     [InlineData("name", "Running", true)]
     [InlineData("name", "Pending", false)]

@@ -94,9 +94,32 @@ public sealed class LostAgentTests
         Assert.Equal(BackupPhase.Completed, (await cluster.WaitForEndAsync(VeleroResources.Backups, "b")).Text("status", "phase"));
     }
 
-    private static async Task<ControllerFixture> StartAsync()
+    [Theory]
+    [InlineData(600, BackupPhase.Completed)]
+    [InlineData(4, BackupPhase.PartiallyFailed)]
+    public async Task An_agent_that_is_being_replaced_is_waited_for_and_not_for_ever(int resourceTimeout, string end)
     {
-        var cluster = await ControllerFixture.StartAsync(o => o with { HeartbeatTimeout = TimeSpan.FromSeconds(1) });
+        await using var cluster = await StartAsync(TimeSpan.FromSeconds(resourceTimeout));
+        cluster.AddShop();
+        cluster.Api.Add(VeleroResources.Backups, """{"metadata":{"name":"b","namespace":"velero"},"spec":{"includedNamespaces":["shop"]}}""");
+        await ControllerFixture.WaitUntilAsync(() => cluster.Api.All(VeleroResources.PodVolumeBackups).Count == 1);
+        // The old one has given its lease back, and the image of the next is being pulled.
+        cluster.Api.Add(KubernetesResources.Leases, """{"metadata":{"name":"nodeagent-n1","namespace":"velero"},"spec":{"holderIdentity":"","renewTime":"2020-01-01T00:00:00Z"}}""");
+        cluster.Api.Patch(KubernetesResources.Pods, "velero", "agent-n1", """{"status":{"phase":"Pending"}}""");
+        if (end == BackupPhase.Completed)
+        {
+            await Task.Delay(TimeSpan.FromSeconds(4), TestContext.Current.CancellationToken);
+            cluster.AgentOutcome = PodVolumePhase.Completed;
+        }
+
+        Assert.Equal(end, (await cluster.WaitForEndAsync(VeleroResources.Backups, "b")).Text("status", "phase"));
+        var message = cluster.Api.All(VeleroResources.PodVolumeBackups)[0].Text("status", "message") ?? "";
+        Assert.Equal(end == BackupPhase.PartiallyFailed, message.Contains($"{Gone} since 4s", StringComparison.Ordinal));
+    }
+
+    private static async Task<ControllerFixture> StartAsync(TimeSpan? resourceTimeout = null)
+    {
+        var cluster = await ControllerFixture.StartAsync(o => o with { HeartbeatTimeout = TimeSpan.FromSeconds(1), ResourceTimeout = resourceTimeout ?? o.ResourceTimeout });
         cluster.AgentOutcome = null;
         return cluster;
     }
