@@ -20,9 +20,11 @@ public sealed class PodEndTests
         await using var fixture = await AgentFixture.StartAsync();
         var (pod, _) = await fixture.AddPodAsync();
         var (other, _) = await fixture.AddPodAsync("other");
-        fixture.Cluster.Faults.Delay(TimeSpan.FromMinutes(5), r => r.Resource == "secrets");
+        var isHeld = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        fixture.Cluster.Faults.Delay(TimeSpan.FromMinutes(5), r => r.Resource == "secrets" && (isHeld.TrySetResult() || true));
         await fixture.AskForBackupAsync(pod);
-        await fixture.WaitForPhaseAsync(VeleroResources.PodVolumeBackups, "b1", PodVolumePhase.Accepted);
+        // Its volume is found by then.
+        await isHeld.Task.WaitAsync(TimeSpan.FromSeconds(60), Cancellation);
 
         await fixture.Client.DeleteAsync(KubernetesResources.Pods, AgentFixture.Shop, pod.Name, new DeleteOptions(), Cancellation);
 
@@ -39,9 +41,11 @@ public sealed class PodEndTests
         var (web, _) = await fixture.AddPodAsync();
         var backup = await fixture.BackUpAsync(web);
         var (pod, _) = await fixture.AddPodAsync("restored", restore: RestoreUid);
-        fixture.Cluster.Faults.Delay(TimeSpan.FromMinutes(5), r => r.Resource == "secrets");
+        var isHeld = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        fixture.Cluster.Faults.Delay(TimeSpan.FromMinutes(5), r => r.Resource == "secrets" && (isHeld.TrySetResult() || true));
         await fixture.AskForRestoreAsync(pod, backup.Status("snapshotID"), RestoreUid);
-        await fixture.WaitForPhaseAsync(VeleroResources.PodVolumeRestores, "r1", PodVolumePhase.Accepted);
+        // Its volume is found by then.
+        await isHeld.Task.WaitAsync(TimeSpan.FromSeconds(60), Cancellation);
 
         await fixture.Client.DeleteAsync(KubernetesResources.Pods, AgentFixture.Shop, pod.Name, new DeleteOptions(), Cancellation);
 
