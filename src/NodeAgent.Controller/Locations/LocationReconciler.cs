@@ -19,6 +19,9 @@ internal sealed class LocationReconciler(ClusterClient cluster, StorageLocations
 {
     private const int MaxNamed = 3;
 
+    // A server that was away for a moment is not to refuse backups for a minute more.
+    private static readonly TimeSpan UnavailableFrequency = TimeSpan.FromSeconds(10);
+
     // Velero refuses a prefix with other folders; lost+found and hidden entries are a file system's own.
     private static readonly string[] AllowedFolders = ["backups", "restores", "restic", "metadata", "plugins", "kopia", "lost+found"];
 
@@ -41,7 +44,8 @@ internal sealed class LocationReconciler(ClusterClient cluster, StorageLocations
         }
 
         var rivalry = await WarnOfSeveralDefaultsAsync(location, cancellation);
-        var frequency = location.Spec.ValidationFrequency ?? options.StoreValidationFrequency;
+        var usually = location.Spec.ValidationFrequency ?? options.StoreValidationFrequency;
+        var frequency = location.Status?.Phase == LocationPhase.Unavailable && usually > UnavailableFrequency ? UnavailableFrequency : usually;
         var (description, problem) = await DescribeAsync(location, cancellation);
         var settings = description is null ? "" : Fingerprint(location, description);
         var isNews = IsNews(location, settings);
@@ -61,7 +65,7 @@ internal sealed class LocationReconciler(ClusterClient cluster, StorageLocations
         if (due || location.Status?.Phase != phase || (location.Status?.Message ?? "") != (message ?? "")) await WriteAsync(item, phase, message, cancellation);
         _lookedAt[location.Metadata.Name!] = settings;
         services.Telemetry.SetLocationAvailable(location.Metadata.Name!, problem is null);
-        TimeSpan? again = frequency > TimeSpan.Zero ? frequency : null;
+        TimeSpan? again = usually <= TimeSpan.Zero ? null : problem is not null && usually > UnavailableFrequency ? UnavailableFrequency : usually;
         var synced = problem is null ? await SyncAsync(location, description!, cancellation) : null;
         return again is null || synced < again ? synced ?? again : again;
     }
