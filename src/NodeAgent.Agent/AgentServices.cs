@@ -3,6 +3,7 @@ using NodeAgent.Agent.Runs;
 using NodeAgent.Agent.Volumes;
 using NodeAgent.Filesystem;
 using NodeAgent.Kubernetes.Api;
+using NodeAgent.Repository.Snapshots;
 
 namespace NodeAgent.Agent;
 
@@ -10,6 +11,9 @@ namespace NodeAgent.Agent;
 internal sealed record AgentServices(ApiClient Client, AgentOptions Options, VolumeFinder Volumes, PodLookup Pods, RepositoryOpener Repositories, Telemetry Telemetry, ILogger Log)
 {
     public TimeProvider Time => Client.Time;
+
+    /// <summary>Of the snapshots that this agent has come across, in all locations.</summary>
+    public SnapshotSourceCache Snapshots { get; } = new();
 
     public AgentMemory Memory { get; } = new(Options.ControlGroups, WorkerCount.ProcessMemory, Options.Concurrency);
 }

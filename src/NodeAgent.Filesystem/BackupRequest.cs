@@ -38,6 +38,9 @@ public sealed record BackupRequest
     /// <summary>The snapshot to take unchanged files from: "auto" for the newest of the same source, "none", or an id.</summary>
     public string Parent { get; init; } = "auto";
 
+    /// <summary>What earlier backups of this process found out about snapshots; null for one that makes no other.</summary>
+    public SnapshotSourceCache? Sources { get; init; }
+
     /// <summary>Patterns of paths to leave out: a name, or a path with slashes; * and ? within a component, ** across.</summary>
     public IReadOnlyList<string> Excludes { get; init; } = [];
 

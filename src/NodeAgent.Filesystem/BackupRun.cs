@@ -135,7 +135,7 @@ public static class BackupRun
         return request.Parent switch
         {
             "none" => null,
-            "auto" or "" => await catalog.LatestForAsync(request.Source, request.Hostname, cancellationToken),
+            "auto" or "" => await catalog.LatestForAsync(request.Source, request.Hostname, request.Sources, cancellationToken),
             var reference => await catalog.ResolveAsync(reference, null, cancellationToken),
         };
     }

@@ -139,6 +139,7 @@ internal sealed class VolumeBackupReconciler(
             SourcePath = volume.Path,
             TrustedDirectory = Options.HostPods,
             SourceIdentity = volume.Identity,
+            Sources = services.Snapshots,
             Source = new SnapshotSource
             {
                 Kind = SnapshotSource.PodVolume,

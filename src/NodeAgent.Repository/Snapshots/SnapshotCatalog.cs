@@ -20,6 +20,9 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
     private const string ForgetPrefix = "forget/";
     private const int MaxForgetLength = 64 << 10;
 
+    /// <summary>How many snapshots are read at a time in search of one.</summary>
+    private const int ReadAhead = 16;
+
     /// <summary>How long the deletion of marks may take. The margin is well above it: a store that goes by the age of a request may still carry out one that it began to receive in time.</summary>
     private static readonly TimeSpan UnforgetFence = CollectionTimes.Default.FenceLifetime;
     private static readonly TimeSpan UnforgetMargin = TimeSpan.FromHours(1);
@@ -78,10 +81,27 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
         return SnapshotSelection.Resolve(await ListAsync(_ => { }, cancellationToken), reference, filter);
     }
 
-    /// <summary>The snapshot that a backup of a source continues; null for none.</summary>
-    public async Task<Snapshot?> LatestForAsync(SnapshotSource source, string? hostname, CancellationToken cancellationToken) =>
-        // A damaged snapshot cannot be a parent; the backup is then a full one, and a check names the damage.
-        SnapshotSelection.LatestFor(await ListAsync(_ => { }, cancellationToken), source, hostname);
+    /// <summary>
+    /// The snapshot that a backup of a source continues, the one that was published last; null for none. Snapshots are read from the newest on,
+    /// some at a time, until one is found: that of a source that is backed up regularly is among the first.
+    /// </summary>
+    /// <param name="cache">What was read before, and takes what is read now; null for none.</param>
+    public async Task<Snapshot?> LatestForAsync(SnapshotSource source, string? hostname, SnapshotSourceCache? cache, CancellationToken cancellationToken)
+    {
+        // A damaged mark or snapshot cannot be helped here: it is no parent, the backup is then a full one, and a check names the damage.
+        var forgotten = await ForgottenAsync(_ => { }, cancellationToken);
+        var candidates = (await CopiesAsync(cancellationToken))
+            .Where(copies => !forgotten.Contains(copies.Key) && (cache is null || !cache.TryGet(copies.Key, out var of) || SnapshotSource.IsSame(of.Source, of.Hostname, source, hostname)))
+            .OrderByDescending(copies => copies.Value.Max(copy => copy.Key), StringComparer.Ordinal);
+        foreach (var batch in candidates.Chunk(ReadAhead))
+        {
+            var read = await Task.WhenAll(batch.Select(copies => ReadAnyAsync(copies.Key, copies.Value, _ => { }, cancellationToken)));
+            foreach (var snapshot in read.OfType<Snapshot>()) cache?.Add(snapshot);
+            if (SnapshotSelection.LatestFor(read.OfType<Snapshot>(), source, hostname) is { } found) return found;
+        }
+
+        return null;
+    }
 
     /// <summary>Hides a snapshot. Its data stays until maintenance removes what nothing refers to.</summary>
     public async Task ForgetAsync(SnapshotId id, string? reason, CancellationToken cancellationToken)

@@ -83,7 +83,37 @@ public sealed class SnapshotCatalogTests : IDisposable
         var damaged = new List<RepositoryException>();
         Assert.Equal([id], (await catalog.ListAsync(damaged.Add, Cancellation)).Select(s => s.Id));
         Assert.Equal($"forget/{id}/{Path.GetFileName(mark)}", Assert.IsType<RepositoryFormatException>(Assert.Single(damaged)).ObjectKey);
-        Assert.Equal(id, (await catalog.LatestForAsync(Source("/first"), "host", Cancellation))?.Id);
+        Assert.Equal(id, (await catalog.LatestForAsync(Source("/first"), "host", null, Cancellation))?.Id);
+    }
+
+    [Fact]
+    public async Task The_search_for_a_parent_begins_with_the_newest_and_reads_no_snapshot_of_another_source_twice()
+    {
+        SnapshotId id;
+        await using (var made = await _test.InitializeAsync())
+        {
+            id = await PublishAsync(made, "/first");
+            var snapshots = Path.Combine(_test.Root, "snap");
+            File.Move(Assert.Single(Directory.GetFiles(snapshots)), Path.Combine(snapshots, $"20990101T000000Z-{id}"));
+            for (var i = 0; i < 40; i++) await PublishAsync(made, $"/other-{i}");
+        }
+
+        var store = new ObservedStore(_test.Root);
+        await using var repository = await TestRepository.OpenAsync(store);
+        var (catalog, cache) = (new SnapshotCatalog(repository), new SnapshotSourceCache());
+        int Reads() => store.Read.Count(key => key.StartsWith("snap/", StringComparison.Ordinal));
+
+        Assert.Equal(id, (await catalog.LatestForAsync(Source("/first"), "host", cache, Cancellation))?.Id);
+        Assert.InRange(Reads(), 1, 16);
+        store.Read.Clear();
+        Assert.Null(await catalog.LatestForAsync(Source("/never"), "host", cache, Cancellation));
+        Assert.InRange(Reads(), 25, 40);
+        Assert.Equal(41, cache.Count);
+        store.Read.Clear();
+        Assert.Null(await catalog.LatestForAsync(Source("/never"), "host", cache, Cancellation));
+        Assert.Equal(0, Reads());
+        Assert.Equal(id, (await catalog.LatestForAsync(Source("/first"), "host", cache, Cancellation))?.Id);
+        Assert.Equal(1, Reads());
     }
 
     [Fact]
