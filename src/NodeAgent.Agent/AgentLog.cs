@@ -23,6 +23,9 @@ internal static partial class AgentLog
     [LoggerMessage(3005, LogLevel.Warning, "{Kind} {Key}: its status could not be written, again in {Seconds:0.0} s: {Reason}")]
     public static partial void StatusNotWritten(this ILogger log, string kind, string key, double seconds, string reason);
 
+    [LoggerMessage(3020, LogLevel.Warning, "{Kind} {Key}: the API server does not answer as it should, again in {Seconds:0} s: {Reason}")]
+    public static partial void WaitsForServer(this ILogger log, string kind, string key, double seconds, string reason);
+
     [LoggerMessage(3006, LogLevel.Warning, "The heartbeat could not be written: {Reason}")]
     public static partial void HeartbeatFailed(this ILogger log, string reason);
 

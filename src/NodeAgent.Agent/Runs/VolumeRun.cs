@@ -12,6 +12,12 @@ namespace NodeAgent.Agent.Runs;
 /// <summary>What a backup and a restore of a volume have in common: progress while it works, and an end that is always written down.</summary>
 internal static class VolumeRun
 {
+    private static readonly TimeSpan FirstWait = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
+
+    // Well over what the update of an API server takes.
+    private static readonly TimeSpan Patience = TimeSpan.FromHours(1);
+
     /// <summary>Does the work, writes its progress and its end into the object. Returns the phase that it ended in, or null when it was stopped with the process: the next agent of the node takes it up. Throws nothing.</summary>
     /// <param name="uid">The object's UID, by which the registry knows the run.</param>
     /// <param name="work">Gets the run's status and token, and returns how it ended or throws.</param>
@@ -25,7 +31,7 @@ internal static class VolumeRun
         RunOutcome? outcome;
         try
         {
-            outcome = await work(status, cancellation);
+            outcome = await OutlastAsync(services, kind, key, () => work(status, cancellation), cancellation);
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
@@ -63,6 +69,30 @@ internal static class VolumeRun
 
         await status.WriteEndAsync(outcome.Phase, outcome.Message, outcome.Status, registry.LastWords);
         return outcome.Phase;
+    }
+
+    /// <summary>
+    /// Does the work, again when the API server was away for one of its questions: for where the volume and its location are, before it
+    /// begins, or whether the pod is still there, at its end. What was done before is not done twice: chunks are in the repository, files in the volume.
+    /// </summary>
+    private static async Task<RunOutcome> OutlastAsync(AgentServices services, ResourceKind kind, NamespacedName key, Func<Task<RunOutcome>> work, CancellationToken cancellation)
+    {
+        long? since = null;
+        for (var wait = FirstWait; ; wait = wait * 2 < LongestWait ? wait * 2 : LongestWait)
+        {
+            try
+            {
+                return await work();
+            }
+            catch (Exception e) when (e is HttpRequestException or ApiException { IsTransient: true })
+            {
+                since ??= services.Time.GetTimestamp();
+                if (services.Time.GetElapsedTime(since.Value) >= Patience) throw;
+                services.Log.WaitsForServer(kind.Kind, key.Name, wait.TotalSeconds, e.Message);
+            }
+
+            await Task.Delay(wait, services.Time, cancellation);
+        }
     }
 
     /// <summary>"3 files were not backed up as they were, the first: path: what: why".</summary>

@@ -22,7 +22,7 @@ public sealed class ManyNamesTests
         var issue = Assert.Single(result.Manifest.Issues);
         Assert.Equal("many", Encoding.UTF8.GetString(issue.Path));
         Assert.Contains("ENOMEM", issue.Error, StringComparison.Ordinal);
-        Assert.Empty((await test.RestoreAsync(result.Manifest)).Issues.Where(i => !i.ToString().Contains("many", StringComparison.Ordinal)));
+        Assert.DoesNotContain((await test.RestoreAsync(result.Manifest)).Issues, i => !i.ToString().Contains("many", StringComparison.Ordinal));
         Assert.True(File.Exists(test.InTarget("few", "file")));
     }
 

@@ -1,0 +1,83 @@
+using System.Text.Json.Nodes;
+using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Velero;
+
+namespace NodeAgent.EndToEnd.Tests.RealNode;
+
+/// <summary>Agents that are killed, replaced and drained around, while volumes are on their way.</summary>
+/// <param name="fixture">The node.</param>
+[Collection(RealNodeCollection.Name)]
+public sealed class AgentScenarioTests(RealNodeFixture fixture) : RealNodeTest(fixture)
+{
+    [Fact]
+    public async Task A_backup_whose_agent_is_killed_is_taken_up_by_the_next_one()
+    {
+        var shop = await Shop.AddAsync(Node, "agent-gone");
+        var name = Node.Name("agent-gone");
+        await shop.BeginBackupAsync(name);
+        await KillAgentsAsync();
+        Node.Gateway.Release();
+        await Node.WaitForEndAsync(VeleroResources.Backups, name, BackupPhase.Completed);
+        await shop.ExpectBackAsync(name);
+    }
+
+    [Fact]
+    public async Task A_restore_whose_agent_is_killed_is_taken_up_by_the_next_one()
+    {
+        var shop = await Shop.AddAsync(Node, "agent-lost");
+        var name = Node.Name("agent-lost");
+        await Node.RunToEndAsync(BackupPhase.Completed, "backup", "create", name, "--include-namespaces", shop.Namespace);
+        await Node.DeleteAsync(KubernetesResources.Namespaces, null, shop.Namespace);
+        await shop.BeginAsync(VeleroResources.PodVolumeRestores, name, "restore", "create", name, "--from-backup", name);
+        await KillAgentsAsync();
+        Node.Gateway.Release();
+        await Node.WaitForEndAsync(VeleroResources.Restores, name, RestorePhase.Completed);
+        await Node.WaitForPodAsync(shop.Namespace, "db");
+        Assert.Equal(shop.Content, await shop.ReadAsync());
+    }
+
+    [Fact]
+    public async Task The_DaemonSet_is_updated_while_a_backup_runs()
+    {
+        var shop = await Shop.AddAsync(Node, "update");
+        var name = Node.Name("update");
+        await shop.BeginBackupAsync(name);
+        await Node.KubectlAsync("set", "env", "daemonset/node-agent", "-n", RealNode.System, $"UPDATED={Node.Id}");
+        await Task.Delay(TimeSpan.FromSeconds(2), Cancellation);
+        Node.Gateway.Release();
+        await Node.WaitForEndAsync(VeleroResources.Backups, name, BackupPhase.Completed);
+        await Node.WaitUntilReadyAsync(RealNode.System);
+        await shop.ExpectBackAsync(name);
+    }
+
+    [Fact]
+    public async Task A_node_is_drained_while_a_backup_runs_and_the_next_backup_is_whole()
+    {
+        var shop = await Shop.AddAsync(Node, "drain");
+        var name = Node.Name("drain");
+        await shop.BeginBackupAsync(name);
+        var node = Node.Settings.NodeName ?? throw new InvalidOperationException("the node's name is not known");
+        await Node.KubectlAsync("cordon", node);
+        try
+        {
+            // As kubectl drain does, for this pod alone: others of the node are of other tests. It must not wait for the backup.
+            await Node.KubectlAsync("delete", "pod", "db", "-n", shop.Namespace, "--timeout=60s");
+        }
+        finally
+        {
+            await Node.KubectlAsync("uncordon", node);
+            Node.Gateway.Release();
+        }
+
+        await Node.WaitForEndAsync(VeleroResources.Backups, name, BackupPhase.PartiallyFailed);
+        var volume = Assert.Single(await Node.VolumesOfAsync(VeleroResources.PodVolumeBackups, name));
+        Assert.Equal(PodVolumePhase.Failed, (string?)volume["status"]!["phase"]);
+        Assert.Contains("pod", (string?)volume["status"]!["message"], StringComparison.Ordinal);
+        await shop.AddPodAsync();
+        await Node.RunToEndAsync(BackupPhase.Completed, "backup", "create", name + "-again", "--include-namespaces", shop.Namespace);
+        await shop.ExpectBackAsync(name + "-again");
+    }
+
+    /// <summary>Kills the agents' pods, so that they cannot say goodbye; the DaemonSet makes others.</summary>
+    private Task<string> KillAgentsAsync() => Node.KubectlAsync("delete", "pods", "-n", RealNode.System, "-l", "name=node-agent", "--grace-period=0", "--force");
+}
