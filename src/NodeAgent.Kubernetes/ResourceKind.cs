@@ -35,8 +35,13 @@ public sealed record ResourceKind(string Group, string Version, string Plural, s
 
     public override string ToString() => $"{GroupResource}/{Version}";
 
-    /// <summary>Dots alone would be resolved as steps in the path: deleting ".." would delete the collection.</summary>
-    private static string Segment(string text, string what) => text is "" or "." or ".."
+    /// <summary>
+    /// Whether an object can have this name at all. Dots alone would be resolved as steps in the path: deleting ".." would delete the collection. A slash,
+    /// which a server or something before it may decode first, would lead to another object, perhaps in another namespace.
+    /// </summary>
+    public static bool IsPossibleName(string name) => name is not (null or "" or "." or "..") && !name.AsSpan().ContainsAny('/', '%');
+
+    private static string Segment(string text, string what) => !IsPossibleName(text)
         ? throw new ArgumentException($"\"{text}\" is not the {what} of an object", nameof(text))
         : Uri.EscapeDataString(text);
 }

@@ -14,7 +14,8 @@ namespace NodeAgent.Agent.Volumes;
 
 /// <summary>
 /// Opens the repository of a BackupStorageLocation, and makes it at the first backup. Its key is in the Secret
-/// <c>velero-repo-credentials</c>: <c>repository-key</c>, made at random with the first repository, or Velero's <c>repository-password</c>.
+/// <c>velero-repo-credentials</c>: <c>repository-key</c>, made at random by the controller before the first volume is asked for (or by the agent, where it has the
+/// right, which <c>daemonset/</c> does not give), or Velero's <c>repository-password</c>.
 /// </summary>
 internal sealed class RepositoryOpener(ApiClient client, AgentOptions options, ILogger log)
 {
@@ -103,6 +104,10 @@ internal sealed class RepositoryOpener(ApiClient client, AgentOptions options, I
         {
             // The agent of another node was quicker: its key counts.
             return await client.GetAsync(KubernetesResources.Secrets, options.Namespace, RepositoryCredentials.SecretName, cancellation);
+        }
+        catch (ApiException e) when (e.IsForbidden)
+        {
+            throw new AgentException($"Secret {RepositoryCredentials.SecretName} does not exist in namespace {options.Namespace}: the controller makes it when a backup asks for its first volume; make a backup, or copy the Secret from another cluster");
         }
     }
 

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using NodeAgent.Filesystem;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
+using NodeAgent.Kubernetes.Velero;
 
 namespace NodeAgent.Agent.Volumes;
 
@@ -24,6 +25,10 @@ internal sealed class VolumeFinder(ApiClient client, AgentOptions options)
         var what = $"volume {volume} of pod {pod.Key}";
         var entry = (pod.Spec?["volumes"] as JsonArray ?? []).OfType<JsonObject>().FirstOrDefault(v => Text(v, "name") == volume)
             ?? throw new AgentException($"{what}: the pod has no volume of this name");
+        // These hold what other objects say, or the node's own files, or a token; writing them would give a pod what nobody granted it.
+        if (VeleroLabels.VolumesNeverTaken.FirstOrDefault(entry.ContainsKey) is { } kind) throw new AgentException($"{what}: {kind} volumes are neither backed up nor restored");
+        if (pod.Spec?["nodeName"] is not JsonValue node || !node.TryGetValue<string>(out var nodeName) || nodeName != options.NodeName)
+            throw new AgentException($"{what}: the pod is not on node {options.NodeName}");
         // The pod's UID becomes part of a path.
         if (pod.Uid.Length == 0 || pod.Uid is "." or ".." || pod.Uid.Contains('/', StringComparison.Ordinal)) throw new AgentException($"{what}: the pod's uid \"{pod.Uid}\" is no uid");
         var claim = entry["persistentVolumeClaim"] is JsonObject source ? Text(source, "claimName") : entry["ephemeral"] is not null ? $"{pod.Name}-{volume}" : null;
@@ -55,7 +60,7 @@ internal sealed class VolumeFinder(ApiClient client, AgentOptions options)
     {
         var found = await client.FindAsync(KubernetesResources.PersistentVolumeClaims, ns, claim, cancellation)
             ?? throw new AgentException($"{what}: its claim {claim} does not exist");
-        return found.Spec is { } spec && Text(spec, "volumeName") is { Length: > 0 } name && !name.Contains('/', StringComparison.Ordinal)
+        return found.Spec is { } spec && Text(spec, "volumeName") is { Length: > 0 } name && ResourceKind.IsPossibleName(name)
             ? name
             : throw new AgentException($"{what}: its claim {claim} is not bound to a volume");
     }

@@ -16,6 +16,8 @@ namespace NodeAgent.Controller.Backups;
 /// </summary>
 internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
 {
+    private readonly StorageLocations _locations = new(scope.Cluster, scope.Options, scope.Time);
+    private readonly ConcurrentDictionary<string, bool> _prepared = new(StringComparer.Ordinal);
     private readonly PodVolumeWork _work = new(scope.Cluster.Plain, scope.Options, scope.Time);
     // The keys of these sets are what counts.
     private readonly ConcurrentDictionary<string, bool> _claimsTaken = new(StringComparer.Ordinal);
@@ -245,6 +247,7 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
 
         foreach (var place in scope.Backup.Places)
         {
+            if (_prepared.TryAdd(place.Name, true)) await _locations.PrepareRepositoryAsync(place.Location, cancellation);
             var made = await scope.Cluster.CreateAsync(VeleroResources.PodVolumeBackups, scope.Options.Namespace, Build(pod, decision, claim, node, place.Name), cancellation);
             _requested[made.Name()] = true;
             requested.Add(made.Name());

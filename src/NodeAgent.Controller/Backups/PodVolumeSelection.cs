@@ -11,8 +11,6 @@ namespace NodeAgent.Controller.Backups;
 /// </summary>
 internal static class PodVolumeSelection
 {
-    private static readonly string[] NeverTaken = ["hostPath", "secret", "configMap", "projected", "downwardAPI"];
-
     /// <param name="optOut">True takes all volumes but those that the pod excludes, false only those that it names.</param>
     /// <param name="claimsTaken">Whether the backup takes PersistentVolumeClaims at all.</param>
     /// <param name="policies">The policies that volumes of the pod meet, by the volumes' names.</param>
@@ -51,7 +49,7 @@ internal static class PodVolumeSelection
     }
 
     /// <summary>True for kinds of volumes that opting out of nothing does not bring in; they are passed over in silence.</summary>
-    public static bool IsNeverTaken(JsonObject volume) => NeverTaken.Any(volume.ContainsKey);
+    public static bool IsNeverTaken(JsonObject volume) => VeleroLabels.VolumesNeverTaken.Any(volume.ContainsKey);
 
     private static string? PolicyReason(VolumePolicy? policy) => policy?.Action switch
     {
@@ -64,7 +62,7 @@ internal static class PodVolumeSelection
     {
         // The kubelet keeps its volumes under another uid, and a restore does not make it.
         if (pod.Annotation("kubernetes.io/config.mirror") is not null) return "the pod is a static one, which its node's kubelet makes";
-        if (NeverTaken.FirstOrDefault(volume.ContainsKey) is { } kind) return $"{kind} volumes are not backed up";
+        if (VeleroLabels.VolumesNeverTaken.FirstOrDefault(volume.ContainsKey) is { } kind) return $"{kind} volumes are not backed up";
         if (name.StartsWith("default-token", StringComparison.Ordinal)) return "it holds a service account token";
         return claim is not null && !claimsTaken ? "the backup leaves out persistent volume claims" : null;
     }

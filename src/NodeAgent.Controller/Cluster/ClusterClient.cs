@@ -26,7 +26,7 @@ internal sealed class ClusterClient(ApiClient api, Endurance? endurance = null)
 
     /// <summary>Null when there is no such object, which is so for a text that can be no name, too.</summary>
     public async Task<JsonObject?> GetAsync(ResourceKind kind, string? ns, string name, CancellationToken cancellation) =>
-        name is "" or "." or ".." ? null : (await CarryAsync(() => api.FindAsync(kind, ns, name, cancellation), cancellation))?.Json;
+        !ResourceKind.IsPossibleName(name) ? null : (await CarryAsync(() => api.FindAsync(kind, ns, name, cancellation), cancellation))?.Json;
 
     /// <summary>All objects, page by page. Each has its apiVersion and kind, which lists of built-in types leave out.</summary>
     public IAsyncEnumerable<JsonObject> ListAsync(ResourceKind kind, string? ns, string? labelSelector, CancellationToken cancellation) =>

@@ -7,6 +7,9 @@ namespace NodeAgent.Controller.Hooks;
 /// <summary>The annotations of a pod that describe a hook. What in them cannot be meant is noted, and does not keep the hook from being run.</summary>
 internal sealed class HookAnnotations(JsonObject pod, string prefix)
 {
+    /// <summary>Whoever may annotate a pod is not to hold up the backups of everybody else for days.</summary>
+    private static readonly TimeSpan Longest = TimeSpan.FromHours(4);
+
     private readonly List<string> _mistakes = [];
 
     public string? Mistake => _mistakes.Count == 0 ? null : string.Join("; ", _mistakes);
@@ -17,7 +20,13 @@ internal sealed class HookAnnotations(JsonObject pod, string prefix)
     public TimeSpan Duration(string name, TimeSpan otherwise)
     {
         if (Text(name) is not { } text) return otherwise;
-        if (GoDuration.TryParse(text, out var duration)) return duration > TimeSpan.Zero ? duration : otherwise;
+        if (GoDuration.TryParse(text, out var duration))
+        {
+            if (duration <= Longest) return duration > TimeSpan.Zero ? duration : otherwise;
+            Note(name, text, "longer than an annotation may ask for (a Backup's or Restore's spec.hooks may)", GoDuration.Format(Longest));
+            return Longest;
+        }
+
         Note(name, text, "no duration such as 30s or 2m", GoDuration.Format(otherwise));
         return otherwise;
     }

@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
+using NodeAgent.Repository;
 using NodeAgent.Repository.Crypto;
 using NodeAgent.Stores.Locations;
 
@@ -20,6 +21,18 @@ internal sealed class RepositorySecrets(ClusterClient cluster, ControllerOptions
     {
         var entries = await FindAsync(cancellation) ?? (mayMake ? await MakeAsync(cancellation) : null) ?? throw Missing();
         return RepositoryCredentials.Read(name => entries.GetValueOrDefault(name));
+    }
+
+    /// <summary>
+    /// Makes the Secret where there is none, unless the place has a repository already, which another Secret opens. Agents may not make Secrets: one that is to
+    /// be filled with a service account's token would give them the rights of that account.
+    /// </summary>
+    /// <exception cref="NodeAgent.Repository.Stores.StoreException">The location does not answer as it should.</exception>
+    public async Task EnsureAsync(LocationDescription location, CancellationToken cancellation)
+    {
+        if (await FindAsync(cancellation) is not null) return;
+        await using var store = LocationProviders.OpenRepositoryStore(location);
+        if (await store.StatAsync(RepositoryConfig.Key, cancellation) is null) await MakeAsync(cancellation);
     }
 
     /// <summary>A key for what this controller leaves in a bucket and must recognise as its own.</summary>

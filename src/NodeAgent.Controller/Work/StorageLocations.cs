@@ -115,6 +115,19 @@ internal sealed class StorageLocations(ClusterClient cluster, ControllerOptions 
         return new LocationSecrets(options.Namespace, FindSecretAsync).CompleteAsync(bare, EntryOf(spec.Credential), storage?.CaCert, EntryOf(storage?.CaCertRef), cancellation);
     }
 
+    /// <summary>Makes what a location's repository will be opened with, before agents are asked to store volumes there. What is wrong with the location is theirs to tell.</summary>
+    public async Task PrepareRepositoryAsync(BackupStorageLocation location, CancellationToken cancellation)
+    {
+        try
+        {
+            await _secrets.EnsureAsync(await DescribeAsync(location, cancellation), cancellation);
+        }
+        catch (Exception e) when (BucketFailure.IsCauseOf(e))
+        {
+            // The volume's own backup meets it again and says so.
+        }
+    }
+
     /// <summary>
     /// Says so when a location holds nothing although backups in this cluster were stored in it: whatever is there is not what
     /// they were written to. Null when it may be used, or when something else is wrong with it that others tell.

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
@@ -67,6 +68,8 @@ public sealed class ApiClient : IDisposable
     public async Task<T?> FindAsync<T>(ResourceKind kind, string? ns, string name, JsonTypeInfo<T> type, CancellationToken cancellation)
         where T : class
     {
+        // Names come from objects that users write.
+        if (!ResourceKind.IsPossibleName(name)) return null;
         try
         {
             return await GetAsync(kind, ns, name, type, cancellation);
@@ -221,8 +224,16 @@ public sealed class ApiClient : IDisposable
         }
         catch (ApiException e) when (e.IsNotFound)
         {
-            // Either the object or only its subresource is missing: the object itself tells.
-            return await PatchAsync(kind, ns, name, patch, type, null, cancellation);
+            // Either the object or only its subresource is missing: the object itself tells, whom it may be told.
+            try
+            {
+                return await PatchAsync(kind, ns, name, patch, type, null, cancellation);
+            }
+            catch (ApiException refused) when (refused.IsForbidden)
+            {
+                ExceptionDispatchInfo.Throw(e);
+                throw;
+            }
         }
     }
 

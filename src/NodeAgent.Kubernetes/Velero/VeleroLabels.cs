@@ -37,6 +37,9 @@ public static class VeleroLabels
     public const string RestoreFinalizer = "restores.velero.io/external-resources-finalizer";
     public const string PodVolumeFinalizer = "velero.io/pod-volume-finalizer";
 
+    /// <summary>Kinds of a pod's volumes whose files are neither backed up nor restored, as the pod names them.</summary>
+    public static IReadOnlyList<string> VolumesNeverTaken { get; } = ["hostPath", "secret", "configMap", "projected", "downwardAPI"];
+
     /// <summary>Name of the init container that holds a restored pod back until its volumes are filled.</summary>
     public const string RestoreWaitContainer = "restore-wait";
 

@@ -27,7 +27,7 @@ internal sealed class AzureEndpoint : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         if (options.Validate() is [var first, ..]) throw new ArgumentException($"{options.Location}: {first}", nameof(options));
         (Options, _time) = (options, time);
-        _client = HttpConnection.Create(options.Retry, options.ReadCertificates(), skipVerification: false, time);
+        _client = HttpConnection.Create(options.Retry, options.ReadCertificates(), skipVerification: false, time, refusesLinkLocal: true);
         _retry = new RequestRetry(options.Retry, exception => AzureFailure.Of(exception, options), null, time, random);
         _signer = options.Principal is { } principal
             ? new AzureTokens(options, principal, _client, () => AssumedTime)

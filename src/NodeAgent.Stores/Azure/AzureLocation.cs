@@ -41,6 +41,11 @@ internal static class AzureLocation
             CaCertificates = location.CaCertificate.Length > 0 ? location.CaCertificate : Text(location, "caCert"),
             Retry = RetryOptions.ForServers,
         };
+        foreach (var address in (string?[])[options.Endpoint, options.Principal?.Authority])
+        {
+            if (address is not null && LinkLocal.IsNamedBy(address)) throw Refused(location, $"{address} {LinkLocal.Refusal}");
+        }
+
         return options.Validate() is [var first, ..] ? throw Refused(location, first) : options;
     }
 

@@ -62,7 +62,7 @@ public sealed class DirectoryBucket(string root, string? mount = null, Action<st
     public Task<IReadOnlyList<string>> ListFoldersAsync(string prefix, CancellationToken cancellationToken)
     {
         var directory = Resolve(prefix);
-        IReadOnlyList<string> found = Directory.Exists(directory) ? [.. Directory.EnumerateDirectories(directory).Select(p => Path.GetFileName(p)).Order(StringComparer.Ordinal)] : [];
+        IReadOnlyList<string> found = Directory.Exists(directory) ? [.. Directory.EnumerateDirectories(directory).Where(p => new FileInfo(p).LinkTarget is null).Select(p => Path.GetFileName(p)).Order(StringComparer.Ordinal)] : [];
         return Task.FromResult(found);
     }
 
@@ -192,6 +192,13 @@ public sealed class DirectoryBucket(string root, string? mount = null, Action<st
     {
         var path = Path.GetFullPath(Path.Combine(Location, key));
         var inside = path == Location || path.StartsWith(Location.TrimEnd('/') + "/", StringComparison.Ordinal);
-        return inside ? path : throw new ArgumentException($"the key \"{key}\" leaves the location {Location}", nameof(key));
+        if (!inside) throw new ArgumentException($"the key \"{key}\" leaves the location {Location}", nameof(key));
+        // A link would lead to this pod's own files, a token say, that whoever can write the directory has not.
+        for (var at = path; at.Length > Location.Length; at = Path.GetDirectoryName(at)!)
+        {
+            if (new FileInfo(at).LinkTarget is not null) throw new IOException($"{at} is a link, and links are not followed in a location: put the files themselves there");
+        }
+
+        return path;
     }
 }

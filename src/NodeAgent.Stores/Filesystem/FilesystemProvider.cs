@@ -8,6 +8,10 @@ namespace NodeAgent.Stores.Filesystem;
 /// <summary>The provider <c>filesystem</c>: a directory that the controller and all agents see under the same path.</summary>
 internal sealed class FilesystemProvider : ILocationProvider
 {
+    /// <summary>What controller and agents have beside the directories that are mounted for locations: other pods' volumes, tokens, keys, the system.</summary>
+    private static readonly string[] NoPlaces =
+        ["/proc", "/sys", "/dev", "/etc", "/run", "/var/run", "/var/lib/kubelet", "/host_pods", "/credentials", "/scratch"];
+
     public string Name => "filesystem";
 
     public bool IsRemote => false;
@@ -35,6 +39,10 @@ internal sealed class FilesystemProvider : ILocationProvider
             parts.Add(part);
         }
 
-        return Path.GetFullPath(Path.Combine([.. parts]));
+        var directory = Path.GetFullPath(Path.Combine([.. parts]));
+        var place = directory == "/" ? "/" : Array.Find(NoPlaces, place => directory == place || directory.StartsWith(place + "/", StringComparison.Ordinal));
+        if (place is not null)
+            throw new LocationException($"location {location.Name}: config.path {path} cannot be a location: {place} is the system's or this program's own, and whoever may write locations would have it read and written; mount a directory of its own");
+        return directory;
     }
 }

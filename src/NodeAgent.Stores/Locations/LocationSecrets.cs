@@ -46,6 +46,8 @@ public sealed class LocationSecrets(string ns, Func<string, CancellationToken, T
     private async Task<byte[]> ReadAsync(LocationDescription location, string field, SecretEntry entry, CancellationToken cancellationToken)
     {
         var where = $"location {location.Name}: {field} names entry {entry.Key} of Secret {entry.Secret}";
+        if (entry.Secret.AsSpan().ContainsAny('/', '%') || entry.Secret is "." or "..")
+            throw new LocationException($"location {location.Name}: {field} names Secret \"{entry.Secret}\", which is no name of a Secret: only those of namespace {ns} can be named");
         var secret = await find(entry.Secret, cancellationToken) ?? throw new LocationException($"{where}, which does not exist in namespace {ns}");
         if (!secret.TryGetValue(entry.Key, out var encoded)) throw new LocationException($"{where}, which does not have it");
         try

@@ -9,7 +9,8 @@ internal static class HttpConnection
     /// <param name="trusted">Certificates to trust instead of the system's; null for those.</param>
     /// <param name="skipVerification">Whether any certificate will do.</param>
     /// <param name="time">The clock.</param>
-    public static HttpClient Create(RetryOptions retry, X509Certificate2Collection? trusted, bool skipVerification, TimeProvider time)
+    /// <param name="refusesLinkLocal">Whether the address is a user's of a cluster, who is not to reach what only this machine may.</param>
+    public static HttpClient Create(RetryOptions retry, X509Certificate2Collection? trusted, bool skipVerification, TimeProvider time, bool refusesLinkLocal = false)
     {
         var handler = new SocketsHttpHandler
         {
@@ -23,6 +24,7 @@ internal static class HttpConnection
             Expect100ContinueTimeout = TimeSpan.FromSeconds(10),
             PlaintextStreamFilter = (context, _) => ValueTask.FromResult<Stream>(new IdleTimeoutStream(context.PlaintextStream, retry.IdleTimeout, time)),
         };
+        if (refusesLinkLocal) handler.ConnectCallback = static (context, cancellation) => LinkLocal.ConnectAsync(context.DnsEndPoint, cancellation);
         if (skipVerification)
         {
             // Asked for in so many words.

@@ -17,13 +17,16 @@ internal static class AwsLocation
         "caCert", "checksumAlgorithm", "tagging", "enableSharedConfig", "signatureVersion", "credentialsFile", "bucket", "prefix",
     ];
 
+    /// <summary>Where the Secret with the servers' own credentials is mounted in their pods: the only files that a location may name.</summary>
+    private const string MountedSecrets = "/credentials/";
+
     private static readonly string[] OwnKeys = ["storageClass", "objectLockMode", "objectLockDays"];
 
     public const string ProgramRefusal =
         "its credentials name a program that prints keys (credential_process); none is run here, since whoever may write Secrets could have any program run in this pod: put keys into the Secret, or a role with a web identity";
 
     /// <summary>Whether a location's credentials would have a program run.</summary>
-    public static bool NamesProgram(string credentials) => credentials.Split('\n').Any(static line => line.TrimStart().StartsWith("credential_process", StringComparison.OrdinalIgnoreCase));
+    public static bool NamesProgram(string credentials) => credentials.Split('\n', '\r').Any(static line => line.TrimStart().StartsWith("credential_process", StringComparison.OrdinalIgnoreCase));
 
     /// <summary>What of the settings is taken and not done, a line each.</summary>
     public static IEnumerable<string> NotesOn(LocationDescription location)
@@ -60,9 +63,11 @@ internal static class AwsLocation
             ObjectLockDays = Days(),
             Profile = Text("profile"),
             CredentialsContent = location.Credentials,
+            OfLocation = true,
             Retry = RetryOptions.ForServers,
             CapabilityDirectory = S3CapabilityCache.DefaultDirectory ?? "",
         };
+        if (LinkLocal.IsNamedBy(options.Endpoint)) throw Refused(location, $"config.s3Url {options.Endpoint} {LinkLocal.Refusal}");
         return options.Validate() is [var first, ..] ? throw Refused(location, first) : options;
 
         string Text(string key) => location.Config.TryGetValue(key, out var value) ? value : "";
@@ -85,6 +90,8 @@ internal static class AwsLocation
         {
             if (Text("customerKeyEncryptionFile") is not { Length: > 0 } file) return location.CustomerKey;
             if (!location.CustomerKey.IsEmpty) throw Refused(location, "config.customerKeyEncryptionFile and customerKeyEncryptionSecret exclude each other; keep one");
+            if (!Path.GetFullPath(file).StartsWith(MountedSecrets, StringComparison.Ordinal))
+                throw Refused(location, $"config.customerKeyEncryptionFile {file} is not below {MountedSecrets}: whoever may write locations could have any file of this pod read; put the key into a Secret and name it in config.customerKeyEncryptionSecret");
             try
             {
                 return File.ReadAllBytes(file);

@@ -8,7 +8,7 @@ namespace NodeAgent.Stores.S3;
 internal sealed class S3Connection : HttpClientFactory, IDisposable
 {
     public S3Connection(S3StoreOptions options, TimeProvider time) =>
-        Client = HttpConnection.Create(options.Retry, options.CaCertificates.Length == 0 ? null : options.ReadCertificates(), options.SkipTlsVerification, time);
+        Client = HttpConnection.Create(options.Retry, options.CaCertificates.Length == 0 ? null : options.ReadCertificates(), options.SkipTlsVerification, time, options.OfLocation);
 
     public HttpClient Client { get; }
 

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Amazon.Runtime;
 using Amazon.Runtime.CredentialManagement;
 using Amazon.Runtime.Credentials;
@@ -5,11 +6,33 @@ using Amazon.Runtime.Credentials;
 namespace NodeAgent.Stores.S3;
 
 /// <summary>Where the keys come from: given, a profile of a file, or the kit's chain (environment, web identity, default profile, container, instance).</summary>
-internal static class S3CredentialSource
+internal static partial class S3CredentialSource
 {
+    private const string TokenVariable = "AWS_WEB_IDENTITY_TOKEN_FILE";
+
+    /// <summary>Where EKS puts the token of a service account for its cloud.</summary>
+    private const string CloudTokens = "/var/run/secrets/eks.amazonaws.com/";
+
     /// <summary>The keys, renewed by the kit where they are temporary, and the region that the profile names, if any.</summary>
     /// <exception cref="AmazonClientException">There are none.</exception>
     public static (AWSCredentials Credentials, string? Region) Find(S3StoreOptions options)
+    {
+        try
+        {
+            return FindAny(options);
+        }
+        catch (InvalidDataException e)
+        {
+            // The kit quotes the line, which may well be a key that was wrapped or follows a colon.
+            var line = MalformedLine().Match(e.Message) is { Success: true } found ? $"line {found.Groups[1].Value}" : "a line";
+            throw new AmazonClientException($"{(options.CredentialsContent.Length > 0 ? "the location's credentials" : "the credentials file")}: {line} is no [section], no setting with = and no comment");
+        }
+    }
+
+    [GeneratedRegex("^Line ([0-9]+)")]
+    private static partial Regex MalformedLine();
+
+    private static (AWSCredentials Credentials, string? Region) FindAny(S3StoreOptions options)
     {
         if (options.Credentials is { } given)
         {
@@ -31,6 +54,7 @@ internal static class S3CredentialSource
         {
             using (var written = new FileStream(file, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }))
                 written.Write(System.Text.Encoding.UTF8.GetBytes(options.CredentialsContent));
+            RefuseWhatIsNotInIt(file);
             return FromProfile(options.Profile, file, "the location's credentials");
         }
         finally
@@ -38,6 +62,25 @@ internal static class S3CredentialSource
             File.Delete(file);
         }
     }
+
+    /// <summary>
+    /// Whoever may write Secrets and locations is not to run programs in this process's pod, nor to have its files sent anywhere: what a profile may name is the one
+    /// token that the cloud put there to be exchanged. Asked of the kit itself, since it alone knows how it reads the file.
+    /// </summary>
+    private static void RefuseWhatIsNotInIt(string file)
+    {
+        foreach (var profile in new SharedCredentialsFile(file).ListProfiles())
+        {
+            if (profile.Options.CredentialProcess is { Length: > 0 }) throw new AmazonClientException($"the location's credentials, profile {profile.Name}: {AwsLocation.ProgramRefusal}");
+            if (profile.Options.WebIdentityTokenFile is { Length: > 0 } token && !IsTokenOfCloud(token))
+                throw new AmazonClientException($"the location's credentials, profile {profile.Name}: web_identity_token_file {token} is not the token that the cloud gave to this pod ({TokenVariable}, or a file below {CloudTokens})");
+            if (profile.Region?.SystemName is { } region && !region.All(c => char.IsAsciiLetterOrDigit(c) || c == '-'))
+                throw new AmazonClientException($"the location's credentials, profile {profile.Name}: region \"{region}\" is no region, such as eu-central-1");
+        }
+    }
+
+    private static bool IsTokenOfCloud(string file) =>
+        file == Environment.GetEnvironmentVariable(TokenVariable) || Path.GetFullPath(file).StartsWith(CloudTokens, StringComparison.Ordinal);
 
     private static (AWSCredentials Credentials, string? Region) FromProfile(string wanted, string? file, string where)
     {

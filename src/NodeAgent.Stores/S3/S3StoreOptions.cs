@@ -63,6 +63,12 @@ public sealed record S3StoreOptions
     /// <summary>Content of a credentials file, which comes before <see cref="CredentialsFile"/>; empty for none.</summary>
     public string CredentialsContent { get; init; } = "";
 
+    /// <summary>
+    /// All of this was written by whoever may write locations in a cluster: neither this machine's metadata service nor other files of it are to
+    /// be had by it.
+    /// </summary>
+    internal bool OfLocation { get; init; }
+
     /// <summary>How failures are met.</summary>
     public RetryOptions Retry { get; init; } = RetryOptions.ForServers;
 

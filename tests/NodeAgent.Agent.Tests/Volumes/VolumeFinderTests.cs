@@ -84,7 +84,7 @@ public sealed class VolumeFinderTests : IDisposable
         entry["name"] = "data";
         var pod = new KubernetesObject(KubernetesResources.Pods, "shop", "web");
         pod.Json["metadata"]!["uid"] = "uid";
-        pod.Json["spec"] = new JsonObject { ["volumes"] = new JsonArray(entry) };
+        pod.Json["spec"] = new JsonObject { ["nodeName"] = "n1", ["volumes"] = new JsonArray(entry) };
         return new VolumeFinder(_client, new AgentOptions { NodeName = "n1", HostPods = _pods, AcceptsPlainDirectories = acceptsPlain }).FindAsync(pod, volume, TestContext.Current.CancellationToken);
     }
 

@@ -47,6 +47,15 @@ public sealed class HookSelectionTests
         Assert.Equal((TimeSpan.FromSeconds(30), true, mistake), (hook.Timeout, hook.FailsPod, hook.Mistake));
     }
 
+    [Fact]
+    public void A_hook_of_an_annotation_takes_four_hours_at_most()
+    {
+        var hook = Assert.Single(HookSelection.Before(Pod("""{"pre.hook.backup.velero.io/command":"x","pre.hook.backup.velero.io/timeout":"100000h"}"""), null));
+
+        Assert.Equal(TimeSpan.FromHours(4), hook.Timeout);
+        Assert.Equal("annotation pre.hook.backup.velero.io/timeout is \"100000h\", longer than an annotation may ask for (a Backup's or Restore's spec.hooks may); 4h0m0s is used", hook.Mistake);
+    }
+
     [Theory]
     [InlineData("shop", "web", "db: a, 30 s, Fail; side: b|c, 5 s, Continue")]
     [InlineData("shop", "db", "db: a, 30 s, Fail; side: b|c, 5 s, Continue; db: d, 30 s, Fail")]

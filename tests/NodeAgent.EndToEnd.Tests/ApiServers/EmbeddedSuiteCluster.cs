@@ -31,7 +31,7 @@ internal sealed class EmbeddedSuiteCluster : SuiteCluster
         return started;
     }
 
-    public override Task<ClusterConfig> ConfigOfAsync(string serviceAccount) => Task.FromResult(ClusterConfig.FromKubeconfig(Kubeconfig, null));
+    public override Task<ClusterConfig> ConfigOfAsync(string serviceAccount, string ns = System) => Task.FromResult(ClusterConfig.FromKubeconfig(Kubeconfig, null));
 
     public override Task CompactAsync()
     {

@@ -60,15 +60,15 @@ internal sealed class RealSuiteCluster : SuiteCluster
         }
     }
 
-    public override async Task<ClusterConfig> ConfigOfAsync(string serviceAccount)
+    public override async Task<ClusterConfig> ConfigOfAsync(string serviceAccount, string ns = System)
     {
         var request = new KubernetesObject((JsonObject)JsonNode.Parse("""{"apiVersion":"authentication.k8s.io/v1","kind":"TokenRequest","spec":{"expirationSeconds":3600}}""")!);
         // A subresource that is created and never read, hence no path of its own in the client.
         var tokens = new ResourceKind("", "v1", $"serviceaccounts/{serviceAccount}/token", "TokenRequest");
-        var token = (string)(await Api.CreateAsync(tokens, System, request, Cancellation)).Json["status"]!["token"]!;
+        var token = (string)(await Api.CreateAsync(tokens, ns, request, Cancellation)).Json["status"]!["token"]!;
         var config = (JsonObject)YamlJson.Parse(await File.ReadAllTextAsync(Kubeconfig, Cancellation))!;
         config["users"]![0]!["user"] = new JsonObject { ["token"] = token };
-        var path = Path.Combine(Scratch, serviceAccount + ".kubeconfig");
+        var path = Path.Combine(Scratch, $"{ns}-{serviceAccount}.kubeconfig");
         await File.WriteAllTextAsync(path, config.ToJsonString(), Cancellation);
         return ClusterConfig.FromKubeconfig(path, null);
     }

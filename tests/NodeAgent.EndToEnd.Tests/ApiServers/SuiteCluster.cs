@@ -87,8 +87,8 @@ internal abstract class SuiteCluster : IAsyncDisposable
     /// <summary>A name for a namespace or a cluster-wide object that no other test uses.</summary>
     public string Name(string name) => $"{name}-{Id}";
 
-    /// <summary>How somebody who has the rights of a service account in the system's namespace reaches the server.</summary>
-    public abstract Task<ClusterConfig> ConfigOfAsync(string serviceAccount);
+    /// <summary>How somebody who has the rights of a service account, one of the system's namespace where none is named, reaches the server.</summary>
+    public abstract Task<ClusterConfig> ConfigOfAsync(string serviceAccount, string ns = System);
 
     /// <summary>Makes the server forget all changes but the last ones.</summary>
     public abstract Task CompactAsync();

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using NodeAgent.Agent;
 using NodeAgent.Controller;
@@ -32,7 +33,9 @@ internal sealed class S3Cluster : IAsyncDisposable
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    public static async Task<S3Cluster> StartAsync(bool withAgent, params string[] nodes)
+    public static Task<S3Cluster> StartAsync(bool withAgent, params string[] nodes) => StartAsync(withAgent, NullLoggerFactory.Instance, nodes);
+
+    public static async Task<S3Cluster> StartAsync(bool withAgent, ILoggerFactory loggers, params string[] nodes)
     {
         if (nodes.Length == 0) nodes = [Node];
         var directory = Directory.CreateTempSubdirectory("s3-cluster-").FullName;
@@ -48,7 +51,7 @@ internal sealed class S3Cluster : IAsyncDisposable
             DownloadAddress = new ListenAddress(IPAddress.Loopback, 0),
             DownloadUrl = new Uri($"http://velero.{System}.svc:8087"),
         };
-        var controller = new ControllerHost(options, ClusterConfig.ForServer(cluster.Address), NullLoggerFactory.Instance, TimeProvider.System);
+        var controller = new ControllerHost(options, ClusterConfig.ForServer(cluster.Address), loggers, TimeProvider.System);
         started._servers.Add(controller.RunAsync(started._stop.Token));
         while (controller.DownloadsAt is null) await Task.Delay(10, Cancellation);
         cluster.Create($$"""
@@ -61,7 +64,7 @@ internal sealed class S3Cluster : IAsyncDisposable
             foreach (var node in nodes)
             {
                 var agent = new AgentOptions { NodeName = node, HostPods = cluster.KubeletPodsDirectory(node), AcceptsPlainDirectories = true };
-                started._servers.Add(new AgentHost(agent, ClusterConfig.ForServer(cluster.Address), NullLoggerFactory.Instance, null, TimeProvider.System).RunAsync(started._stop.Token));
+                started._servers.Add(new AgentHost(agent, ClusterConfig.ForServer(cluster.Address), loggers, null, TimeProvider.System).RunAsync(started._stop.Token));
             }
         }
 
@@ -79,6 +82,9 @@ internal sealed class S3Cluster : IAsyncDisposable
     public Task<string> RunAsync(params string[] arguments) => NodeAgentCommand.RunAsync([.. arguments, "--kubeconfig", _cluster.KubeconfigPath, "--namespace", System]);
 
     public async Task<JsonObject?> FindAsync(ResourceKind kind, string ns, string name) => (await _api.FindAsync(kind, ns, name, Cancellation))?.Json;
+
+    /// <summary>All objects of a kind.</summary>
+    public async Task<IReadOnlyList<JsonObject>> ListAsync(ResourceKind kind) => [.. (await _api.ListAsync(kind, null, new ListOptions(), Cancellation).ToListAsync(Cancellation)).Select(o => o.Json)];
 
     public Task PatchAsync(ResourceKind kind, string name, string patch) => _api.PatchAsync(kind, System, name, (JsonObject)JsonNode.Parse(patch)!, KubernetesJsonContext.Default.KubernetesObject, null, Cancellation);
 

@@ -327,11 +327,17 @@ public sealed class ApiClientTests
     [InlineData("..")]
     [InlineData(".")]
     [InlineData("")]
+    [InlineData("a/../../kube-system/secrets/b")]
+    [InlineData("a/status")]
+    [InlineData("..%2Fb")]
     public async Task A_name_that_would_change_the_path_is_refused(string name)
     {
         await using var server = await TestServer.StartAsync(TestServer.Json("{}"));
         using var client = server.Connect();
         await Assert.ThrowsAsync<ArgumentException>(() => client.DeleteAsync(Pods, "shop", name, DeleteOptions.Default, Cancellation));
+        await Assert.ThrowsAsync<ArgumentException>(() => client.GetAsync(Pods, "shop", name, Cancellation));
+        // What is only looked for is not there.
+        Assert.Null(await client.FindAsync(Pods, "shop", name, Cancellation));
         Assert.Empty(server.Requests);
     }
 
@@ -340,8 +346,8 @@ public sealed class ApiClientTests
     {
         await using var server = await TestServer.StartAsync(context => TestServer.Json($$$"""{"metadata":{"name":"{{{context.Features.Get<IHttpRequestFeature>()!.RawTarget}}}"}}""")(context));
         using var client = server.Connect();
-        var answer = await client.GetAsync(Pods, "shop", "a/../b?c#d%2e", Cancellation);
-        Assert.Equal("/api/v1/namespaces/shop/pods/a%2F..%2Fb%3Fc%23d%252e", answer.Name);
+        var answer = await client.GetAsync(Pods, "shop", "b?c#d e", Cancellation);
+        Assert.Equal("/api/v1/namespaces/shop/pods/b%3Fc%23d%20e", answer.Name);
     }
 
     [Fact]
