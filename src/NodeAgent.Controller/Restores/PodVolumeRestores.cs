@@ -108,8 +108,21 @@ internal sealed class PodVolumeRestores(RestoreScope scope, AgentDirectory agent
             var what = $"volume {request.Text("spec", "volume")} of pod {ns}/{request.Text("spec", "pod", "name")}";
             if (!found.TryGetValue(request.Name(), out var result)) scope.Log.Error(ns, $"{what}: {request.Name()} was deleted before it ended");
             else if (result.Text("status", "phase") == PodVolumePhase.Completed) scope.Log.Info($"{what}: restored");
-            else scope.Log.Error(ns, $"{what}: {result.Text("status", "phase") ?? "New"}: {result.Text("status", "message") ?? "no agent took it up; see that the pod is scheduled and its init container runs"}");
+            else await ReportAsync(ns, what, request, result, cancellation);
         }
+    }
+
+    /// <summary>Says it in the log of the restore, and on the pod: who looks at a pod that does not start looks there.</summary>
+    private async Task ReportAsync(string? ns, string what, JsonObject request, JsonObject result, CancellationToken cancellation)
+    {
+        var why = $"{result.Text("status", "phase") ?? "New"}: {result.Text("status", "message") ?? "no agent took it up; see that the pod is scheduled and its init container runs"}";
+        scope.Log.Error(ns, $"{what}: {why}");
+        var pod = new JsonObject
+        {
+            ["metadata"] = new JsonObject { ["namespace"] = ns, ["name"] = request.Text("spec", "pod", "name"), ["uid"] = request.Text("spec", "pod", "uid") },
+        };
+        var message = $"Volume {request.Text("spec", "volume")} was not restored ({why}). The pod waits for it in its init container {VeleroLabels.RestoreWaitContainer}: mend the cause, delete the pod and restore it again (restore {scope.Restore.Name})";
+        await scope.Events.WriteAsync(pod, "v1", "Pod", isWarning: true, "VolumeNotRestored", message, again: false, cancellation);
     }
 
     /// <summary>Remembers a claim of the backup that was made new and empty, since its files are to be restored into it.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
+using NodeAgent.Controller.Events;
 using NodeAgent.Controller.Hooks;
 using NodeAgent.Controller.Snapshots;
 using NodeAgent.Controller.Snapshots.Csi;
@@ -41,7 +42,7 @@ internal sealed class RestoreRun(ClusterClient cluster, ControllerOptions option
         using var archive = await BackupArchive.OpenAsync(content, workDirectory, options.MaxBackupExtractionSize, cancellation);
         var backups = await GzipJson.ReadAsync(restore.Bucket, files.PodVolumeBackups, cancellation) as JsonArray ?? [];
         var sources = new RestoreSources(archive, restore.Spec, restore.Policies);
-        var scope = new RestoreScope(cluster.Enduring(EnduranceOf(log)), options, services.Time, log, restore);
+        var scope = new RestoreScope(cluster.Enduring(EnduranceOf(log)), options, services.Time, log, new EventWriter(cluster, services.Time, services.Log), restore);
         var volumes = new PodVolumeRestores(scope, agents, backups);
         var takesVolumes = restore.Spec.RestorePvs != false;
         var departures = new Departures(scope);

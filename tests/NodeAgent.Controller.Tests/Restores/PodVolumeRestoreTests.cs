@@ -71,6 +71,21 @@ public sealed class PodVolumeRestoreTests
         Assert.Equal(RestorePhase.Completed, restore.Text("status", "phase"));
     }
 
+    [Fact]
+    public async Task A_volume_that_was_not_restored_is_told_on_its_pod()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.AddShop();
+        await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
+        cluster.LoseShop();
+        cluster.AgentOutcome = PodVolumePhase.Failed;
+        Assert.Equal(RestorePhase.PartiallyFailed, (await cluster.RestoreAsync("r", """{"backupName":"b"}""")).Text("status", "phase"));
+        var told = Assert.Single(cluster.Api.All(KubernetesResources.Events), e => e.Text("reason") == "VolumeNotRestored");
+        var pod = cluster.Api.Find(KubernetesResources.Pods, "shop", "web")!;
+        Assert.Equal(("Pod", "shop", "web", pod.Uid()), (told.Text("involvedObject", "kind"), told.Text("involvedObject", "namespace"), told.Text("involvedObject", "name"), told.Text("involvedObject", "uid")));
+        Assert.StartsWith("Volume data was not restored (Failed: ", told.Text("message"), StringComparison.Ordinal);
+    }
+
     /// <summary>All pods of a restore are looked at in one list.</summary>
     private static bool IsLook(HttpRequest request) => request.Method == "GET" && request.Path == "/api/v1/pods" && request.Query["labelSelector"] == "velero.io/restore-name=r";
 

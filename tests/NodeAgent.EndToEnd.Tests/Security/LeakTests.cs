@@ -124,7 +124,7 @@ public sealed partial class LeakTests
 
     private static string Made(string what) => $"{what}-{Guid.NewGuid():N}";
 
-    private static Task AddLocationAsync(S3Cluster cluster, GatewayBucket bucket, string name, string secret, string endpoint, params string[] more) => cluster.RunAsync([
+    private static Task<string> AddLocationAsync(S3Cluster cluster, GatewayBucket bucket, string name, string secret, string endpoint, params string[] more) => cluster.RunAsync([
         "backup-location", "create", name, "--provider", "aws", "--bucket", bucket.Name, "--config", $"region=us-east-1,s3ForcePathStyle=true,s3Url={endpoint}", "--credential", $"{secret}=cloud", .. more]);
 
     private static async Task<string> AddShopAsync(S3Cluster cluster)

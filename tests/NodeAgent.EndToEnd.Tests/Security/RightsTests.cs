@@ -292,7 +292,7 @@ public sealed class RightsTests
         }
     }
 
-    private static Task PatchAsync(ApiClient client, ResourceKind kind, string? ns, string name) =>
+    private static Task<KubernetesObject> PatchAsync(ApiClient client, ResourceKind kind, string? ns, string name) =>
         client.PatchAsync(kind, ns, name, new JsonObject { ["metadata"] = new JsonObject { ["labels"] = new JsonObject { ["tried"] = "yes" } } }, KubernetesJsonContext.Default.KubernetesObject, null, Cancellation);
 
     private static async Task ExpectAllowedAsync(params Func<Task>[] requests)
