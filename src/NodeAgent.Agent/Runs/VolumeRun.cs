@@ -84,7 +84,7 @@ internal static class VolumeRun
             {
                 return await work();
             }
-            catch (Exception e) when (e is HttpRequestException or ApiException { IsTransient: true })
+            catch (Exception e) when (ServerOutage.IsCauseOf(e))
             {
                 since ??= services.Time.GetTimestamp();
                 if (services.Time.GetElapsedTime(since.Value) >= Patience) throw;

@@ -1,7 +1,6 @@
-using System.Net;
+using NodeAgent.Agent.Runs;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
-using NodeAgent.Kubernetes.Connection;
 
 namespace NodeAgent.Agent.Volumes;
 
@@ -21,7 +20,7 @@ internal sealed class PodLookup(ApiClient client)
             {
                 return await FindAsync(ns, name, cancellation);
             }
-            catch (Exception e) when (e is HttpRequestException or ClusterConfigException or ApiException { StatusCode: >= HttpStatusCode.InternalServerError or HttpStatusCode.TooManyRequests or HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden })
+            catch (Exception e) when (ServerOutage.IsCauseOf(e))
             {
                 await Task.Delay(Interval, client.Time, cancellation);
             }
