@@ -78,6 +78,10 @@ public sealed class AgentScenarioTests(RealNodeFixture fixture) : RealNodeTest(f
         await shop.ExpectBackAsync(name + "-again");
     }
 
-    /// <summary>Kills the agents' pods, so that they cannot say goodbye; the DaemonSet makes others.</summary>
-    private Task<string> KillAgentsAsync() => Node.KubectlAsync("delete", "pods", "-n", RealNode.System, "-l", "name=node-agent", "--grace-period=0", "--force");
+    /// <summary>Kills the agents, so that they cannot say goodbye; the kubelet starts others in their pods.</summary>
+    private async Task KillAgentsAsync()
+    {
+        foreach (var pod in await Node.ListAsync(KubernetesResources.Pods, RealNode.System, "name=node-agent"))
+            await Node.KillContainerAsync(RealNode.System, (string)pod["metadata"]!["name"]!);
+    }
 }

@@ -133,6 +133,6 @@ public sealed class OutageScenarioTests(RealNodeFixture fixture) : RealNodeTest(
         var lease = await Node.GetAsync(KubernetesResources.Leases, RealNode.System, "controller.nodeagent.io");
         var holder = (string)lease["spec"]!["holderIdentity"]!;
         var pod = (await Node.ListAsync(KubernetesResources.Pods, RealNode.System, "deploy=velero")).Select(p => (string)p["metadata"]!["name"]!).Single(p => holder.StartsWith(p + "_", StringComparison.Ordinal));
-        await Node.KubectlAsync("delete", "pod", pod, "-n", RealNode.System, "--grace-period=0", "--force");
+        await Node.KillContainerAsync(RealNode.System, pod);
     }
 }

@@ -120,6 +120,13 @@ internal sealed class RealNode : IAsyncDisposable
         return await ToolProcess.RunAsync(Path.Combine(Checkout.Root, "tests/services/kubernetes"), ["node", .. verb, "--name", Settings.ScriptName!, .. arguments]);
     }
 
+    /// <summary>Ends the only container of a pod by SIGKILL. A pod that is deleted by force is asked first, and has two seconds.</summary>
+    public async Task KillContainerAsync(string ns, string pod)
+    {
+        var id = (string)(await GetAsync(KubernetesResources.Pods, ns, pod))["status"]!["containerStatuses"]![0]!["containerID"]!;
+        await ScriptAsync(["exec"], "--", "ctr", "tasks", "kill", "-s", "SIGKILL", id[(id.LastIndexOf('/') + 1)..]);
+    }
+
     /// <summary>Runs a shell command in a container and answers what it printed; it must succeed.</summary>
     public async Task<string> ExecAsync(string ns, string pod, string script, string? container = null)
     {
