@@ -54,7 +54,8 @@ public sealed class AgentHost
         using var restoreRuns = new RunRegistry(_options.Concurrency);
         using var backupQueue = new WorkQueue<NamespacedName>(new WorkQueueOptions { Time = _time });
         using var restoreQueue = new WorkQueue<NamespacedName>(new WorkQueueOptions { Time = _time });
-        var services = new AgentServices(client, _options, new VolumeFinder(client, _options), new PodLookup(client), new RepositoryOpener(client, _options, _log), telemetry, _log);
+        await using var repositories = new RepositoryOpener(client, _options, _log);
+        var services = new AgentServices(client, _options, new VolumeFinder(client, _options), new PodLookup(client), repositories, telemetry, _log);
 
         // 1. the copies
         VolumeBackupReconciler? backupReconciler = null;

@@ -32,6 +32,9 @@ public sealed record AgentOptions
     /// <summary>How often the node's lease is renewed. The controller takes a node that is silent for 40 s as not served.</summary>
     public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>How long the repository of a location stays open after a run for the runs that follow. Zero closes it with its last run.</summary>
+    public TimeSpan RepositoryIdle { get; init; } = TimeSpan.FromMinutes(5);
+
     /// <summary>
     /// How long runs that end while the process is being stopped may take to write their end into their objects: a kubelet gives the
     /// agent's pod 60 s.

@@ -82,6 +82,11 @@ public sealed class ChunkRepository : IAsyncDisposable
     /// <summary>Index segments that could not be read, each with the reason. What only they name is found by reading packs' footers.</summary>
     public IReadOnlyCollection<RepositoryFormatException> DamagedSegments => _loader.Damaged;
 
+    /// <summary>
+    /// Whether damage made it look for chunks where the index does not lead. That is done once: one that is opened anew looks again, and finds what was mended since.
+    /// </summary>
+    public bool HasMetDamage => HasSearchedUnnamedPacks || _loader.Damaged.Count > 0;
+
     /// <summary>Whether packs that no segment names were looked through already.</summary>
     internal bool HasSearchedUnnamedPacks => Volatile.Read(ref _searched);
 

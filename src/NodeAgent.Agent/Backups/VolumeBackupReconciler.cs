@@ -130,7 +130,7 @@ internal sealed class VolumeBackupReconciler(
         if (PodEnd.OfBackup(found, $"{ns}/{name}", spec.Pod.Uid ?? "", spec.Volume) is { } end) throw new AgentException(end);
         var pod = found!;
         var volume = await services.Volumes.FindAsync(pod, spec.Volume, cancellation);
-        await using var repository = await services.Repositories.OpenAsync(spec.BackupStorageLocation, forWriting: true, cancellation);
+        await using var lease = await services.Repositories.OpenAsync(spec.BackupStorageLocation, forWriting: true, cancellation);
         await status.PatchAsync(new JsonObject { ["phase"] = PodVolumePhase.InProgress, ["startTimestamp"] = status.Now, ["path"] = volume.Path }, cancellation);
         services.Log.Begun(VeleroResources.PodVolumeBackups.Kind, key.Name, volume.Path);
 
@@ -161,7 +161,7 @@ internal sealed class VolumeBackupReconciler(
             Time = services.Time,
         };
         if (WorkerCount.ForBackup(request.Workers, request.Memory) is { IsBounded: true } workers) services.Log.FewerWorkers(VeleroResources.PodVolumeBackups.Kind, key.Name, workers.Number, workers.Wanted);
-        var result = await BackupRun.ExecuteAsync(repository, request, status, cancellation);
+        var result = await BackupRun.ExecuteAsync(lease.Repository, request, status, cancellation);
         var manifest = result.Manifest;
         services.Telemetry.BackupStored(manifest.Stats.Bytes, manifest.Stats.NewBytes, manifest.Stats.StoredBytes);
         foreach (var issue in manifest.Issues.Take(IssuesLogged)) services.Log.FileIssue(VeleroResources.PodVolumeBackups.Kind, key.Name, $"{issue.Display}: {issue.Operation}: {issue.Error}");

@@ -203,8 +203,11 @@ internal sealed class VolumeRestoreReconciler(
         if (!SnapshotId.TryParse(spec.SnapshotId, out var id)) throw new AgentException($"spec.snapshotID: \"{spec.SnapshotId}\" is no snapshot of this program's repository");
         var mark = MarkOf(restore) ?? throw new AgentException($"the label {VeleroLabels.RestoreUid} is missing: without the restore's uid the pod cannot be told that its volume is complete");
         var volume = await services.Volumes.FindAsync(pod, spec.Volume, cancellation);
-        await using var repository = await services.Repositories.OpenAsync(spec.BackupStorageLocation, forWriting: false, cancellation);
+        await using var lease = await services.Repositories.OpenAsync(spec.BackupStorageLocation, forWriting: false, cancellation);
+        var repository = lease.Repository;
         var snapshot = await new SnapshotCatalog(repository).GetAsync(id, cancellation);
+        // One that earlier runs have opened may have read its index before the snapshot was made.
+        await repository.RefreshIndexAsync(cancellation);
         await status.PatchAsync(new JsonObject { ["phase"] = PodVolumePhase.InProgress, ["startTimestamp"] = status.Now }, cancellation);
         services.Log.Begun(VeleroResources.PodVolumeRestores.Kind, key.Name, volume.Path);
 

@@ -17,36 +17,65 @@ namespace NodeAgent.Agent.Volumes;
 /// <c>velero-repo-credentials</c>: <c>repository-key</c>, made at random by the controller before the first volume is asked for (or by the agent, where it has the
 /// right, which <c>daemonset/</c> does not give), or Velero's <c>repository-password</c>.
 /// </summary>
-internal sealed class RepositoryOpener(ApiClient client, AgentOptions options, ILogger log)
+/// <remarks>
+/// Runs at one location share what is opened, at once and one after another, as long as all that it was opened with is as it was: what the location and its
+/// Secrets say (<see cref="LocationIdentity"/>), and what the repository itself says (<see cref="OpeningState"/>). Both are asked for each run.
+/// </remarks>
+internal sealed class RepositoryOpener(ApiClient client, AgentOptions options, ILogger log) : IAsyncDisposable
 {
-    /// <summary>Opens a location's repository. The caller disposes it.</summary>
+    private readonly RepositoryKeep _keep = new(options.RepositoryIdle, client.Time);
+
+    /// <summary>Opens a location's repository, or gives one that is open. The caller disposes the lease, never the repository.</summary>
     /// <param name="forWriting">True makes the repository when there is none, and refuses locations that are read-only.</param>
     /// <exception cref="AgentException">The location or the key is missing or cannot be used.</exception>
     /// <exception cref="RepositoryException">The repository cannot be read.</exception>
-    public async Task<ChunkRepository> OpenAsync(string location, bool forWriting, CancellationToken cancellation)
+    public async Task<RepositoryLease> OpenAsync(string location, bool forWriting, CancellationToken cancellation)
     {
         var found = await client.FindAsync(VeleroResources.BackupStorageLocations, options.Namespace, location, VeleroJsonContext.Default.BackupStorageLocation, cancellation)
             ?? throw new AgentException($"location {location} does not exist in namespace {options.Namespace}");
         if (forWriting && found.Spec.AccessMode == LocationAccessMode.ReadOnly) throw new AgentException($"location {location} is read-only: its accessMode is {LocationAccessMode.ReadOnly}");
-        var store = LocationProviders.OpenRepositoryStore(await DescribeAsync(found, cancellation));
+        var description = await DescribeAsync(found, cancellation);
+        var secret = await client.FindAsync(KubernetesResources.Secrets, options.Namespace, RepositoryCredentials.SecretName, cancellation);
+        var identity = LocationIdentity.Of(found.Metadata.Uid, description, secret);
+        return await _keep.TakeAsync(location, identity, kept => IsCurrentAsync(kept, location, forWriting, cancellation), () => OpenAnewAsync(description, secret, identity, forWriting, cancellation), cancellation);
+    }
+
+    /// <summary>Closes what no run uses. What a run uses is closed by its end.</summary>
+    public ValueTask DisposeAsync() => _keep.DisposeAsync();
+
+    private async Task<bool> IsCurrentAsync(KeptRepository kept, string location, bool forWriting, CancellationToken cancellation)
+    {
+        if (kept.State is null || kept.State != await OpeningState.ReadAsync(kept.Store, cancellation)) return false;
+        // Restores may have opened it.
+        if (forWriting) await ProbeAsync(location, kept.Store, cancellation);
+        return true;
+    }
+
+    private async Task<KeptRepository> OpenAnewAsync(LocationDescription location, KubernetesObject? key, string identity, bool forWriting, CancellationToken cancellation)
+    {
+        var store = LocationProviders.OpenRepositoryStore(location);
         try
         {
-            // What the endpoint does is found out once for each node and cache, so that packs need no look before each put.
-            if (forWriting && store is S3Store { Capabilities: null } s3)
-            {
-                foreach (var warning in (await s3.ProbeAsync(cancellation)).Warnings) log.EndpointWarning(location, warning);
-            }
-
-            var exists = await store.StatAsync(RepositoryConfig.Key, cancellation) is not null;
-            if (!exists && !forWriting) throw new AgentException($"location {location}: there is no repository at {store.Location}; is the location the one that the backup was made to?");
-            using var secret = await ReadSecretAsync(exists, store.Location, cancellation);
-            return exists ? await OpenAsync(store, secret, cancellation) : await InitializeAsync(location, store, secret, cancellation);
+            if (forWriting) await ProbeAsync(location.Name, store, cancellation);
+            // Before the repository is opened: what changes meanwhile is then noticed by the next run.
+            var state = await OpeningState.ReadAsync(store, cancellation);
+            if (state is null && !forWriting) throw new AgentException($"location {location.Name}: there is no repository at {store.Location}; is the location the one that the backup was made to?");
+            using var secret = await ReadSecretAsync(key, state is not null, store.Location, cancellation);
+            var opened = state is not null ? await OpenAsync(store, secret, cancellation) : await InitializeAsync(location.Name, store, secret, cancellation);
+            return new KeptRepository(location.Name, identity, state, store, opened);
         }
         catch
         {
             await store.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>What the endpoint does is found out once for each node and cache, so that packs need no look before each put.</summary>
+    private async Task ProbeAsync(string location, IObjectStore store, CancellationToken cancellation)
+    {
+        if (store is not S3Store { Capabilities: null } s3) return;
+        foreach (var warning in (await s3.ProbeAsync(cancellation)).Warnings) log.EndpointWarning(location, warning);
     }
 
     private async Task<ChunkRepository> OpenAsync(IObjectStore store, RepositorySecret secret, CancellationToken cancellation)
@@ -76,9 +105,8 @@ internal sealed class RepositoryOpener(ApiClient client, AgentOptions options, I
         }
     }
 
-    private async Task<RepositorySecret> ReadSecretAsync(bool repositoryExists, string where, CancellationToken cancellation)
+    private async Task<RepositorySecret> ReadSecretAsync(KubernetesObject? found, bool repositoryExists, string where, CancellationToken cancellation)
     {
-        var found = await client.FindAsync(KubernetesResources.Secrets, options.Namespace, RepositoryCredentials.SecretName, cancellation);
         if (found is null && repositoryExists)
         {
             throw new AgentException($"Secret {RepositoryCredentials.SecretName} does not exist in namespace {options.Namespace}, but the repository at {where} does: copy the Secret from the cluster that made it");

@@ -40,7 +40,8 @@ public sealed class VolumeRunTests
         var options = new AgentOptions { NodeName = AgentFixture.Node, Namespace = AgentFixture.System };
         using var telemetry = new Telemetry(AgentFixture.Node);
         using var registry = new RunRegistry(1);
-        var services = new AgentServices(fixture.Client, options, new VolumeFinder(fixture.Client, options), new PodLookup(fixture.Client), new RepositoryOpener(fixture.Client, options, NullLogger.Instance), telemetry, NullLogger.Instance);
+        await using var repositories = new RepositoryOpener(fixture.Client, options, NullLogger.Instance);
+        var services = new AgentServices(fixture.Client, options, new VolumeFinder(fixture.Client, options), new PodLookup(fixture.Client), repositories, telemetry, NullLogger.Instance);
         var tries = 0;
         await VolumeRun.ExecuteAsync(
             services,
