@@ -50,6 +50,12 @@ public sealed record BackupRequest
     /// <summary>Do not go into other mounts: a mount point is kept as an empty directory.</summary>
     public bool OneFileSystem { get; init; }
 
+    /// <summary>
+    /// With <see cref="OneFileSystem"/>: where the source is on a network file system, go into mounts of the same kind below it. They are its
+    /// server's own: an NFS client mounts each exported file system by itself when it is come to.
+    /// </summary>
+    public bool WithServerMounts { get; init; }
+
     /// <summary>Read every file, whatever the parent says.</summary>
     public bool ForceReread { get; init; }
 

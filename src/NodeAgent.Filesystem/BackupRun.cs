@@ -68,9 +68,10 @@ public static class BackupRun
         // 4. and 5. walk and assembly, joined by a queue: an entry is some hundred bytes
         var counters = new CaptureCounters();
         var issues = new IssueList();
+        var mounts = new MountRules(request);
         using var workers = new WorkerPool(WorkerCount.ForBackup(request.Workers, request.Memory).Number);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var capture = new TreeCapture(request, repository, session, parent, workers, counters, issues, stop.Token);
+        var capture = new TreeCapture(request, repository, session, parent, workers, counters, issues, mounts, stop.Token);
         var queue = Channel.CreateBounded<CapturedEntry>(new BoundedChannelOptions(QueueLength) { SingleReader = true, SingleWriter = true });
         var walk = Task.Run(() => WalkAsync(capture, root, only, queue.Writer, stop.Token), CancellationToken.None);
         TreeEntry rootEntry;
@@ -111,7 +112,7 @@ public static class BackupRun
             Owners = OwnerNames.Read(),
         };
         var id = await session.PublishAsync(manifest.ToJson(), cancellationToken);
-        return new BackupResult(id, manifest);
+        return new BackupResult(id, manifest) { LeftOut = mounts.LeftOut };
     }
 
     /// <summary>The directory to walk, and the one name in it that is wanted when the source is not a directory.</summary>

@@ -156,6 +156,9 @@ internal sealed class VolumeBackupReconciler(
             Program = Options.Program,
             Parent = spec.ParentSnapshot is { Length: > 0 } parent ? parent : "auto",
             Excludes = [RestoreMark.Exclude],
+            // What somebody mounted into the volume, a bucket or a share say, is not of it; what the server of the volume has in it is.
+            OneFileSystem = true,
+            WithServerMounts = true,
             Workers = WorkersOf(spec.UploaderSettings, ParallelSetting),
             Memory = services.Memory.OfBackup,
             Time = services.Time,
@@ -165,6 +168,8 @@ internal sealed class VolumeBackupReconciler(
         var manifest = result.Manifest;
         services.Telemetry.BackupStored(manifest.Stats.Bytes, manifest.Stats.NewBytes, manifest.Stats.StoredBytes);
         foreach (var issue in manifest.Issues.Take(IssuesLogged)) services.Log.FileIssue(VeleroResources.PodVolumeBackups.Kind, key.Name, $"{issue.Display}: {issue.Operation}: {issue.Error}");
+        var leftOut = result.LeftOut.ToString();
+        if (leftOut is not null) services.Log.FileIssue(VeleroResources.PodVolumeBackups.Kind, key.Name, leftOut);
         // What was taken away under the walk looks like an empty directory: without this look it would pass for a complete backup.
         var lost = PodEnd.OfBackup(await services.Pods.FindPatientlyAsync(ns, name, cancellation), $"{ns}/{name}", pod.Uid, spec.Volume);
         if (lost is null && volume.IsGone()) throw new AgentException($"{volume.Path}: the volume was unmounted or removed while it was read");
@@ -177,7 +182,7 @@ internal sealed class VolumeBackupReconciler(
         // The snapshot id stands in either case: all the other files can be restored from it.
         if (lost is not null) return new RunOutcome(PodVolumePhase.Failed, lost, ended);
         return result.IsComplete
-            ? new RunOutcome(PodVolumePhase.Completed, null, ended)
+            ? new RunOutcome(PodVolumePhase.Completed, leftOut, ended)
             : new RunOutcome(
                 PodVolumePhase.Failed,
                 VolumeRun.Describe(manifest.IssueCount, "backed up", [.. manifest.Issues.Take(1).Select(i => new FileIssue(i.Path, i.Operation, i.Error))]) + "; all others are in the snapshot",

@@ -63,7 +63,11 @@ internal sealed class PodVolumeBackups(BackupScope scope, AgentDirectory agents)
             var what = $"volume {result.Text("spec", "volume")} of pod {result.Text("spec", "pod", "namespace")}/{result.Text("spec", "pod", "name")}{In(result.Text("spec", "backupStorageLocation") ?? "")}";
             var ns = result.Text("spec", "pod", "namespace");
             var phase = result.Text("status", "phase");
-            if (phase == PodVolumePhase.Completed) scope.Log.Info($"{what}: backed up as {result.Text("status", "snapshotID")}");
+            if (phase == PodVolumePhase.Completed)
+            {
+                scope.Log.Info($"{what}: backed up as {result.Text("status", "snapshotID")}");
+                if (result.Text("status", "message") is { Length: > 0 } remark) scope.Log.Warn(ns, $"{what}: {remark}");
+            }
             else if (PodVolumeWork.IsFinal(result)) scope.Log.Error(ns, $"{what}: {phase}: {result.Text("status", "message") ?? "no reason given"}");
             else scope.Log.Error(ns, $"{what}: not ended (phase {phase ?? "New"}) after its cancellation; is the agent on node {result.Text("spec", "node")} running?");
         }

@@ -14,7 +14,7 @@ namespace NodeAgent.Filesystem.Capture;
 /// </summary>
 internal sealed class TreeCapture(
     BackupRequest request, ChunkRepository repository, WriteSession session, ParentTree? parent, WorkerPool workers,
-    CaptureCounters counters, IssueList issues, CancellationToken stop)
+    CaptureCounters counters, IssueList issues, MountRules mounts, CancellationToken stop)
 {
     private const string Vanished = "it vanished before it could be read";
     private const string Replaced = "it became something else while it was read";
@@ -60,6 +60,7 @@ internal sealed class TreeCapture(
     {
         var status = Files.Status(root, []);
         _deviceOrdinals.Add(status.Device, 0);
+        mounts.Begin(status);
         var stack = new Stack<Frame>();
         try
         {
@@ -113,10 +114,18 @@ internal sealed class TreeCapture(
         FileStatus status;
         try
         {
-            status = Files.Status(frame.Handle, name);
+            status = Files.Status(frame.Handle, name, mounts.IsLocal);
         }
         catch (FileSystemException failure)
         {
+            if (request.OneFileSystem && !frame.IsNamed && Files.MountOf(frame.Handle, name) is { } mount && !mounts.Allow(frame.MountId, mount))
+            {
+                // Not even its owner can be told: somebody's own file system, or one whose server is gone. It is not of the source.
+                frame.IsIncomplete = true;
+                mounts.LeaveOut(path, mount);
+                return;
+            }
+
             issues.Add(path, failure.Operation, failure.Error == Errno.NoEntry ? Vanished : failure.Reason);
             frame.IsIncomplete |= failure.Error != Errno.NoEntry;
             return;
@@ -129,11 +138,9 @@ internal sealed class TreeCapture(
             return;
         }
 
-        if (request.OneFileSystem && status.MountId != frame.MountId && !frame.IsNamed)
+        if (!frame.IsNamed && !mounts.Allow(frame.MountId, status.MountId))
         {
-            // The directory under a mount cannot be seen. What is mounted there lends its owner and mode, so that a restore
-            // has a place to mount it again; a mounted file is left out.
-            if (type == TreeEntryType.Directory) await KeepEmptyAsync(frame, name, path, status, isUnreadable: false, output, cancellationToken);
+            await LeaveOutAsync(frame, name, path, status, output, cancellationToken);
             return;
         }
 
@@ -163,10 +170,21 @@ internal sealed class TreeCapture(
         }
     }
 
+    /// <summary>
+    /// The directory under a mount cannot be seen. What is mounted there lends its owner and mode, so that a restore has a place to mount it again;
+    /// a mounted file is left out. Nothing more is asked of it: it may not answer.
+    /// </summary>
+    private async ValueTask LeaveOutAsync(Frame frame, byte[] name, TreePath path, FileStatus status, ChannelWriter<CapturedEntry> output, CancellationToken cancellationToken)
+    {
+        mounts.LeaveOut(path, status.MountId);
+        if (status.Type == TreeEntryType.Directory) await KeepEmptyAsync(frame, name, path, status, isUnreadable: false, output, cancellationToken);
+        else frame.IsIncomplete = true;
+    }
+
     private async ValueTask KeepEmptyAsync(Frame frame, byte[] name, TreePath path, FileStatus status, bool isUnreadable, ChannelWriter<CapturedEntry> output, CancellationToken cancellationToken)
     {
         counters.Directories++;
-        await WriteAsync(output, new CapturedEntry(await DescribeAsync(frame.Handle, name, path, status, null, null, isUnreadable, cancellationToken), null, path), cancellationToken);
+        await WriteAsync(output, new CapturedEntry(await DescribeAsync(frame.Handle, name, path, status, null, null, isUnreadable, cancellationToken, withoutAttributes: true), null, path), cancellationToken);
         await WriteAsync(output, CapturedEntry.EndOfDirectory, cancellationToken);
     }
 
@@ -182,6 +200,13 @@ internal sealed class TreeCapture(
             {
                 frame.IsIncomplete = true;
                 issues.Add(path, "open", Replaced);
+                return;
+            }
+
+            if (!frame.IsNamed && !mounts.Allow(frame.MountId, now.MountId))
+            {
+                // Mounted since it was looked at, or by the look: network file systems do so.
+                await LeaveOutAsync(frame, name, path, now, output, cancellationToken);
                 return;
             }
 
@@ -385,12 +410,12 @@ internal sealed class TreeCapture(
 
     /// <summary>The entry without content. Attributes come from the handle, from an older entry, or by name.</summary>
     private async ValueTask<TreeEntry> DescribeAsync(
-        DirectoryHandle directory, byte[] name, TreePath path, FileStatus status, DirectoryHandle? handle, TreeEntry? attributesOf, bool unreadable, CancellationToken cancellationToken)
+        DirectoryHandle directory, byte[] name, TreePath path, FileStatus status, DirectoryHandle? handle, TreeEntry? attributesOf, bool unreadable, CancellationToken cancellationToken, bool withoutAttributes = false)
     {
         var type = status.Type!.Value;
         var attributes = attributesOf?.ExtendedAttributes ?? [];
         uint inodeFlags = attributesOf?.InodeFlags ?? 0;
-        if (attributesOf is null && !unreadable)
+        if (attributesOf is null && !unreadable && !withoutAttributes)
         {
             try
             {

@@ -104,12 +104,13 @@ internal static unsafe class Files
     }
 
     /// <summary>Status of a component (not followed), or of the handle itself when the name is empty.</summary>
-    public static FileStatus Status(DirectoryHandle directory, ReadOnlySpan<byte> name)
+    /// <param name="cached">Content with what the kernel has: a look at a mount whose server does not answer then does not wait for it.</param>
+    public static FileStatus Status(DirectoryHandle directory, ReadOnlySpan<byte> name, bool cached = false)
     {
         var buffer = stackalloc byte[StatLength];
         fixed (byte* p = Terminated(name))
         {
-            var flags = LibC.NoFollowLinks | (name.IsEmpty ? LibC.EmptyPath : 0);
+            var flags = LibC.NoFollowLinks | (name.IsEmpty ? LibC.EmptyPath : 0) | (cached ? LibC.DoNotSync : 0);
             if (LibC.Statx(directory.Descriptor, p, flags, StatMask, buffer) != 0) throw Failed("statx");
         }
 
@@ -122,7 +123,7 @@ internal static unsafe class Files
             GroupId: BinaryPrimitives.ReadUInt32LittleEndian(s[24..]),
             Inode: BinaryPrimitives.ReadUInt64LittleEndian(s[32..]),
             Device: ((ulong)BinaryPrimitives.ReadUInt32LittleEndian(s[136..]) << 32) | BinaryPrimitives.ReadUInt32LittleEndian(s[140..]),
-            MountId: BinaryPrimitives.ReadUInt64LittleEndian(s[144..]),
+            MountId: MountOf(s),
             Size: BinaryPrimitives.ReadInt64LittleEndian(s[40..]),
             Blocks: BinaryPrimitives.ReadInt64LittleEndian(s[48..]),
             Modified: Time(s[112..]),
@@ -134,6 +135,22 @@ internal static unsafe class Files
             IsMountRoot = (BinaryPrimitives.ReadUInt64LittleEndian(s[56..]) & AttributeMountRoot) == 0 ? null : (BinaryPrimitives.ReadUInt64LittleEndian(s[8..]) & AttributeMountRoot) != 0,
         };
     }
+
+    /// <summary>Which mount a component is on, asked so that the file system there has nothing to say to it; null when it is not there at all.</summary>
+    public static ulong? MountOf(DirectoryHandle directory, ReadOnlySpan<byte> name)
+    {
+        var buffer = stackalloc byte[StatLength];
+        fixed (byte* p = Terminated(name))
+        {
+            // A file system of somebody's own (FUSE without allow_other) refuses every question but the empty one.
+            return LibC.Statx(directory.Descriptor, p, LibC.NoFollowLinks | LibC.DoNotSync, 0, buffer) == 0 ? MountOf(new ReadOnlySpan<byte>(buffer, StatLength)) : null;
+        }
+    }
+
+    /// <summary>Kernels before 5.8 do not know mounts: there the device stands for them, and a directory mounted onto another of its file system is not told apart.</summary>
+    private static ulong MountOf(ReadOnlySpan<byte> status) => (BinaryPrimitives.ReadUInt32LittleEndian(status) & 0x1000) != 0
+        ? BinaryPrimitives.ReadUInt64LittleEndian(status[144..])
+        : ((ulong)BinaryPrimitives.ReadUInt32LittleEndian(status[136..]) << 32) | BinaryPrimitives.ReadUInt32LittleEndian(status[140..]);
 
     /// <summary>The names of a directory that begin with a prefix, all but "." and ".." when it is empty, in byte order.</summary>
     /// <param name="most">Bytes of memory that they may take: a directory of more is refused rather than that this process ends for want of memory.</param>

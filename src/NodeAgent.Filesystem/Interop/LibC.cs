@@ -9,6 +9,9 @@ internal static unsafe partial class LibC
     public const int NoFollowLinks = 0x100;
     public const int EmptyPath = 0x1000;
     public const int RemoveDirectory = 0x200;
+
+    /// <summary>AT_STATX_DONT_SYNC</summary>
+    public const int DoNotSync = 0x4000;
     public const int FollowLinks = 0x400;
 
     [LibraryImport("libc", EntryPoint = "openat", SetLastError = true)]

@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Text.Json.Nodes;
 using NodeAgent.Agent.Tests.Harness;
+using NodeAgent.Filesystem;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Velero;
 using NodeAgent.Repository.Snapshots;
@@ -30,6 +32,31 @@ public sealed class VolumeBackupTests
         Assert.Equal((SnapshotSource.PodVolume, "shop", "web", "data", "node-1"), (manifest.Source.Kind, manifest.Source.Namespace, manifest.Source.Pod, manifest.Source.Volume, manifest.Source.Node));
         Assert.Equal(pod.Uid, manifest.Source.PodUid);
         Assert.Equal("nightly", manifest.Tags["backup"]);
+    }
+
+    [Fact]
+    public async Task What_is_mounted_inside_a_volume_is_left_out_and_told_of()
+    {
+        await using var fixture = await AgentFixture.StartAsync();
+        var (pod, volume) = await fixture.AddPodAsync();
+        await File.WriteAllTextAsync(Path.Combine(volume, "note"), "hello", TestContext.Current.CancellationToken);
+        var bucket = Directory.CreateDirectory(Path.Combine(volume, "bucket")).FullName;
+        using (var mount = Process.Start("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", bucket])) await mount.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.SkipUnless(DirectoryIdentity.Of(bucket).IsMountPoint == true, "nothing could be mounted: run as root with CAP_SYS_ADMIN on Linux 5.8 or newer");
+        try
+        {
+            await File.WriteAllTextAsync(Path.Combine(bucket, "remote"), "not of the volume", TestContext.Current.CancellationToken);
+
+            var backup = await fixture.BackUpAsync(pod);
+
+            Assert.Equal((PodVolumePhase.Completed, "1 mount inside was left out: bucket (tmpfs)"), (backup.Phase(), backup.Status("message")));
+            Assert.Equal(1, (await fixture.ReadSnapshotAsync(backup.Status("snapshotID"))).Manifest.Stats.Files);
+        }
+        finally
+        {
+            using var unmount = Process.Start("umount", [bucket]);
+            await unmount.WaitForExitAsync(TestContext.Current.CancellationToken);
+        }
     }
 
     [Fact]

@@ -81,6 +81,18 @@ public sealed class BucketFileTests
     }
 
     [Fact]
+    public async Task What_an_agent_remarks_of_a_whole_volume_is_a_warning_of_the_backup()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        cluster.AgentRemark = "1 mount inside was left out: bucket (fuse.s3fs)";
+        cluster.AddShop();
+        var backup = await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
+        Assert.Equal((BackupPhase.Completed, 0L, 1L), (backup.Text("status", "phase"), backup.Number("status", "errors"), backup.Number("status", "warnings")));
+        var warnings = BackupContents.ReadJson(cluster.Bucket, "backups/b/b-results.gz")!["warnings"]!["namespaces"]!["shop"]!;
+        Assert.Equal("""["volume data of pod shop/web: 1 mount inside was left out: bucket (fuse.s3fs)"]""", warnings.ToJsonString());
+    }
+
+    [Fact]
     public async Task The_resource_list_has_each_object_under_its_version_and_kind_in_order()
     {
         await using var cluster = await ControllerFixture.StartAsync();

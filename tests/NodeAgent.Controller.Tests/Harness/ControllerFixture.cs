@@ -36,6 +36,9 @@ internal sealed class ControllerFixture : IAsyncDisposable
     /// <summary>Phase in which the stand-in agent ends volume work; null leaves it alone until it is cancelled.</summary>
     public string? AgentOutcome { get; set; } = PodVolumePhase.Completed;
 
+    /// <summary>What the played agent says of its work; null for nothing unless it fails.</summary>
+    public string? AgentRemark { get; set; }
+
     /// <summary>Id that the stand-in agent gives to the snapshot of a volume.</summary>
     public Func<string, string> SnapshotIdOf { get; set; } = volume => $"snap-{volume}";
 
@@ -173,7 +176,7 @@ internal sealed class ControllerFixture : IAsyncDisposable
                     foreach (var work in Api.All(kind).Where(w => !PodVolumeWork.IsFinal(w)))
                     {
                         if (work.IsTrue("spec", "cancel")) Api.Patch(kind, Ns, work.Name(), """{"status":{"phase":"Canceled","message":"as asked"}}""");
-                        else if (AgentOutcome is { } outcome) Api.Patch(kind, Ns, work.Name(), $$$"""{"status":{"phase":"{{{outcome}}}","message":"played","snapshotID":"{{{SnapshotIdOf(work.Text("spec", "volume") ?? "")}}}","progress":{"totalBytes":10,"bytesDone":10} } }""");
+                        else if (AgentOutcome is { } outcome) Api.Patch(kind, Ns, work.Name(), $$$"""{"status":{"phase":"{{{outcome}}}","message":"{{{AgentRemark ?? (outcome == PodVolumePhase.Completed ? "" : "played")}}}","snapshotID":"{{{SnapshotIdOf(work.Text("spec", "volume") ?? "")}}}","progress":{"totalBytes":10,"bytesDone":10} } }""");
                     }
                 }
 

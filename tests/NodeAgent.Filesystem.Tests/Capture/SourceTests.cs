@@ -1,4 +1,5 @@
 using System.Text;
+using NodeAgent.Filesystem.Capture;
 using NodeAgent.Filesystem.Interop;
 using NodeAgent.Filesystem.Tests.Support;
 using NodeAgent.Repository.Snapshots;
@@ -90,10 +91,69 @@ public sealed class SourceTests
         Assert.Equal(2, whole.Manifest.Stats.Files);
         Assert.Equal(1, one.Manifest.Stats.Files);
         Assert.Equal(SnapshotOutcome.Completed, one.Manifest.Outcome);
+        Assert.Null(whole.LeftOut.ToString());
+        Assert.Equal("1 mount inside was left out: mounted (tmpfs)", one.LeftOut.ToString());
         var point = await test.FindAsync(one.Manifest, "mounted");
         Assert.IsType<EmptyDirectory>(point.Directory);
         Assert.False(point.UnreadableContent);
         Assert.Equal("y", Encoding.UTF8.GetString(Assert.IsType<InlineContent>((await test.FindAsync(whole.Manifest, "mounted/there")).Content).Bytes.Span));
+    }
+
+    [Fact]
+    public async Task A_mount_that_does_not_answer_is_left_out_and_is_no_failure()
+    {
+        await using var test = await TestBackup.CreateAsync();
+        File.WriteAllText(test.InSource("here"), "x");
+        using var dead = DeadMount.AtOrSkip(test.InSource("share"));
+
+        var whole = await test.RunAsync();
+        var one = await test.RunAsync(request => request with { OneFileSystem = true, WithServerMounts = true });
+
+        Assert.Equal(SnapshotOutcome.PartiallyFailed, whole.Manifest.Outcome);
+        Assert.Equal((SnapshotOutcome.Completed, 0L), (one.Manifest.Outcome, one.Manifest.IssueCount));
+        Assert.Equal("1 mount inside was left out: share (fuse)", one.LeftOut.ToString());
+        Assert.Equal(1, one.Manifest.Stats.Files);
+    }
+
+    [Fact]
+    public async Task Many_mounts_are_counted_and_the_first_are_named()
+    {
+        await using var test = await TestBackup.CreateAsync();
+        var mounts = new List<MountedTmpfs>();
+        try
+        {
+            for (var i = 0; i < 7; i++) mounts.Add(MountedTmpfs.AtOrSkip(test.InSource($"m{i}"), "size=1m"));
+
+            var one = await test.RunAsync(request => request with { OneFileSystem = true });
+
+            Assert.Equal("7 mounts inside were left out: m0 (tmpfs), m1 (tmpfs), m2 (tmpfs), m3 (tmpfs), m4 (tmpfs), ...", one.LeftOut.ToString());
+        }
+        finally
+        {
+            mounts.ForEach(m => m.Dispose());
+        }
+    }
+
+    [Theory]
+    [InlineData("nfs4", "nfs4", true)]
+    [InlineData("ceph", "ceph", true)]
+    [InlineData("nfs4", "fuse.s3fs", false)]
+    [InlineData("nfs4", null, false)]
+    [InlineData("ext4", "ext4", false)]
+    [InlineData("ext4", "nfs4", false)]
+    [InlineData(null, null, false)]
+    public void Only_the_mounts_of_its_own_server_belong_to_a_volume(string? volume, string? inside, bool belongs) => Assert.Equal(belongs, MountRules.IsOfServer(volume, inside));
+
+    [Fact]
+    public void The_type_of_a_mount_is_read_whatever_stands_before_it()
+    {
+        const string plain = "36 35 98:0 / /mnt rw,noatime - ext4 /dev/root rw", shared = """361 35 0:52 / /mnt/x\040-\040y rw shared:7 master:1 - fuse.s3fs s3fs rw""";
+
+        Assert.Equal("ext4", MountTable.TypeIn(plain, 36));
+        Assert.Null(MountTable.TypeIn(shared, 36));
+        Assert.Null(MountTable.TypeIn("no mount at all", 36));
+        Assert.Null(MountTable.TypeIn("36 is cut off", 36));
+        Assert.Equal("fuse.s3fs", MountTable.TypeIn(shared, 361));
     }
 
     [Fact]
