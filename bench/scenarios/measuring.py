@@ -181,8 +181,8 @@ def load():
 class Table:
     """Rows of text, printed in columns or as markdown."""
 
-    def __init__(self, *head):
-        self.head, self.rows = head, []
+    def __init__(self, *head, left=1):
+        self.head, self.rows, self.left = head, [], left
 
     def add(self, *cells):
         self.rows.append([str(c) for c in cells])
@@ -190,13 +190,13 @@ class Table:
     def text(self):
         widths = [max(len(r[i]) for r in [list(self.head)] + self.rows) for i in range(len(self.head))]
         def line(row):
-            return "  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths))).rstrip()
+            return "  ".join(c.ljust(w) if i < self.left else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths))).rstrip()
         return "\n".join([line(self.head)] + [line(r) for r in self.rows])
 
     def markdown(self):
         def line(row):
             return "| " + " | ".join(row) + " |"
-        return "\n".join([line(self.head), line(["---"] + ["---:"] * (len(self.head) - 1))] + [line(r) for r in self.rows])
+        return "\n".join([line(self.head), line(["---"] * self.left + ["---:"] * (len(self.head) - self.left))] + [line(r) for r in self.rows])
 
 
 class S3:
