@@ -1,5 +1,6 @@
 """What the scenarios share: running a program and reading off what it took, the tools, S3, memory limits, tables."""
 import datetime
+import fcntl
 import hashlib
 import hmac
 import json
@@ -27,6 +28,16 @@ def say(*words):
 def fail(why):
     say(f"{PROGRAM}: {why}")
     sys.exit(1)
+
+
+def claim(work):
+    """Makes the work directory, and has it alone: two runs in one would remove each other's repositories."""
+    os.makedirs(work, exist_ok=True)
+    lock = os.open(os.path.join(work, "lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        fail(f"another run uses {work} (wait for it, or give --work)")
 
 
 class Measure:
