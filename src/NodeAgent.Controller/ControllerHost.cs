@@ -103,11 +103,14 @@ public sealed class ControllerHost
 
     private async Task LeadAsync(ApiClient api, CancellationToken cancellation)
     {
+        // A container that was killed and started anew in its pod goes on at once; elsewhere two controllers may share a machine.
+        var place = Environment.GetEnvironmentVariable("NODEAGENT_POD") is { Length: > 0 } pod ? $"{pod}_" : "";
         var lease = new LeaseElectorOptions
         {
             Namespace = _options.Namespace,
             Name = LeaseName,
-            Identity = $"{Environment.MachineName}_{Guid.NewGuid():N}",
+            Identity = $"{(place.Length > 0 ? place : Environment.MachineName + "_")}{Guid.NewGuid():N}",
+            Place = place,
             LeaseDuration = _options.LeaseDuration,
             RenewDeadline = _options.LeaseDuration * 3 / 4,
             RetryPeriod = _options.LeaseDuration / 30,

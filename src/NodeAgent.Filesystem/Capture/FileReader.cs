@@ -1,87 +1,97 @@
-using System.Collections.Concurrent;
 using NodeAgent.Filesystem.Interop;
 using NodeAgent.Repository.Chunking;
-using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Sessions;
 using NodeAgent.Repository.Trees;
 
 namespace NodeAgent.Filesystem.Capture;
 
 /// <summary>Reads a file that is larger than a bundle takes: data extents are cut into chunks, holes are noted and never read.</summary>
-internal sealed class FileReader(WriteSession session, FastCdc chunker, Action<long> progress)
+internal sealed class FileReader(WriteSession session, FastCdc chunker, WorkerPool workers, Action<long> progress)
 {
-    private readonly ConcurrentBag<byte[]> _buffers = [];
-
-    private int WindowLength => chunker.Parameters.MaxSize + (1 << 20);
+    private readonly ReadWindows _windows = new(chunker.Parameters.MaxSize + (1 << 20), workers.Workers - 1);
 
     /// <summary>Reads the file to its end and returns what was read and how long it is.</summary>
     public async Task<CapturedContent> ReadAsync(DirectoryHandle file, FileStatus status, CancellationToken cancellationToken)
     {
-        if (!_buffers.TryTake(out var buffer)) buffer = GC.AllocateUninitializedArray<byte>(WindowLength);
         using var list = new ContentListWriter(async (kind, plaintext, token) => (await session.StoreAsync(kind, plaintext, token)).Id);
+        var chunks = new FileChunks(session, workers, list, progress, cancellationToken);
         try
         {
             Files.AdviseSequentialRead(file);
             if (!status.MayHaveHoles)
             {
-                await ReadExtentAsync(file, buffer, 0, long.MaxValue, list, cancellationToken);
+                await ReadExtentAsync(file, 0, long.MaxValue, chunks, cancellationToken);
             }
             else
             {
-                long at = 0;
+                long at = 0, length = 0;
                 while (at < status.Size && Files.NextExtent(file, at, status.Size) is { } extent)
                 {
-                    if (extent.Start > at) await AddHoleAsync(extent.Start - at);
-                    var end = await ReadExtentAsync(file, buffer, extent.Start, extent.End, list, cancellationToken);
+                    if (extent.Start > at) await chunks.AddHoleAsync(extent.Start - at);
+                    length = await ReadExtentAsync(file, extent.Start, extent.End, chunks, cancellationToken);
                     at = extent.End;
-                    if (end < extent.End) break; // it became shorter
+                    if (length < extent.End) break; // it became shorter
                 }
 
-                if (list.Length < status.Size && at < status.Size) await AddHoleAsync(status.Size - Math.Max(at, list.Length));
+                if (length < status.Size && at < status.Size) await chunks.AddHoleAsync(status.Size - Math.Max(at, length));
             }
 
+            await chunks.CompleteAsync();
             Files.AdviseNotNeeded(file);
             var content = await list.CompleteAsync(cancellationToken);
             return new CapturedContent(content, content.Length, false);
         }
         finally
         {
-            _buffers.Add(buffer);
-        }
-
-        async ValueTask AddHoleAsync(long length)
-        {
-            await list.AddAsync(ContentItem.Hole(length), cancellationToken);
-            progress(length);
+            await chunks.AbandonAsync();
         }
     }
 
-    private async Task<long> ReadExtentAsync(DirectoryHandle file, byte[] buffer, long start, long end, ContentListWriter list, CancellationToken cancellationToken)
+    /// <summary>Returns where the data ended.</summary>
+    private async Task<long> ReadExtentAsync(DirectoryHandle file, long start, long end, FileChunks chunks, CancellationToken cancellationToken)
     {
-        var filled = 0;
-        var at = start;
-        while (true)
+        var window = _windows.Take();
+        try
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            var wanted = (int)Math.Min(buffer.Length - filled, end - at);
-            var read = wanted > 0 ? Files.ReadAt(file, buffer.AsSpan(filled, wanted), at) : 0;
-            at += read;
-            filled += read;
-            var isLast = read < wanted || at >= end;
-            var done = 0;
-            while (done < filled)
+            var filled = 0;
+            var at = start;
+            while (true)
             {
-                var length = chunker.FindCut(buffer.AsSpan(done, filled - done), isLast);
-                if (length < 0) break;
-                var stored = await session.StoreAsync(ChunkKind.Data, buffer.AsMemory(done, length), cancellationToken);
-                await list.AddAsync(ContentItem.Data(stored.Id, length), cancellationToken);
-                progress(length);
-                done += length;
-            }
+                cancellationToken.ThrowIfCancellationRequested();
+                var wanted = (int)Math.Min(window.Bytes.Length - filled, end - at);
+                var read = wanted > 0 ? Files.ReadAt(file, window.Bytes.AsSpan(filled, wanted), at) : 0;
+                at += read;
+                filled += read;
+                var isLast = read < wanted || at >= end;
+                var done = 0;
+                while (done < filled)
+                {
+                    var length = chunker.FindCut(window.Bytes.AsSpan(done, filled - done), isLast);
+                    if (length < 0) break;
+                    await chunks.AddAsync(window, done, length);
+                    done += length;
+                }
 
-            buffer.AsSpan(done, filled - done).CopyTo(buffer);
-            filled -= done;
-            if (isLast) return at;
+                if (isLast) return at;
+                // The next part begins with what is left of this one. Where no other window is free, this one must be.
+                if (_windows.TryTakeSpare() is { } next)
+                {
+                    window.Bytes.AsSpan(done, filled - done).CopyTo(next.Bytes);
+                    window.Release();
+                    window = next;
+                }
+                else
+                {
+                    await chunks.CompleteAsync();
+                    window.Bytes.AsSpan(done, filled - done).CopyTo(window.Bytes);
+                }
+
+                filled -= done;
+            }
+        }
+        finally
+        {
+            window.Release();
         }
     }
 }

@@ -30,7 +30,7 @@ internal sealed class TreeCapture(
 
     private readonly RepositoryParameters _parameters = repository.Config.Parameters;
     private readonly BundleWriter _bundles = new(session, repository.Config.Parameters.Bundles, workers.Run, stop);
-    private readonly FileReader _files = new(session, new FastCdc(repository.Gear, repository.Config.Parameters.Chunker), counters.AddBytesDone);
+    private readonly FileReader _files = new(session, new FastCdc(repository.Gear, repository.Config.Parameters.Chunker), workers, counters.AddBytesDone);
     private readonly PathPatterns _excludes = new(request.Excludes);
     private readonly LinkedContents _linked = new();
     private readonly Dictionary<ulong, ulong> _deviceOrdinals = [];

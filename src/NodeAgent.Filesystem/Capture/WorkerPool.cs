@@ -6,6 +6,13 @@ internal sealed class WorkerPool(int workers) : IDisposable
     private readonly SemaphoreSlim _slots = new(workers);
     private readonly Queue<Task> _started = new();
     private readonly int _limit = workers * 4;
+    private int _wanting;
+
+    /// <summary>How many work at once.</summary>
+    public int Workers => workers;
+
+    /// <summary>Whether work waits for a worker.</summary>
+    public bool IsWanted => Volatile.Read(ref _wanting) > 0;
 
     /// <summary>Starts work; it waits for a free worker.</summary>
     public Task Run(Func<Task> work) => Run(work, null);
@@ -16,7 +23,9 @@ internal sealed class WorkerPool(int workers) : IDisposable
         var task = Task.Run(async () =>
         {
             if (after is not null) await after.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            Interlocked.Increment(ref _wanting);
             await _slots.WaitAsync();
+            Interlocked.Decrement(ref _wanting);
             try
             {
                 await work();
@@ -28,6 +37,28 @@ internal sealed class WorkerPool(int workers) : IDisposable
         });
         lock (_started) _started.Enqueue(task);
         return task;
+    }
+
+    /// <summary>
+    /// Starts work on a worker that is free at this moment; false when there is none. For work that a worker which is busy with the rest of it can do as well.
+    /// It must not fail.
+    /// </summary>
+    public bool TryRunNow(Func<Task> work)
+    {
+        if (!_slots.Wait(0)) return false;
+        var task = Task.Run(async () =>
+        {
+            try
+            {
+                await work();
+            }
+            finally
+            {
+                _slots.Release();
+            }
+        });
+        lock (_started) _started.Enqueue(task);
+        return true;
     }
 
     /// <summary>Waits until little enough is under way. What failed is seen by those who wait for its result.</summary>

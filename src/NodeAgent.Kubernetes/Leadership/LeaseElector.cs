@@ -199,6 +199,7 @@ public sealed class LeaseElector
     {
         var holder = lease.Spec.HolderIdentity ?? "";
         if (holder.Length == 0 || holder == _options.Identity) return true;
+        if (_options.Place.Length > 0 && holder.StartsWith(_options.Place, StringComparison.Ordinal)) return true;
         // The holder says itself how long it counts on; a lease that does not say is taken to last as long as ours.
         var duration = lease.Spec.LeaseDurationSeconds is > 0 and var seconds ? TimeSpan.FromSeconds(seconds) : _options.LeaseDuration;
         return _time.GetElapsedTime(_seenAt) >= duration;

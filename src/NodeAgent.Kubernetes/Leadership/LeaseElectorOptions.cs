@@ -10,6 +10,12 @@ public sealed record LeaseElectorOptions
     /// <summary>Tells the candidates apart: unique to each process.</summary>
     public required string Identity { get; init; }
 
+    /// <summary>
+    /// A beginning of <see cref="Identity"/> that no two living processes share, such as the name of a pod: the only other holder that
+    /// has it is this process's predecessor, which has ended, so that its lease need not run out. Empty when nothing of the kind is known.
+    /// </summary>
+    public string Place { get; init; } = "";
+
     /// <summary>How long others wait after the last sign of life.</summary>
     public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromSeconds(15);
 
@@ -28,6 +34,7 @@ public sealed record LeaseElectorOptions
         if (Namespace.Length == 0) errors.Add("Namespace: it is missing");
         if (Name.Length == 0) errors.Add("Name: it is missing");
         if (Identity.Length == 0) errors.Add("Identity: it is missing");
+        if (!Identity.StartsWith(Place, StringComparison.Ordinal)) errors.Add("Place: Identity must begin with it, or a successor does not know it again");
         if (LeaseDuration < TimeSpan.FromSeconds(1)) errors.Add("LeaseDuration: at least 1 s is needed, since leases count whole seconds");
         if (RenewDeadline >= LeaseDuration) errors.Add("RenewDeadline: it must be shorter than LeaseDuration, or two lead at once");
         if (RetryPeriod <= TimeSpan.Zero || RetryPeriod >= RenewDeadline) errors.Add("RetryPeriod: it must be shorter than RenewDeadline");

@@ -58,7 +58,7 @@ public sealed class InstallTests : IDisposable
         Assert.Equal(
             ["controller", "--restore-image=store/nodeagent:1", "--metrics-address=:8085", "--health-address=:8086", "--download-address=:8087", "--work-directory=/scratch", "--features=EnableCSI", "--restore-only", "--default-volumes-to-fs-backup", "--default-resource-modifier-configmap=changes", "--concurrent-backups=3", "--item-block-worker-count=4", "--default-repo-maintain-frequency=12h0m0s", "--fs-backup-timeout=1h0m0s"],
             arguments);
-        Assert.Equal("""{"requests":{"cpu":"500m","memory":"128Mi"},"limits":{"memory":"1Gi"}}""", controller["containers"]![0]!["resources"]!.ToJsonString());
+        Assert.Equal("""{"requests":{"cpu":"100m","memory":"128Mi"},"limits":{"memory":"1Gi"}}""", controller["containers"]![0]!["resources"]!.ToJsonString());
         Assert.Equal("2", agent["containers"]![0]!["resources"]!["limits"]!["cpu"]!.GetValue<string>());
         Assert.Equal(("high", "higher"), (controller.Raw("priorityClassName"), agent.Raw("priorityClassName")));
         Assert.Contains(agent["volumes"]!.AsArray(), v => v!["hostPath"]?["path"]!.GetValue<string>() == "/data/kubelet/pods");

@@ -96,7 +96,18 @@ internal sealed class RealNode : IAsyncDisposable
     public Task<string> RunAsync(params string[] arguments) => RunInAsync(System, arguments);
 
     /// <inheritdoc cref="RunAsync"/>
-    public Task<string> RunInAsync(string ns, params string[] arguments) => NodeAgentCommand.RunAsync([.. arguments, "--kubeconfig", Settings.Kubeconfig, "--namespace", ns]);
+    public async Task<string> RunInAsync(string ns, params string[] arguments)
+    {
+        try
+        {
+            return await NodeAgentCommand.RunAsync([.. arguments, "--kubeconfig", Settings.Kubeconfig, "--namespace", ns]);
+        }
+        catch (Xunit.Sdk.XunitException e)
+        {
+            await FailAsync(e.Message, ns);
+            throw;
+        }
+    }
 
     /// <summary>Runs kubectl as an administrator and answers what it printed.</summary>
     public async Task<string> KubectlAsync(params string[] arguments)
@@ -147,8 +158,12 @@ internal sealed class RealNode : IAsyncDisposable
 
     // --- objects ------------------------------------------------------------
 
-    /// <summary>Makes a namespace that is removed at the end.</summary>
-    public Task CreateNamespaceAsync(string name) => ApplyAsync($$"""{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"{{name}}","labels":{"{{Label}}":"{{Id}}"} } }""");
+    /// <summary>Makes a namespace that is removed at the end. It is ready for pods, which may take a while where the API server was away a moment ago.</summary>
+    public async Task CreateNamespaceAsync(string name)
+    {
+        await ApplyAsync($$"""{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"{{name}}","labels":{"{{Label}}":"{{Id}}"} } }""");
+        await WaitAsync(KubernetesResources.ServiceAccounts, name, "default", "the service account of its pods", account => account is not null);
+    }
 
     /// <summary>The labels that mark an object of a cluster for removal at the end, as a line of YAML.</summary>
     public string Labels => $"{{{Label}: \"{Id}\"}}";
@@ -258,6 +273,7 @@ internal sealed class RealNode : IAsyncDisposable
         foreach (var (title, arguments) in new (string, string[])[]
         {
             ("pods", ["get", "pods", "-A", "-o", "wide"]),
+            ("pods that wait", ["get", "pods", "-A", "--field-selector", "status.phase=Pending", "-o", "jsonpath={range .items[*]}{.metadata.namespace}/{.metadata.name}: {.status.conditions[*].message}{\"\\n\"}{end}"]),
             ("pods of the system", ["describe", "pods", "-n", System]),
             ("controller", ["logs", "-n", System, "-l", "deploy=velero", "--tail=60", "--prefix"]),
             ("agent", ["logs", "-n", System, "-l", "name=node-agent", "--tail=60", "--prefix"]),

@@ -160,7 +160,7 @@ public sealed class VolumeScenarioTests(RealNodeFixture fixture, VolumeRound rou
         Assert.Equal(round.Volumes.Count, first.Count);
         Assert.Equal(round.Volumes.Count, second.Count);
         Assert.All(first.Concat(second), b => Assert.Equal(PodVolumePhase.Completed, (string?)b["status"]!["phase"]));
-        Assert.True(first.Sum(Added) > round.Volumes.Count * Tree.Bytes, $"{first.Sum(Added)} bytes were new in the first backup");
+        Assert.True(first.Sum(Added) >= round.Volumes.Count * Tree.Bytes, $"{first.Sum(Added)} bytes were new in the first backup");
         Assert.True(second.Sum(Added) == 0, $"{second.Sum(Added)} bytes were new in a backup of what had not changed");
     }
 

@@ -106,6 +106,21 @@ public sealed class LeaseElectorTests
     }
 
     [Fact]
+    public async Task A_process_started_anew_in_its_place_does_not_wait_for_the_lease_of_the_one_that_was_killed_there()
+    {
+        await using var server = await _lease.StartAsync();
+        await using var killed = Start("pod_1", server);
+        await Eventually.HoldsAsync(() => killed.Leads, "the first leader");
+        _lease.CutOff["pod_1"] = true;
+        await using var elsewhere = Start("pod2_1", server);
+        await using var anew = Start("pod_2", server);
+        await Eventually.HoldsAsync(() => anew.Leads, "its successor, without time passing");
+        Assert.Equal(("pod_2", "1"), (_lease.Spec("holderIdentity"), _lease.Spec("leaseTransitions")));
+        for (var i = 0; i < 60; i++) await AdvanceAsync(TimeSpan.FromSeconds(0.5));
+        Assert.False(elsewhere.Leads);
+    }
+
+    [Fact]
     public async Task Work_that_fails_releases_the_lease_and_its_failure_is_told()
     {
         await using var server = await _lease.StartAsync();
@@ -139,9 +154,11 @@ public sealed class LeaseElectorTests
         var error = Assert.Throws<ArgumentException>(() => new LeaseElector(client, options, NullLogger.Instance));
         Assert.Contains("RenewDeadline: it must be shorter than LeaseDuration", error.Message, StringComparison.Ordinal);
         Assert.Contains("RetryPeriod", error.Message, StringComparison.Ordinal);
+        error = Assert.Throws<ArgumentException>(() => new LeaseElector(client, Options("me") with { Place = "pod_" }, NullLogger.Instance));
+        Assert.Contains("Place: Identity must begin with it", error.Message, StringComparison.Ordinal);
     }
 
-    private static LeaseElectorOptions Options(string identity) => new() { Namespace = "velero", Name = "controller", Identity = identity };
+    private static LeaseElectorOptions Options(string identity) => new() { Namespace = "velero", Name = "controller", Identity = identity, Place = identity[..(identity.IndexOf('_') + 1)] };
 
     private async Task AdvanceAsync(Func<bool> condition, string what)
     {
