@@ -231,7 +231,7 @@ public sealed class ChunkRepository : IAsyncDisposable
         await _refresh.WaitAsync(cancellationToken);
         try
         {
-            await ReadIndexAsync(cancellationToken);
+            await ReadIndexAsync(null, cancellationToken);
         }
         finally
         {
@@ -248,17 +248,10 @@ public sealed class ChunkRepository : IAsyncDisposable
         await _refresh.WaitAsync(cancellationToken);
         try
         {
-            var known = Index.EnumeratePacks().ToList();
-            var there = known.Count == 0 ? [] : await ListPacksAsync(cancellationToken);
+            var roll = Index.PackOrdinalLimit == 0 ? null : await PackRoll.TakeAsync(Index, Store.ListAsync(PackId.Prefix, cancellationToken), cancellationToken);
             _condemned = ledger.CondemnedPacks();
-            await ReadIndexAsync(cancellationToken);
-            foreach (var pack in known)
-            {
-                var isThere = there.TryGetValue(pack.Pack, out var length) && length == pack.Size;
-                if (!isThere) Index.SetStanding(pack.Pack, PackStanding.Lost);
-                else if (_loader.LeftOut.Contains(pack.Pack)) Index.SetStanding(pack.Pack, _condemned.Contains(pack.Pack) ? PackStanding.Condemned : PackStanding.Unnamed);
-                else if (!_condemned.Contains(pack.Pack) && Index.StandingOf(pack.Pack) is PackStanding.Condemned or PackStanding.Lost) Index.SetStanding(pack.Pack, PackStanding.Named);
-            }
+            await ReadIndexAsync(roll?.Others, cancellationToken);
+            roll?.Apply(Index, _condemned, _loader.LeftOut);
         }
         finally
         {
@@ -266,9 +259,9 @@ public sealed class ChunkRepository : IAsyncDisposable
         }
     }
 
-    private async Task ReadIndexAsync(CancellationToken cancellationToken)
+    private async Task ReadIndexAsync(IReadOnlyDictionary<PackId, long>? listed, CancellationToken cancellationToken)
     {
-        var damaged = await _loader.RefreshAsync(isFirst: !_loaded, cancellationToken);
+        var damaged = await _loader.RefreshAsync(isFirst: !_loaded, listed, cancellationToken);
         if (damaged || (!_loaded && _loader.IsEmpty)) await LearnUnnamedPacksAsync(cancellationToken);
         foreach (var pack in _loader.LeftOut)
         {

@@ -172,6 +172,24 @@ internal sealed class ChunkIndex(Action<SessionIdentity>? onSession = null)
         }
     }
 
+    /// <summary>The number of a pack, as in <see cref="IndexedPack.Ordinal"/>, and its length; false when the index does not know it.</summary>
+    public bool TryGetPack(PackId pack, out int ordinal, out long size)
+    {
+        lock (_gate)
+        {
+            if (_recent.TryGetPack(pack, out ordinal))
+            {
+                size = _recent.Packs[ordinal].Size;
+                ordinal += _base?.RowCount ?? 0;
+                return true;
+            }
+
+            var isFound = TryFindInBase(pack, out ordinal);
+            size = isFound ? _base!.RowAt(ordinal).Size : 0;
+            return isFound;
+        }
+    }
+
     public bool Knows(PackId pack) => StandingOf(pack) is not null;
 
     /// <summary>Whether the pack was missing or cut short when that was last looked at.</summary>

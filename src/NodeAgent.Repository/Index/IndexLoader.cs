@@ -58,8 +58,11 @@ internal sealed class IndexLoader(ChunkRepository repository, IndexCache cache, 
     public IReadOnlySet<PackId> LeftOut => _leftOut;
 
     /// <summary>Refreshes the index.</summary>
+    /// <param name="isFirst">Whether nothing is known of any pack.</param>
+    /// <param name="listed">Packs that were there just now; others may be too.</param>
+    /// <param name="cancellationToken">Stops it.</param>
     /// <returns>Whether a damaged segment was met that was not known before.</returns>
-    public async Task<bool> RefreshAsync(bool isFirst, CancellationToken cancellationToken)
+    public async Task<bool> RefreshAsync(bool isFirst, IReadOnlyDictionary<PackId, long>? listed, CancellationToken cancellationToken)
     {
         var damagedBefore = _damaged.Count;
         for (var round = 1; ; round++)
@@ -79,7 +82,7 @@ internal sealed class IndexLoader(ChunkRepository repository, IndexCache cache, 
             }
         }
 
-        await ConfirmAsync(isFirst, cancellationToken);
+        await ConfirmAsync(isFirst, listed, cancellationToken);
         return _damaged.Count > damagedBefore;
     }
 
@@ -290,9 +293,11 @@ internal sealed class IndexLoader(ChunkRepository repository, IndexCache cache, 
     }
 
     /// <summary>Step 4.</summary>
-    private async Task ConfirmAsync(bool all, CancellationToken cancellationToken)
+    private async Task ConfirmAsync(bool all, IReadOnlyDictionary<PackId, long>? listed, CancellationToken cancellationToken)
     {
         var index = repository.Index;
+        // Others wrote them since the last time; that they are there needs no question each.
+        if (listed is not null) _unconfirmed.RemoveAll(pack => listed.TryGetValue(pack, out var length) && IsConfirmed(pack, length));
         if (all || _unconfirmed.Count > MaxQuestions)
         {
             // Listed after the segments: a pack is written before a segment that names it.
@@ -308,6 +313,12 @@ internal sealed class IndexLoader(ChunkRepository repository, IndexCache cache, 
             if (await repository.Store.StatAsync(pack.Key, token) is { } entry) index.Confirm(pack, entry.Length);
         });
         _unconfirmed.Clear();
+
+        bool IsConfirmed(PackId pack, long length)
+        {
+            index.Confirm(pack, length);
+            return !index.IsLost(pack);
+        }
     }
 
     private IndexBase? OpenCache()

@@ -10,6 +10,9 @@ internal sealed class ObservedStore(string root) : IObjectStore
 
     public ConcurrentQueue<string> Read { get; } = new();
 
+    /// <summary>Objects whose presence was asked for.</summary>
+    public ConcurrentQueue<string> Asked { get; } = new();
+
     public Func<string, Task> BeforeReading { get; set; } = _ => Task.CompletedTask;
 
     public string Location => _inner.Location;
@@ -33,7 +36,11 @@ internal sealed class ObservedStore(string root) : IObjectStore
         return await _inner.ReadAllAsync(key, maxLength, cancellationToken);
     }
 
-    public ValueTask<StoreEntry?> StatAsync(string key, CancellationToken cancellationToken) => _inner.StatAsync(key, cancellationToken);
+    public ValueTask<StoreEntry?> StatAsync(string key, CancellationToken cancellationToken)
+    {
+        Asked.Enqueue(key);
+        return _inner.StatAsync(key, cancellationToken);
+    }
 
     public IAsyncEnumerable<StoreEntry> ListAsync(string prefix, CancellationToken cancellationToken) => _inner.ListAsync(prefix, cancellationToken);
 
