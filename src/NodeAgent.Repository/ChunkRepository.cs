@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Security.Cryptography;
 using NodeAgent.Repository.Chunking;
 using NodeAgent.Repository.Collection;
-using NodeAgent.Repository.Compression;
 using NodeAgent.Repository.Crypto;
 using NodeAgent.Repository.Hashing;
 using NodeAgent.Repository.Index;
@@ -24,8 +23,6 @@ public sealed class ChunkRepository : IAsyncDisposable
 {
     /// <summary>The longest chunk that any repository may hold.</summary>
     public const int MaxChunkLength = 16 << 20;
-
-    private const int MaxSmallObjectLength = 1 << 20;
 
     /// <summary>How often the key objects are read again because something is sealed under a key that is not at hand: whoever can write to the store can make up any number of such objects.</summary>
     private const int MaxUnknownGenerations = 16;
@@ -57,6 +54,7 @@ public sealed class ChunkRepository : IAsyncDisposable
         _cacheBytes = options.ReadCacheBytes;
         Gear = GearTable.Derive(keys.ChunkerKey);
         Keyring = new SessionKeyring(keys, RepositoryId);
+        Objects = new SmallObjects(this);
         Index = new ChunkIndex(session => Keyring.Add(session));
         Parity = new ParityReader(this, options.OnReadByParity);
         _secrets.Add(Parity);
@@ -106,6 +104,9 @@ public sealed class ChunkRepository : IAsyncDisposable
     internal SessionKeyring Keyring { get; }
 
     internal ChunkIndex Index { get; }
+
+    /// <summary>All that is no pack.</summary>
+    internal SmallObjects Objects { get; }
 
     /// <summary>Damaged packs as they were.</summary>
     internal ParityReader Parity { get; }
@@ -395,11 +396,11 @@ public sealed class ChunkRepository : IAsyncDisposable
 
     internal async Task<IndexSegment> ReadSegmentAsync(string key, CancellationToken cancellationToken)
     {
-        var content = await Store.ReadAllAsync(key, (long)IndexSegment.MaxPlainLength + MaxSmallObjectLength, cancellationToken);
+        var content = await Store.ReadAllAsync(key, (long)IndexSegment.MaxPlainLength + SmallObjects.MaxOverhead, cancellationToken);
         if (!key.EndsWith(HashOf(content), StringComparison.Ordinal))
             throw new RepositoryFormatException(key, 0, "the object's content is not what its name says: it is damaged; restore the object from a copy");
         await LearnGenerationAsync(content, cancellationToken);
-        return IndexSegment.Decode(OpenObject(content, key, ObjectKind.Index, EnvelopeType.IndexSegment, IndexSegment.MaxPlainLength), key);
+        return IndexSegment.Decode(Objects.Open(content, key, ObjectKind.Index, EnvelopeType.IndexSegment, IndexSegment.MaxPlainLength), key);
     }
 
     /// <summary>Moves the index to a file when a session has added so much that memory is to be spared, or when the file is damaged.</summary>
@@ -424,62 +425,6 @@ public sealed class ChunkRepository : IAsyncDisposable
         }
 
         Index.Add(pack, standing);
-    }
-
-    /// <summary>One small object: header and one envelope, compressed when that helps.</summary>
-    internal byte[] SealObject(EnvelopeCipher cipher, ObjectKind kind, EnvelopeType type, ReadOnlySpan<byte> plain)
-    {
-        byte[]? packed = null;
-        if (ZstdCodec.IsAvailable)
-        {
-            using var codec = new ZstdCodec();
-            var buffer = new byte[ZstdCodec.CompressBound(plain.Length)];
-            var length = codec.Compress(plain, buffer, 3);
-            if (length > 0) packed = buffer[..length];
-        }
-
-        var payload = packed ?? plain;
-        var content = new byte[ObjectHeader.Length + payload.Length + EnvelopeCipher.Overhead];
-        new ObjectHeader(kind, cipher.Identity, (uint)(payload.Length + EnvelopeCipher.Overhead)).Write(RepositoryId, content);
-        cipher.Seal(type, packed is not null, (uint)plain.Length, payload, content.AsSpan(0, ObjectHeader.Length), content.AsSpan(ObjectHeader.Length));
-        return content;
-    }
-
-    internal async Task PutSealedAsync(EnvelopeCipher cipher, ObjectKind kind, EnvelopeType type, byte[] plain, string key, CancellationToken cancellationToken) =>
-        await Store.PutAsync(key, SealObject(cipher, kind, type, plain), cancellationToken);
-
-    /// <summary>Reads and opens one small object.</summary>
-    internal async Task<byte[]> ReadSealedAsync(string key, ObjectKind kind, EnvelopeType type, int maxPlainLength, CancellationToken cancellationToken)
-    {
-        var content = await Store.ReadAllAsync(key, (long)maxPlainLength + MaxSmallObjectLength, cancellationToken);
-        await LearnGenerationAsync(content, cancellationToken);
-        return OpenObject(content, key, kind, type, maxPlainLength);
-    }
-
-    internal byte[] OpenObject(byte[] content, string key, ObjectKind kind, EnvelopeType type, int maxPlainLength)
-    {
-        var header = ObjectHeader.Read(content, kind, RepositoryId, content.Length, key);
-        if (!Keyring.Add(header.Session))
-            throw new RepositoryFormatException(key, 24, $"the object was sealed under key generation {header.Session.Generation}, which {KeyObject.Prefix}{KeyId} does not hold; the keys were rotated without it: whoever has an up-to-date key can add this one again (nodeagent repo key add)");
-        var opened = new byte[content.Length];
-        OpenedEnvelope result;
-        try
-        {
-            result = Keyring.Open(content.AsSpan(ObjectHeader.Length), content.AsSpan(0, ObjectHeader.Length), opened);
-        }
-        catch (EnvelopeException exception)
-        {
-            throw new RepositoryFormatException(key, ObjectHeader.Length, exception.Message);
-        }
-
-        if (result.Type != type || result.PlainLength > maxPlainLength)
-            throw new RepositoryFormatException(key, ObjectHeader.Length, $"the object holds {result.Type} of {result.PlainLength} bytes, not {type} of at most {maxPlainLength}");
-        if (!result.Compressed) return result.Payload(opened).ToArray();
-        var plain = new byte[result.PlainLength];
-        using var codec = new ZstdCodec();
-        return codec.TryDecompress(result.Payload(opened), plain)
-            ? plain
-            : throw new RepositoryFormatException(key, ObjectHeader.Length, $"the content does not decompress to {plain.Length} bytes");
     }
 
     /// <summary>All packs in the store, with their lengths.</summary>

@@ -87,7 +87,7 @@ internal static class IndexScale
                 RandomAccess.SetLength(file, pack.Size);
             }
 
-            var sealedSegment = repository.SealObject(cipher, ObjectKind.Index, EnvelopeType.IndexSegment, new IndexSegment(packs, []).Encode());
+            var sealedSegment = repository.Objects.Seal(cipher, ObjectKind.Index, EnvelopeType.IndexSegment, new IndexSegment(packs, []).Encode());
             await store.PutAsync(ChunkRepository.SegmentKey(session.ToString("x16", CultureInfo.InvariantCulture), sealedSegment), sealedSegment, default);
         }
 

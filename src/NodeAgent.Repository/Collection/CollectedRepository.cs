@@ -56,7 +56,7 @@ internal sealed class CollectedRepository : ICollectedRepository, IDisposable
 
     public (string Key, byte[] Content) SealSegment(IndexSegment segment)
     {
-        var content = _repository.SealObject(_cipher, ObjectKind.Index, EnvelopeType.IndexSegment, segment.Encode());
+        var content = _repository.Objects.Seal(_cipher, ObjectKind.Index, EnvelopeType.IndexSegment, segment.Encode());
         return (ChunkRepository.SegmentKey(Session, content), content);
     }
 

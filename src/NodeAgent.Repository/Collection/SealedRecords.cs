@@ -21,18 +21,18 @@ internal sealed class SealedRecords(ChunkRepository repository, EnvelopeCipher c
             record.Number,
             record.Packs.Count == 0 ? null : [.. record.Packs.Select(p => p.Key[PackId.Prefix.Length..])],
             record.Marks.Count == 0 ? null : [.. record.Marks.Select(m => m[ForgetMarks.Prefix.Length..])]);
-        return repository.SealObject(cipher, ObjectKind.Collection, EnvelopeType.GcRecord, JsonSerializer.SerializeToUtf8Bytes(json, RepositoryJson.Default.CollectionRecordJson));
+        return repository.Objects.Seal(cipher, ObjectKind.Collection, EnvelopeType.GcRecord, JsonSerializer.SerializeToUtf8Bytes(json, RepositoryJson.Default.CollectionRecordJson));
     }
 
     public byte[] Seal(SessionRecord record) =>
-        repository.SealObject(cipher, ObjectKind.Session, EnvelopeType.SessionRecord, JsonSerializer.SerializeToUtf8Bytes(record, RepositoryJson.Default.SessionRecord));
+        repository.Objects.Seal(cipher, ObjectKind.Session, EnvelopeType.SessionRecord, JsonSerializer.SerializeToUtf8Bytes(record, RepositoryJson.Default.SessionRecord));
 
     public ValueTask LearnKeyAsync(ReadOnlyMemory<byte> content, CancellationToken cancellationToken) => repository.LearnGenerationAsync(content, cancellationToken);
 
     public CollectionRecord OpenCollection(string key, byte[] content)
     {
         if (!CollectionRecord.TryParseKey(key, out var session, out var kind, out var number)) throw new RepositoryFormatException(key, 0, "this is not the name of a record of collection");
-        var plain = repository.OpenObject(content, key, ObjectKind.Collection, EnvelopeType.GcRecord, MaxCollectionLength);
+        var plain = repository.Objects.Open(content, key, ObjectKind.Collection, EnvelopeType.GcRecord, MaxCollectionLength);
         RequireOwner(key, content, session);
         CollectionRecordJson? json;
         try
@@ -53,7 +53,7 @@ internal sealed class SealedRecords(ChunkRepository repository, EnvelopeCipher c
 
     public SessionRecord OpenSession(string key, byte[] content)
     {
-        var plain = repository.OpenObject(content, key, ObjectKind.Session, EnvelopeType.SessionRecord, WriteSession.MaxRecordLength);
+        var plain = repository.Objects.Open(content, key, ObjectKind.Session, EnvelopeType.SessionRecord, WriteSession.MaxRecordLength);
         RequireOwner(key, content, key.Split('/')[1]);
         try
         {

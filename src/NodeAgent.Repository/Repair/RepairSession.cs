@@ -121,7 +121,7 @@ internal sealed class RepairSession : ISegmentRepository, IAsyncDisposable
     /// <inheritdoc/>
     public (string Key, byte[] Content) SealSegment(IndexSegment segment)
     {
-        var content = _repository.SealObject(_cipher, ObjectKind.Index, EnvelopeType.IndexSegment, segment.Encode());
+        var content = _repository.Objects.Seal(_cipher, ObjectKind.Index, EnvelopeType.IndexSegment, segment.Encode());
         return (ChunkRepository.SegmentKey(_name.ToString("x16", CultureInfo.InvariantCulture), content), content);
     }
 

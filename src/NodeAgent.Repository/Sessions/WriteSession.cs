@@ -180,7 +180,7 @@ public sealed class WriteSession : IAsyncDisposable
     public async Task<SnapshotId> PublishAsync(ReadOnlyMemory<byte> manifestJson, CancellationToken cancellationToken)
     {
         await FlushAsync(cancellationToken);
-        var content = _repository.SealObject(_cipher, ObjectKind.Snapshot, EnvelopeType.Snapshot, manifestJson.Span);
+        var content = _repository.Objects.Seal(_cipher, ObjectKind.Snapshot, EnvelopeType.Snapshot, manifestJson.Span);
         var id = IdOf(content);
         var publication = new SnapshotPublication(_repository.Store, _records, _known!, new SnapshotRescue(_repository, this, manifestJson), _times);
         try
@@ -359,7 +359,7 @@ public sealed class WriteSession : IAsyncDisposable
         try
         {
             var plain = new IndexSegment(packs, []).Encode();
-            var content = _repository.SealObject(_cipher, ObjectKind.Index, EnvelopeType.IndexSegment, plain);
+            var content = _repository.Objects.Seal(_cipher, ObjectKind.Index, EnvelopeType.IndexSegment, plain);
             await _repository.Store.PutAsync(ChunkRepository.SegmentKey(Name, content), content, cancellationToken);
             _repository.AddToIndex(content, packs);
         }

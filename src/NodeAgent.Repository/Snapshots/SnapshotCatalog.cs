@@ -109,7 +109,7 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
         using var cipher = repository.CreateCipher(CipherSuiteSelection.Preferred, null);
         var json = JsonSerializer.SerializeToUtf8Bytes(new ForgetRecord(id.ToString(), repository.Time.GetUtcNow(), reason), SnapshotJson.Default.ForgetRecord);
         var session = Convert.ToHexStringLower(cipher.Salt[..8]);
-        await repository.PutSealedAsync(cipher, ObjectKind.Forget, EnvelopeType.Forget, json, $"{ForgetPrefix}{id}/{session}", cancellationToken);
+        await repository.Objects.PutAsync(cipher, ObjectKind.Forget, EnvelopeType.Forget, json, $"{ForgetPrefix}{id}/{session}", cancellationToken);
     }
 
     /// <summary>
@@ -183,7 +183,7 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
         if (HashOf(content) != id.Hash)
             throw new RepositoryFormatException(key, 0, "the object's content is not what its name says: it is damaged; restore the object from a copy");
         await repository.LearnGenerationAsync(content, cancellationToken);
-        var json = repository.OpenObject(content, key, ObjectKind.Snapshot, EnvelopeType.Snapshot, SnapshotManifest.MaxLength);
+        var json = repository.Objects.Open(content, key, ObjectKind.Snapshot, EnvelopeType.Snapshot, SnapshotManifest.MaxLength);
         return new Snapshot(id, SnapshotManifest.Parse(json, key));
     }
 
@@ -272,7 +272,7 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
     /// <summary>A mark counts only when the store could not have made it up, nor taken it from another snapshot.</summary>
     internal async Task<ForgetRecord> ReadMarkAsync(string key, SnapshotId id, CancellationToken cancellationToken)
     {
-        var json = await repository.ReadSealedAsync(key, ObjectKind.Forget, EnvelopeType.Forget, MaxForgetLength, cancellationToken);
+        var json = await repository.Objects.ReadAsync(key, ObjectKind.Forget, EnvelopeType.Forget, MaxForgetLength, cancellationToken);
         ForgetRecord? record;
         try
         {

@@ -52,7 +52,7 @@ internal sealed class ObjectCheck(ChunkRepository repository, CheckFindings find
         {
             try
             {
-                await repository.ReadSealedAsync(entry.Key, ObjectKind.Session, EnvelopeType.SessionRecord, WriteSession.MaxRecordLength, cancellationToken);
+                await repository.Objects.ReadAsync(entry.Key, ObjectKind.Session, EnvelopeType.SessionRecord, WriteSession.MaxRecordLength, cancellationToken);
             }
             catch (StoreException exception) when (exception.Failure == StoreFailure.NotFound)
             {

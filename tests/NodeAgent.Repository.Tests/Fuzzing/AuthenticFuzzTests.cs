@@ -88,7 +88,7 @@ public sealed class AuthenticFuzzTests : IDisposable
                 var header = new byte[ObjectHeader.Length];
                 new ObjectHeader(ObjectKind.Snapshot, sealer.Identity, (uint)(input.Length + EnvelopeCipher.Overhead - EnvelopeCipher.InnerHeaderLength)).Write(repository.RepositoryId, header);
                 byte[] content = [.. header, .. sealer.Seal(input, header, data: false)];
-                Assert.InRange(repository.OpenObject(content, "snap/x", ObjectKind.Snapshot, EnvelopeType.Snapshot, maxPlain).Length, 0, maxPlain);
+                Assert.InRange(repository.Objects.Open(content, "snap/x", ObjectKind.Snapshot, EnvelopeType.Snapshot, maxPlain).Length, 0, maxPlain);
             }, e => e is RepositoryFormatException { ObjectKey: "snap/x" }, ManyBytes + maxPlain, 8, 1500);
     }
 

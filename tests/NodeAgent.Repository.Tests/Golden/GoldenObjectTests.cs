@@ -239,7 +239,7 @@ public sealed class GoldenObjectTests : IAsyncLifetime
             for (var bit = 0; bit < content.Length * 8; bit++)
             {
                 content[bit / 8] ^= (byte)(1 << (bit % 8));
-                Assert.Throws<RepositoryFormatException>(() => _repository.OpenObject(content, name, kind, type, 1 << 16));
+                Assert.Throws<RepositoryFormatException>(() => _repository.Objects.Open(content, name, kind, type, 1 << 16));
                 content[bit / 8] ^= (byte)(1 << (bit % 8));
             }
         }
@@ -268,7 +268,7 @@ public sealed class GoldenObjectTests : IAsyncLifetime
         var header = ObjectHeader.Read(content, kind, GoldenFiles.RepositoryId, content.Length, name);
         Assert.Equal(((ushort)1, CipherSuite.Aes256Gcm), (header.Session.Generation, header.Session.Suite));
         Assert.Equal(GoldenFiles.Salt(salt), header.Session.Salt.ToArray());
-        return (content, _repository.OpenObject(content, name, kind, type, 1 << 20));
+        return (content, _repository.Objects.Open(content, name, kind, type, 1 << 20));
     }
 
     /// <summary>Header and envelope of what an object's envelope holds. The payload is taken as it is: zstd's bytes are of its version.</summary>

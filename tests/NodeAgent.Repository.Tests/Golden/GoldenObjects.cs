@@ -137,7 +137,7 @@ internal static class GoldenObjects
     private static byte[] Sealed(ChunkRepository repository, byte salt, ObjectKind kind, EnvelopeType type, byte[] plain)
     {
         using var cipher = repository.CreateCipher(CipherSuite.Aes256Gcm, GoldenFiles.Salt(salt));
-        return repository.SealObject(cipher, kind, type, plain);
+        return repository.Objects.Seal(cipher, kind, type, plain);
     }
 
     private static SealedPack Pack(ChunkRepository repository, CipherSuite suite, byte salt, IEnumerable<(ChunkKind Kind, byte[] Plain)> chunks)

@@ -50,7 +50,7 @@ internal static class GoldenRepository
         var forgotten = await SnapshotAsync(CipherSuite.Aes256Gcm, 0xA3, version: 1, second.Id);
         using var cipher = repository.CreateCipher(CipherSuite.Aes256Gcm, GoldenFiles.Salt(0xA4));
         var mark = JsonSerializer.SerializeToUtf8Bytes(new ForgetRecord(forgotten.Id.ToString(), GoldenFiles.Time, "golden"), SnapshotJson.Default.ForgetRecord);
-        await repository.PutSealedAsync(cipher, ObjectKind.Forget, EnvelopeType.Forget, mark, $"forget/{forgotten.Id}/a4a4a4a4a4a4a4a4", cancellationToken);
+        await repository.Objects.PutAsync(cipher, ObjectKind.Forget, EnvelopeType.Forget, mark, $"forget/{forgotten.Id}/a4a4a4a4a4a4a4a4", cancellationToken);
         return [first, second];
 
         async Task<(SnapshotId Id, IReadOnlyList<string> Lines)> SnapshotAsync(CipherSuite suite, byte salt, int version, SnapshotId? parent)
