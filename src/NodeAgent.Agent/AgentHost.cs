@@ -45,7 +45,7 @@ public sealed class AgentHost
         _log = loggers.CreateLogger("NodeAgent.Agent");
     }
 
-    /// <summary>Works until cancelled. Runs under way are then stopped, and left to the next agent of the node.</summary>
+    /// <summary>Works until cancelled. Runs under way that do not end within moments are then stopped, and left to the next agent of the node.</summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
         using var client = new ApiClient(_config, new ApiClientOptions { Time = _time });
@@ -113,7 +113,7 @@ public sealed class AgentHost
         {
             await stop.CancelAsync();
             await Task.WhenAll(tasks).ContinueWith(static _ => { }, TaskScheduler.Default);
-            await Task.WhenAll(backupRuns.StopAsync(_options.StopLimit), restoreRuns.StopAsync(_options.StopLimit));
+            await Task.WhenAll(backupRuns.StopAsync(_options.StopGrace, _options.StopLimit), restoreRuns.StopAsync(_options.StopGrace, _options.StopLimit));
             // Not before: for the controller, who has given the lease back works on nothing any more.
             await silence.CancelAsync();
             await heartbeat.ContinueWith(static _ => { }, TaskScheduler.Default);

@@ -36,10 +36,16 @@ public sealed record AgentOptions
     public TimeSpan RepositoryIdle { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary>
-    /// How long runs that end while the process is being stopped may take to write their end into their objects: a kubelet gives the
-    /// agent's pod 60 s.
+    /// How long runs in hand go on when the process is told to end. One that is nearly done is done then; of any other the next agent of the node finds
+    /// what was stored. An update of the DaemonSet waits for it on each node.
     /// </summary>
-    public TimeSpan StopLimit { get; init; } = TimeSpan.FromSeconds(45);
+    public TimeSpan StopGrace { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// How long runs then have for ending and for writing their ends into their objects, store and API server willing or not. A kubelet gives the agent's
+    /// pod 60 s for all of it.
+    /// </summary>
+    public TimeSpan StopLimit { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>What snapshots name as their maker.</summary>
     public string Program { get; init; } = $"nodeagent {typeof(AgentOptions).Assembly.GetName().Version?.ToString(3)}";

@@ -63,25 +63,34 @@ internal sealed class RunRegistry(int slots) : IDisposable
         lock (_gate) return _runs.GetValueOrDefault(uid)?.Reason;
     }
 
-    /// <summary>Stops all runs and waits for their ends.</summary>
-    /// <param name="limit">How long they have for writing them down.</param>
-    public async Task StopAsync(TimeSpan limit)
+    /// <summary>
+    /// Takes no more runs, lets those that have a slot go on for a moment, since one that is nearly done is not to be done again, stops the others, and
+    /// waits for their ends.
+    /// </summary>
+    /// <param name="grace">How long runs may go on.</param>
+    /// <param name="limit">How long they then have for ending and writing it down. Those that do not manage it are given up: the process ends without them.</param>
+    public async Task StopAsync(TimeSpan grace, TimeSpan limit)
     {
         HeldRun[] left;
-        _lastWords.CancelAfter(limit);
         lock (_gate)
         {
             _isStopping = true;
             left = [.. _runs.Values];
         }
 
+        foreach (var run in left.Where(r => !r.HasSlot)) run.Cancel(null);
+        var ends = Task.WhenAll(left.Select(r => r.Task));
+        await ends.WaitAsync(grace).ContinueWith(static _ => { }, TaskScheduler.Default);
         foreach (var run in left) run.Cancel(null);
-        await Task.WhenAll(left.Select(r => r.Task));
+        _lastWords.CancelAfter(limit);
+        await ends.WaitAsync(limit).ContinueWith(static _ => { }, TaskScheduler.Default);
     }
 
-    /// <summary>When no run is held any more.</summary>
+    /// <summary>When no run is started any more.</summary>
     public void Dispose()
     {
+        // Runs that were given up still hold both.
+        if (Count > 0) return;
         _slots.Dispose();
         _lastWords.Dispose();
     }
@@ -94,7 +103,7 @@ internal sealed class RunRegistry(int slots) : IDisposable
             try
             {
                 await _slots.WaitAsync(held.Token);
-                hasSlot = true;
+                hasSlot = held.HasSlot = true;
             }
             catch (OperationCanceledException)
             {
@@ -102,7 +111,7 @@ internal sealed class RunRegistry(int slots) : IDisposable
             }
 
             // One whose turn had not come when the process was told to end is left to the next process as it is.
-            if (hasSlot || !IsStopping) await run(held.Token);
+            if (!IsStopping) await run(held.Token);
         }
         finally
         {
@@ -116,9 +125,17 @@ internal sealed class RunRegistry(int slots) : IDisposable
     private sealed class HeldRun(CancellationTokenSource cancellation) : IDisposable
     {
         private readonly Lock _gate = new();
+        private volatile bool _hasSlot;
         private bool _isDisposed;
 
         public Task Task { get; set; } = Task.CompletedTask;
+
+        /// <summary>Whether its turn has come.</summary>
+        public bool HasSlot
+        {
+            get => _hasSlot;
+            set => _hasSlot = value;
+        }
 
         public CancellationToken Token { get; } = cancellation.Token;
 

@@ -293,6 +293,22 @@ public sealed class VolumeBackupTests
     }
 
     [Fact]
+    public async Task A_backup_that_is_nearly_done_when_its_agent_is_stopped_is_done()
+    {
+        await using var fixture = await AgentFixture.StartAsync(startAgent: false);
+        fixture.StartAgent(stopGrace: TimeSpan.FromMinutes(2));
+        var (pod, _) = await fixture.AddPodAsync();
+        using var asked = new SemaphoreSlim(0);
+        fixture.Cluster.Faults.Delay(TimeSpan.FromSeconds(2), r => r.Resource == "secrets" && asked.Release() >= 0);
+        await fixture.AskForBackupAsync(pod, "nearly-done");
+        Assert.True(await asked.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken));
+
+        await fixture.StopAgentAsync();
+
+        Assert.Equal(PodVolumePhase.Completed, (await fixture.Client.GetAsync(Kind, AgentFixture.System, "nearly-done", TestContext.Current.CancellationToken)).Phase());
+    }
+
+    [Fact]
     public async Task A_deleted_object_stops_its_run_and_frees_the_slot()
     {
         await using var fixture = await AgentFixture.StartAsync();

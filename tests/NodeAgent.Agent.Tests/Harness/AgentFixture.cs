@@ -62,7 +62,7 @@ internal sealed class AgentFixture : IAsyncDisposable
         return fixture;
     }
 
-    public void StartAgent(int concurrency = 1, string node = Node, bool acceptsPlainDirectories = true)
+    public void StartAgent(int concurrency = 1, string node = Node, bool acceptsPlainDirectories = true, TimeSpan? stopGrace = null)
     {
         _stop = new CancellationTokenSource();
         Directory.CreateDirectory(Cluster.KubeletPodsDirectory(Node));
@@ -76,6 +76,7 @@ internal sealed class AgentFixture : IAsyncDisposable
             Concurrency = concurrency,
             ControlGroups = ControlGroups,
             ProgressInterval = TimeSpan.FromMilliseconds(50),
+            StopGrace = stopGrace ?? TimeSpan.FromMilliseconds(100),
         };
         _agent = new AgentHost(options, ClusterConfig.ForServer(Cluster.Address), NullLoggerFactory.Instance, null, TimeProvider.System).RunAsync(_stop.Token);
     }
@@ -85,7 +86,7 @@ internal sealed class AgentFixture : IAsyncDisposable
     {
         if (_stop is null) return;
         await _stop.CancelAsync();
-        await _agent.WaitAsync(TimeSpan.FromSeconds(20), Cancellation);
+        await _agent.WaitAsync(TimeSpan.FromSeconds(60), Cancellation);
         _stop.Dispose();
         _stop = null;
     }

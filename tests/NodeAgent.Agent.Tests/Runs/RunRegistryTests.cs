@@ -4,6 +4,8 @@ namespace NodeAgent.Agent.Tests.Runs;
 
 public sealed class RunRegistryTests
 {
+    private static readonly TimeSpan Long = TimeSpan.FromSeconds(60);
+
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -29,7 +31,7 @@ public sealed class RunRegistryTests
         Assert.True(ended.Wait(TimeSpan.FromSeconds(10), Cancellation));
         Assert.Equal(2, most);
         Assert.Equal(0, registry.Count);
-        await registry.StopAsync(TimeSpan.FromSeconds(1));
+        await registry.StopAsync(Long, Long);
     }
 
     [Fact]
@@ -41,7 +43,7 @@ public sealed class RunRegistryTests
         Assert.False(registry.TryStart("a", _ => Task.CompletedTask, () => { }));
         Assert.True(registry.Holds("a"));
         end.SetResult();
-        await registry.StopAsync(TimeSpan.FromSeconds(1));
+        await registry.StopAsync(Long, Long);
         Assert.False(registry.Holds("a"));
     }
 
@@ -62,7 +64,7 @@ public sealed class RunRegistryTests
 
         Assert.True(await saw.Task.WaitAsync(TimeSpan.FromSeconds(10), Cancellation));
         end.SetResult();
-        await registry.StopAsync(TimeSpan.FromSeconds(1));
+        await registry.StopAsync(Long, Long);
     }
 
     [Fact]
@@ -84,11 +86,60 @@ public sealed class RunRegistryTests
             return Task.CompletedTask;
         }, () => { });
 
-        await registry.StopAsync(TimeSpan.FromSeconds(5));
+        await registry.StopAsync(TimeSpan.Zero, Long);
 
         Assert.True(cancelled);
         Assert.False(second);
         Assert.False(registry.TryStart("third", _ => Task.CompletedTask, () => { }));
+    }
+
+    [Fact]
+    public async Task One_that_is_nearly_done_when_the_process_is_told_to_end_is_done()
+    {
+        using var registry = new RunRegistry(1);
+        using var gate = new SemaphoreSlim(0);
+        var (done, second) = (false, false);
+        var started = new TaskCompletionSource();
+        registry.TryStart("first", async token =>
+        {
+            started.SetResult();
+            await gate.WaitAsync(token);
+            done = true;
+        }, () => { });
+        await started.Task.WaitAsync(Long, Cancellation);
+        registry.TryStart("second", _ => Task.FromResult(second = true), () => { });
+
+        var stopping = registry.StopAsync(Long, Long);
+        Assert.True(registry.IsStopping);
+        Assert.False(stopping.IsCompleted);
+        gate.Release();
+        await stopping.WaitAsync(Long, Cancellation);
+
+        Assert.True(done);
+        Assert.False(second);
+    }
+
+    [Fact]
+    public async Task One_that_does_not_end_although_it_is_stopped_is_given_up()
+    {
+        using var registry = new RunRegistry(1);
+        var (end, lastWords) = (new TaskCompletionSource(), CancellationToken.None);
+        var (started, ended) = (new TaskCompletionSource(), new TaskCompletionSource());
+        registry.TryStart("deaf", _ =>
+        {
+            lastWords = registry.LastWords;
+            started.SetResult();
+            return end.Task;
+        }, ended.SetResult);
+        await started.Task.WaitAsync(Long, Cancellation);
+
+        await registry.StopAsync(TimeSpan.Zero, TimeSpan.FromMilliseconds(50)).WaitAsync(Long, Cancellation);
+
+        Assert.True(registry.Holds("deaf"));
+        Assert.True(SpinWait.SpinUntil(() => lastWords.IsCancellationRequested, Long));
+        registry.Dispose();
+        end.SetResult();
+        await ended.Task.WaitAsync(Long, Cancellation);
     }
 
     private static void InterlockedMax(ref int location, int value)
