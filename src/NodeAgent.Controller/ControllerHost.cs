@@ -4,6 +4,7 @@ using NodeAgent.Controller.Backups;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Deletion;
 using NodeAgent.Controller.Events;
+using NodeAgent.Controller.Expiry;
 using NodeAgent.Controller.Locations;
 using NodeAgent.Controller.Maintenance;
 using NodeAgent.Controller.Requests;
@@ -160,7 +161,7 @@ public sealed class ControllerHost
             agents.ObserveAsync(stop.Token),
             backups.SweepAsync(stop.Token),
             .. _options.Disables(ControllerNames.Restore) ? Array.Empty<Task>() : [new CsiRestoreSweep(cluster, _options, services).RunAsync(stop.Token)],
-            .. _options.PodScheduleInterval == TimeSpan.Zero || _options.RestoreOnly || _options.Disables(ControllerNames.Schedule) ? Array.Empty<Task>() : [new PodSchedules(cluster, new EventWriter(cluster, _time, _log), _options, services).RunAsync(stop.Token)],
+            .. _options.PodScheduleInterval == TimeSpan.Zero || _options.RestoreOnly || _options.Disables(ControllerNames.Schedule) ? Array.Empty<Task>() : [new PodSchedules(cluster, new EventWriter(cluster, _time, _log), new BackupExpiry(cluster, locations, _options, _time), _options, services).RunAsync(stop.Token)],
             .. Loop(VeleroResources.BackupStorageLocations, new LocationReconciler(cluster, locations, new BackupSync(cluster, _options, _time, _log), _options, services).ReconcileAsync, telemetry.KeepLocations),
             .. Loop(VeleroResources.VolumeSnapshotLocations, new SnapshotLocationReconciler(cluster, services.Snapshots, _options, services).ReconcileAsync),
             .. Loop(VeleroResources.Backups, backups.ReconcileAsync, names => telemetry.SetTotals(names.Count, null)),

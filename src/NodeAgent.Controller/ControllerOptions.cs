@@ -52,6 +52,18 @@ public sealed record ControllerOptions
     /// <summary>How often pods are looked through for cron expressions of their own (annotation nodeagent.io/schedule); zero never (--pod-schedule-interval).</summary>
     public TimeSpan PodScheduleInterval { get; init; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>
+    /// Namespaces whose pods may ask for backups by that annotation (--pod-schedule-namespaces), with wildcards; none by default: whoever may annotate a pod
+    /// could otherwise fill the bucket and stand in the way of other backups, which nobody allowed him.
+    /// </summary>
+    public IReadOnlyList<string> PodScheduleNamespaces { get; init; } = [];
+
+    /// <summary>Shortest time between two backups of one owner by that annotation (--pod-schedule-min-interval).</summary>
+    public TimeSpan PodScheduleMinInterval { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>Backups by that annotation that are kept of one owner, the oldest are deleted; 0 for as many as do not expire (--pod-schedule-keep).</summary>
+    public int PodScheduleKeep { get; init; } = 100;
+
     /// <summary>Whether objects are stored in all versions that the cluster serves, and not only in the preferred ones (--features EnableAPIGroupVersions).</summary>
     public bool AllApiVersions { get; init; }
 
@@ -150,6 +162,13 @@ public sealed record ControllerOptions
         if (DefaultBackupTtl <= TimeSpan.Zero) errors.Add("default-backup-ttl: must be positive");
         if (FsBackupTimeout <= TimeSpan.Zero) errors.Add("fs-backup-timeout: must be positive");
         if (PodScheduleInterval < TimeSpan.Zero) errors.Add("pod-schedule-interval: must not be negative");
+        if (PodScheduleMinInterval < TimeSpan.Zero) errors.Add("pod-schedule-min-interval: must not be negative");
+        if (PodScheduleKeep < 0) errors.Add("pod-schedule-keep: must not be negative");
+        foreach (var pattern in PodScheduleNamespaces)
+        {
+            if (Selection.NamespacePattern.Problem(pattern) is { } problem) errors.Add($"pod-schedule-namespaces: \"{pattern}\" {problem}");
+        }
+
         if (PollInterval <= TimeSpan.Zero) errors.Add("poll-interval: must be positive");
         if (ConcurrentBackups < 1) errors.Add("concurrent-backups: must be at least 1");
         if (ItemBlockWorkers is not (>= 1 and <= 100)) errors.Add("item-block-worker-count: must be from 1 to 100");

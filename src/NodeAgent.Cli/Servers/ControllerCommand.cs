@@ -22,6 +22,9 @@ internal static class ControllerCommand
     private static readonly Option<int> ConcurrentBackups = Flags.Count("--concurrent-backups", "Backups that run at once", Defaults.ConcurrentBackups);
     private static readonly Option<int> ItemBlockWorkers = Flags.Count("--item-block-worker-count", "Items that one backup takes at once, each with what it needs", Defaults.ItemBlockWorkers);
     private static readonly Option<TimeSpan?> PodScheduleInterval = Flags.Duration("--pod-schedule-interval", "How often pods are looked through for the annotation nodeagent.io/schedule; 0s: never (default: 1m)");
+    private static readonly Option<string[]> PodScheduleNamespaces = Flags.List("--pod-schedule-namespaces", "Namespaces whose pods may ask for backups by that annotation; \"*\": all (default: none)", "namespaces");
+    private static readonly Option<TimeSpan?> PodScheduleMinInterval = Flags.Duration("--pod-schedule-min-interval", "Shortest time between two of these backups of one owner (default: 1h)");
+    private static readonly Option<int> PodScheduleKeep = Flags.Count("--pod-schedule-keep", "How many of these backups of one owner are kept; the oldest are deleted; 0: all until they expire", Defaults.PodScheduleKeep);
     private static readonly Option<int> MaxExtractionSize = Flags.Count("--max-backup-extraction-size", "Most MiB that a backup's archive may unpack to (0: 16 GiB)");
     private static readonly Option<string[]> RestorePriorities = Flags.List("--restore-resource-priorities", "Order of restores: first ones,-,last ones", "resources");
     private static readonly Option<TimeSpan?> RepoMaintainFrequency = Flags.Duration("--default-repo-maintain-frequency", "How often repositories are checked and pruned that do not say (default: 24h)");
@@ -59,7 +62,7 @@ internal static class ControllerCommand
             DefaultLocation, DefaultSnapshotLocations, StoreValidationFrequency, DefaultBackupTtl, FsBackupTimeout, ResourceTimeout, DefaultVolumesToFsBackup, ConcurrentBackups,
             PodScheduleInterval, MaxExtractionSize, RestorePriorities, RepoMaintainFrequency, ReadDataSubset, MaintenanceJobs, KeepMaintenanceJobs, MetricsAddress, HealthAddress, DownloadAddress, DownloadUrl, LeaderElection, RestoreImage, WorkDirectory, ServerLogging.Level, ServerLogging.Format,
         };
-        foreach (var option in (Option[])[ItemBlockWorkers, GlobalVolumePolicies, DefaultResourceModifier, ScheduleSkipImmediately, RestoreOnly, DisabledControllers, BackupSyncPeriod, .. Accepted])
+        foreach (var option in (Option[])[ItemBlockWorkers, GlobalVolumePolicies, DefaultResourceModifier, ScheduleSkipImmediately, RestoreOnly, DisabledControllers, BackupSyncPeriod, PodScheduleNamespaces, PodScheduleMinInterval, PodScheduleKeep, .. Accepted])
             command.Add(option);
         command.Hidden = hidden;
         command.WithClusterOptions().Runs(ExecuteAsync);
@@ -100,6 +103,9 @@ internal static class ControllerCommand
         ResourceTimeout = parse.GetValue(ResourceTimeout) ?? Defaults.ResourceTimeout,
         DefaultVolumesToFsBackup = parse.GetValue(DefaultVolumesToFsBackup),
         PodScheduleInterval = parse.GetValue(PodScheduleInterval) ?? Defaults.PodScheduleInterval,
+        PodScheduleNamespaces = parse.GetValue(PodScheduleNamespaces) ?? [],
+        PodScheduleMinInterval = parse.GetValue(PodScheduleMinInterval) ?? Defaults.PodScheduleMinInterval,
+        PodScheduleKeep = parse.GetValue(PodScheduleKeep),
         AllApiVersions = parse.GetValue(ClusterOptions.Features)?.Contains("EnableAPIGroupVersions") == true,
         ConcurrentBackups = parse.GetValue(ConcurrentBackups),
         MaxBackupExtractionSize = parse.GetValue(MaxExtractionSize) is > 0 and var size ? (long)size << 20 : Defaults.MaxBackupExtractionSize,

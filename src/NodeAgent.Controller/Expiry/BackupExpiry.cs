@@ -26,7 +26,12 @@ internal sealed class BackupExpiry(ClusterClient cluster, StorageLocations locat
     public async Task<TimeSpan?> ReconcileAsync(JsonObject backup, CancellationToken cancellation)
     {
         if (ExpirationOf(backup) is null || options.RestoreOnly || options.Disables(ControllerNames.Expiry)) return null;
-        if (UntilNextLook(backup) is { } wait) return wait;
+        return UntilNextLook(backup) ?? await ExpireAsync(backup, cancellation);
+    }
+
+    /// <summary>Deals with a backup whose time is over, whatever it says itself. Answers when it is worth another look.</summary>
+    public async Task<TimeSpan> ExpireAsync(JsonObject backup, CancellationToken cancellation)
+    {
         if (await FailureAsync(backup, cancellation) is { } failure)
         {
             await LabelAsync(backup, failure, cancellation);

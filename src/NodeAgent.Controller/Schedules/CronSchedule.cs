@@ -81,6 +81,23 @@ internal sealed class CronSchedule
     /// <summary>Between the first two runs after a moment; null when there are not two.</summary>
     public TimeSpan? IntervalAfter(DateTimeOffset moment) => Next(moment) is { } first && Next(first) is { } second ? second - first : null;
 
+    /// <summary>The shortest time between two runs after a moment: within the next weeks, or between the next three. Null when there are not two.</summary>
+    public TimeSpan? ShortestInterval(DateTimeOffset moment)
+    {
+        // Any pattern within a day shows on one of its days, and one within a week in two weeks; what runs often enough to make this long is found out at once.
+        const int fewest = 3, most = 200;
+        if (_every > TimeSpan.Zero) return _every;
+        TimeSpan? shortest = null;
+        var last = Next(moment);
+        for (var i = 1; i < most && last is { } from && (i < fewest || from - moment < TimeSpan.FromDays(15)) && Next(from) is { } next; i++)
+        {
+            if (shortest is null || next - from < shortest) shortest = next - from;
+            last = next;
+        }
+
+        return shortest;
+    }
+
     /// <summary>The first time strictly after the given one; null when there is none in any year.</summary>
     public DateTimeOffset? Next(DateTimeOffset after)
     {

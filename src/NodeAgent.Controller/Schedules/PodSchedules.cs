@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 using NodeAgent.Controller.Backups;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Events;
-using NodeAgent.Controller.Sync;
+using NodeAgent.Controller.Expiry;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
@@ -15,18 +15,26 @@ namespace NodeAgent.Controller.Schedules;
 /// <summary>
 /// Backs up the volumes of pods that carry a cron expression, or whose owner does, without a Schedule: the backups are found again by
 /// a label, and the time of the last one is kept for when it has expired. One at a time for each owner, and missed ones are not made up for.
+/// What an annotation may ask for <see cref="PodScheduleLimits"/> says; what is refused is told of by an Event.
 /// </summary>
-internal sealed class PodSchedules(ClusterClient cluster, EventWriter events, ControllerOptions options, ControllerServices services)
+internal sealed class PodSchedules(ClusterClient cluster, EventWriter events, BackupExpiry expiry, ControllerOptions options, ControllerServices services)
 {
     /// <summary>Label of a backup with the workload that it is of.</summary>
     public const string Label = "nodeagent.io/scheduled-by";
 
     private const int MaxNameLength = 200;
 
+    private const int MaxComplaints = 10_000;
+    private const int MaxShown = 100;
+
+    /// <summary>Backups of one workload that one look asks to be deleted.</summary>
+    private const int DeletionsOfALook = 10;
+
     private readonly PodScheduleMemory _memory = new(cluster, options);
+    private readonly PodScheduleLimits _limits = new(cluster, options);
 
     // Expressions that were complained of, so that each is once. Touched by the loop alone.
-    private readonly HashSet<string> _complaints = new(StringComparer.Ordinal);
+    private readonly HashSet<(string, int)> _complaints = [];
 
     /// <summary>Looks through the cluster's pods from time to time, until cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellation)
@@ -36,8 +44,12 @@ internal sealed class PodSchedules(ClusterClient cluster, EventWriter events, Co
             try
             {
                 var workloads = await ScheduledWorkloads.FindAsync(cluster, cancellation);
-                if (workloads.Count > 0) await _memory.LoadAsync(cancellation);
-                foreach (var workload in workloads) await ReconcileAsync(workload, cancellation);
+                if (workloads.Count > 0)
+                {
+                    await _memory.LoadAsync(cancellation);
+                    var backups = await ScheduledBackups.ReadAsync(cluster, options.Namespace, cancellation);
+                    foreach (var workload in workloads) await ReconcileAsync(workload, backups, cancellation);
+                }
             }
             catch (Exception e) when (e is ApiException or HttpRequestException or JsonException)
             {
@@ -51,17 +63,26 @@ internal sealed class PodSchedules(ClusterClient cluster, EventWriter events, Co
     private static DateTimeOffset? Time(JsonObject item) =>
         DateTimeOffset.TryParse(item.Text("metadata", "creationTimestamp"), CultureInfo.InvariantCulture, out var time) ? time : null;
 
-    private static bool IsUnfinished(JsonObject backup) => backup.Text("status", "phase") is null or "" or BackupPhase.New or BackupPhase.Queued or BackupPhase.ReadyToStart
-        or BackupPhase.InProgress or BackupPhase.Finalizing or BackupPhase.FinalizingPartiallyFailed;
-
     private static string NameOf(ScheduledWorkload workload)
     {
         var name = $"{workload.Root.Namespace()}-{workload.Root.Text("kind")!.ToLowerInvariant()}-{workload.Root.Name()}";
         return name.Length <= MaxNameLength ? name : name[..MaxNameLength].TrimEnd('-', '.');
     }
 
-    private async Task ReconcileAsync(ScheduledWorkload workload, CancellationToken cancellation)
+    private async Task ReconcileAsync(ScheduledWorkload workload, ScheduledBackups backups, CancellationToken cancellation)
     {
+        var ns = workload.Root.Namespace();
+        var label = VeleroLabels.ToLabelValue($"{ns}.{workload.Root.Text("kind")!.ToLowerInvariant()}.{workload.Root.Name()}");
+        var own = backups.Of(label);
+        var surplus = _limits.Surplus(own);
+        await TrimAsync(surplus, cancellation);
+
+        if (!_limits.AllowNamespace(ns))
+        {
+            await ComplainAsync(workload, $"the pods of namespace {ns} may not ask for backups: an administrator allows it by --pod-schedule-namespaces of the controller", cancellation);
+            return;
+        }
+
         CronSchedule cron;
         try
         {
@@ -73,27 +94,49 @@ internal sealed class PodSchedules(ClusterClient cluster, EventWriter events, Co
             return;
         }
 
-        var label = VeleroLabels.ToLabelValue($"{workload.Root.Namespace()}.{workload.Root.Text("kind")!.ToLowerInvariant()}.{workload.Root.Name()}");
         var now = services.Time.GetUtcNow();
-        DateTimeOffset? newest = null;
-        await foreach (var backup in cluster.ListAsync(VeleroResources.Backups, options.Namespace, $"{Label}={label}", cancellation))
+        if (await _limits.RefusalAsync(workload, cron, now, cancellation) is { } refusal)
         {
-            // One that came from a bucket is of another cluster's workload of the name.
-            if (backup.Annotation(BackupSync.SyncedFrom) is not null) continue;
-            if (IsUnfinished(backup)) return;
-            if (Time(backup) is { } made && (newest is null || made > newest)) newest = made;
+            await ComplainAsync(workload, refusal, cancellation);
+            return;
         }
 
-        if (newest is { } run) await _memory.NoteAsync(label, run, cancellation);
+        if (own.Any(b => b.IsUnfinished)) return;
+        if (own.Max(b => b.Made) is { } run) await _memory.NoteAsync(label, run, cancellation);
         var last = Time(workload.Root) ?? now;
-        if (_memory.LastOf(label) is { } known && known > last) last = known;
+        if (_memory.LastOf(label) is { } known)
+        {
+            if (_limits.IsTooEarly(known, now)) return;
+            if (known > last) last = known;
+        }
+
         if (cron.Next(last) is not { } next)
         {
             await ComplainAsync(workload, "it never comes", cancellation);
             return;
         }
 
-        if (now > next) await CreateAsync(workload, label, now, cancellation);
+        if (now <= next) return;
+        if (_limits.IsFull(surplus))
+        {
+            await ComplainAsync(workload, $"twice as many backups of it are there as are kept: those that are more than {options.PodScheduleKeep} (--pod-schedule-keep) could not be deleted; see their label {VeleroLabels.GcFailure}", cancellation);
+            return;
+        }
+
+        // Its turn comes at one of the next looks.
+        if (backups.UnfinishedIn(ns) >= PodScheduleLimits.MostUnfinished) return;
+        await CreateAsync(workload, label, now, cancellation);
+        backups.Count(ns);
+    }
+
+    /// <summary>Has the backups that are too many deleted, as if their time were over.</summary>
+    private async Task TrimAsync(IReadOnlyList<ScheduledBackup> surplus, CancellationToken cancellation)
+    {
+        if (options.Disables(ControllerNames.Expiry)) return;
+        foreach (var backup in surplus.Take(DeletionsOfALook))
+        {
+            if (await cluster.GetAsync(VeleroResources.Backups, options.Namespace, backup.Name, cancellation) is { } item) await expiry.ExpireAsync(item, cancellation);
+        }
     }
 
     private async Task CreateAsync(ScheduledWorkload workload, string label, DateTimeOffset now, CancellationToken cancellation)
@@ -130,9 +173,12 @@ internal sealed class PodSchedules(ClusterClient cluster, EventWriter events, Co
     /// <summary>Says on the object and in the log what is wrong with its expression.</summary>
     private async Task ComplainAsync(ScheduledWorkload workload, string problem, CancellationToken cancellation)
     {
-        if (!_complaints.Add($"{workload.Root.Uid()} {workload.Expression}")) return;
+        // Who annotates decides how many there are and how long.
+        if (_complaints.Count >= MaxComplaints) _complaints.Clear();
+        if (!_complaints.Add((workload.Root.Uid(), HashCode.Combine(workload.Expression, problem)))) return;
         var root = workload.Root;
-        var message = $"annotation {ScheduledWorkloads.Annotation} \"{workload.Expression}\": {problem}; no volume is backed up by it";
+        var shown = workload.Expression.Length <= MaxShown ? workload.Expression : workload.Expression[..MaxShown] + "...";
+        var message = $"annotation {ScheduledWorkloads.Annotation} \"{shown}\": {problem}; no volume is backed up by it";
         services.Log.Waiting(root.Text("kind")!, root.QualifiedName(), message);
         await events.WriteAsync(root, root.Text("apiVersion")!, root.Text("kind")!, isWarning: true, "BadSchedule", message, again: false, cancellation);
     }

@@ -151,8 +151,8 @@ public sealed class EmbeddedClusterTests : IAsyncLifetime
 
     [Fact]
     public async Task Settings_of_the_controller_that_make_no_sense_are_refused_at_the_start() =>
-        (await RunAsync("controller", "--concurrent-backups", "0", "--item-block-worker-count", "101", "--global-backup-volume-policies-configmap", "No", "--default-resource-modifier-configmap", "a/b", "--disable-controllers", "backups")).ExpectError(
-            2, "concurrent-backups: must be at least 1; item-block-worker-count: must be from 1 to 100; global-backup-volume-policies-configmap: \"No\" is no name of a ConfigMap; default-resource-modifier-configmap: \"a/b\" is no name of a ConfigMap; disable-controllers: \"backups\" is no controller");
+        (await RunAsync("controller", "--pod-schedule-namespaces", "shop,a.b", "--concurrent-backups", "0", "--item-block-worker-count", "101", "--global-backup-volume-policies-configmap", "No", "--default-resource-modifier-configmap", "a/b", "--disable-controllers", "backups")).ExpectError(
+            2, "pod-schedule-namespaces: \"a.b\" is no name of a namespace and no wildcard; concurrent-backups: must be at least 1; item-block-worker-count: must be from 1 to 100; global-backup-volume-policies-configmap: \"No\" is no name of a ConfigMap; default-resource-modifier-configmap: \"a/b\" is no name of a ConfigMap; disable-controllers: \"backups\" is no controller");
 
     /// <summary>The one setting that makes no sense ends it, so that none of the others was refused.</summary>
     [Fact]

@@ -176,7 +176,8 @@ internal sealed class TestApiServer : IAsyncDisposable
     private static bool Selected(JsonObject item, string selector) => selector.Split(',', StringSplitOptions.RemoveEmptyEntries).All(part =>
     {
         var at = part.IndexOf('=', StringComparison.Ordinal);
-        return item.Label(part[..at]) == part[(at + 1)..].TrimStart('=');
+        // A name alone asks for those that have the label, whatever it says.
+        return at < 0 ? item.Label(part) is not null : item.Label(part[..at]) == part[(at + 1)..].TrimStart('=');
     });
 
     private static async Task AnswerAsync(HttpContext context, JsonNode body, HttpStatusCode status = HttpStatusCode.OK)

@@ -98,7 +98,7 @@ public sealed class PodScheduleTests
     {
         await using var cluster = await StartAsync();
         cluster.Api.Add(VeleroResources.BackupStorageLocations, $$"""
-            {"metadata":{"name":"west","namespace":"velero"},"spec":{"provider":"filesystem","config":{"path":"{{cluster.LocationPath}}"},"objectStorage":{"bucket":"plugins"} } }
+            {"metadata":{"name":"west","namespace":"velero","annotations":{"nodeagent.io/pod-schedules":"true"} },"spec":{"provider":"filesystem","config":{"path":"{{cluster.LocationPath}}"},"objectStorage":{"bucket":"plugins"} } }
             """);
         await cluster.WaitForPhaseAsync(VeleroResources.BackupStorageLocations, "west", LocationPhase.Available);
         cluster.AddShop("""{"nodeagent.io/schedule":"@every 1h","nodeagent.io/storage-locations":"default,west","backup.velero.io/backup-volumes":"data"}""");
@@ -172,7 +172,7 @@ public sealed class PodScheduleTests
 
     private static IReadOnlyList<JsonObject> Events(ControllerFixture cluster) => [.. cluster.Api.All(KubernetesResources.Events).Where(e => e.Namespace() == "shop")];
 
-    private static Task<ControllerFixture> StartAsync() => ControllerFixture.StartAsync(o => o with { PodScheduleInterval = TimeSpan.FromMilliseconds(100) });
+    private static Task<ControllerFixture> StartAsync() => ControllerFixture.StartAsync(o => o with { PodScheduleInterval = TimeSpan.FromMilliseconds(100), PodScheduleNamespaces = ["*"] });
 
     private static void Age(ControllerFixture cluster, ResourceKind kind, string name, string ns = "shop") =>
         cluster.Api.Patch(kind, ns, name, """{"metadata":{"creationTimestamp":"2020-01-01T00:00:00Z"}}""");
