@@ -29,7 +29,7 @@ public sealed class AwsSigner
         if (AwsLocation.NamesProgram(content)) throw new LocationException(AwsLocation.ProgramRefusal);
         try
         {
-            return new AwsSigner(S3CredentialSource.Find(new S3StoreOptions { Bucket = "", Profile = profile, CredentialsContent = content }).Credentials);
+            return new AwsSigner(S3CredentialSource.Find(new S3StoreOptions { Bucket = "", Profile = profile, CredentialsContent = content, OfLocation = true }).Credentials);
         }
         catch (AmazonClientException e)
         {

@@ -40,6 +40,7 @@ internal static partial class S3CredentialSource
         }
 
         if (options.CredentialsContent.Length > 0) return FromContent(options);
+        if (options.OfLocation) RefuseWhatIsMounted(options.Profile);
         if (options.Profile.Length == 0 && options.CredentialsFile.Length == 0) return (DefaultAWSCredentialsIdentityResolver.GetCredentials(), null);
         if (options.CredentialsFile.Length == 0) return FromProfile(options.Profile, null, "the credentials and config files");
         if (!File.Exists(options.CredentialsFile)) throw new AmazonClientException($"credentials file {options.CredentialsFile} is not there");
@@ -69,14 +70,36 @@ internal static partial class S3CredentialSource
     /// </summary>
     private static void RefuseWhatIsNotInIt(string file)
     {
-        foreach (var profile in new SharedCredentialsFile(file).ListProfiles())
+        foreach (var profile in new SharedCredentialsFile(file).ListProfiles()) Refuse(profile, "the location's credentials");
+    }
+
+    /// <summary>
+    /// The same of the files that controller and agents have for locations without credentials of their own, which are a Secret that is mounted: of the profile
+    /// that is used and of all that it gets its own keys from. The others are nobody's business.
+    /// </summary>
+    private static void RefuseWhatIsMounted(string wanted)
+    {
+        var chain = new CredentialProfileStoreChain();
+        var names = new Queue<string>([wanted.Length > 0 ? wanted : DefaultProfile()]);
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        while (names.TryDequeue(out var name))
         {
-            if (profile.Options.CredentialProcess is { Length: > 0 }) throw new AmazonClientException($"the location's credentials, profile {profile.Name}: {AwsLocation.ProgramRefusal}");
-            if (profile.Options.WebIdentityTokenFile is { Length: > 0 } token && !IsTokenOfCloud(token))
-                throw new AmazonClientException($"the location's credentials, profile {profile.Name}: web_identity_token_file {token} is not the token that the cloud gave to this pod ({TokenVariable}, or a file below {CloudTokens})");
-            if (profile.Region?.SystemName is { } region && !region.All(c => char.IsAsciiLetterOrDigit(c) || c == '-'))
-                throw new AmazonClientException($"the location's credentials, profile {profile.Name}: region \"{region}\" is no region, such as eu-central-1");
+            if (!seen.Add(name) || !chain.TryGetProfile(name, out var profile)) continue;
+            Refuse(profile, "the credentials and config files");
+            if (profile.Options.SourceProfile is { Length: > 0 } source) names.Enqueue(source);
         }
+    }
+
+    /// <summary>The profile that the kit takes unasked.</summary>
+    private static string DefaultProfile() => Environment.GetEnvironmentVariable("AWS_PROFILE") is { Length: > 0 } name ? name : SharedCredentialsFile.DefaultProfileName;
+
+    private static void Refuse(CredentialProfile profile, string where)
+    {
+        if (profile.Options.CredentialProcess is { Length: > 0 }) throw new AmazonClientException($"{where}, profile {profile.Name}: {AwsLocation.ProgramRefusal}");
+        if (profile.Options.WebIdentityTokenFile is { Length: > 0 } token && !IsTokenOfCloud(token))
+            throw new AmazonClientException($"{where}, profile {profile.Name}: web_identity_token_file {token} is not the token that the cloud gave to this pod ({TokenVariable}, or a file below {CloudTokens})");
+        if (profile.Region?.SystemName is { } region && !region.All(c => char.IsAsciiLetterOrDigit(c) || c == '-'))
+            throw new AmazonClientException($"{where}, profile {profile.Name}: region \"{region}\" is no region, such as eu-central-1");
     }
 
     private static bool IsTokenOfCloud(string file) =>
