@@ -51,6 +51,23 @@ public sealed class AgentScenarioTests(RealNodeFixture fixture) : RealNodeTest(f
     }
 
     [Fact]
+    public async Task An_agent_with_a_backup_in_hand_ends_within_seconds_although_the_store_does_not_answer()
+    {
+        var shop = await Shop.AddAsync(Node, "ending");
+        var name = Node.Name("ending");
+        await shop.BeginBackupAsync(name);
+        var agent = (string)Assert.Single(await Node.ListAsync(KubernetesResources.Pods, RealNode.System, "name=node-agent"))["metadata"]!["name"]!;
+        var began = DateTime.UtcNow;
+        await Node.DeleteAsync(KubernetesResources.Pods, RealNode.System, agent);
+        var took = DateTime.UtcNow - began;
+        TestContext.Current.TestOutputHelper?.WriteLine($"the agent's pod was gone after {took.TotalSeconds:0.0} s");
+        Node.Gateway.Release();
+        Assert.True(took < TimeSpan.FromSeconds(30), $"the agent took {took.TotalSeconds:0} s, of 60 until it is killed");
+        await Node.WaitForEndAsync(VeleroResources.Backups, name, BackupPhase.Completed);
+        await shop.ExpectBackAsync(name);
+    }
+
+    [Fact]
     public async Task A_node_is_drained_while_a_backup_runs_and_the_next_backup_is_whole()
     {
         var shop = await Shop.AddAsync(Node, "drain");

@@ -39,7 +39,7 @@ public sealed class OutageScenarioTests(RealNodeFixture fixture) : RealNodeTest(
     [Fact]
     public async Task A_backup_that_no_controller_sees_at_first_is_made_by_the_next_one()
     {
-        var shop = await Shop.AddAsync(Node, "unseen");
+        var shop = await Shop.AddAsync(Node, "unseen", isHeldUp: false);
         await Node.KubectlAsync("delete", "pods", "-n", RealNode.System, "-l", "deploy=velero", "--wait=false");
         await Node.RunToEndAsync(BackupPhase.Completed, "backup", "create", Node.Name("unseen"), "--include-namespaces", shop.Namespace);
     }
@@ -99,7 +99,7 @@ public sealed class OutageScenarioTests(RealNodeFixture fixture) : RealNodeTest(
     [Fact]
     public async Task Two_backups_of_one_pod_at_once_are_both_whole()
     {
-        var shop = await Shop.AddAsync(Node, "twice");
+        var shop = await Shop.AddAsync(Node, "twice", isHeldUp: false);
         string[] names = [Node.Name("twice-a"), Node.Name("twice-b")];
         foreach (var name in names) await Node.RunAsync("backup", "create", name, "--include-namespaces", shop.Namespace);
         foreach (var name in names) await Node.WaitForEndAsync(VeleroResources.Backups, name, BackupPhase.Completed);

@@ -48,6 +48,7 @@ public sealed class RaceScenarioTests(RealNodeFixture fixture) : RealNodeTest(fi
             Task[] runs = [BackUpAsync(time), RestoreAsync(time, basis)];
             await Task.WhenAny(runs).Unwrap();
             await Task.WhenAll(runs);
+            var raced = time.Passed;
             var ((swaps, _), (intrusions, lost)) = (await _pods.CountAsync(HostilePods.Racer), await _pods.CountAsync(HostilePods.Intruder));
             await _pods.EndAsync();
 
@@ -61,7 +62,7 @@ public sealed class RaceScenarioTests(RealNodeFixture fixture) : RealNodeTest(fi
             }
 
             Report(
-                $"{time.Passed.TotalSeconds:0} s: {_backups} backups beside {swaps} swaps, {_backupRefusals} volumes with refused entries, {links} entries taken as the links that were swapped in, in {snapshots.Count} snapshots; "
+                $"{raced.TotalSeconds:0} s: {_backups} backups beside {swaps} swaps, {_backupRefusals} volumes with refused entries, {links} entries taken as the links that were swapped in, in {snapshots.Count} snapshots; "
                 + $"{_restores} restores beside {intrusions} swaps, {_restoreRefusals} with refused entries, {lost} planted things replaced");
             Assert.Equal(before, await DescribeNodeAsync(canary));
             Assert.Equal("", await FindStraysAsync());

@@ -19,8 +19,12 @@ internal sealed class Shop
     /// <summary>What the volume holds, as <see cref="ReadAsync"/> tells it.</summary>
     public string Content { get; private set; } = "";
 
-    public static async Task<Shop> AddAsync(RealNode node, string name)
+    /// <param name="node">The cluster.</param>
+    /// <param name="name">Of the namespace, without what tells runs apart.</param>
+    /// <param name="isHeldUp">Whether runs of it are going to be held up. Skips the test at once where that cannot be, and not when all is prepared.</param>
+    public static async Task<Shop> AddAsync(RealNode node, string name, bool isHeldUp = true)
     {
+        if (isHeldUp) _ = node.Gateway;
         var shop = new Shop(node, node.Name(name));
         await node.CreateNamespaceAsync(shop.Namespace);
         await shop.AddPodAsync();

@@ -54,9 +54,12 @@ internal static class Tree
         find . -print0 | sort -z | xargs -0 getfattr -h -d -m 'user|security' -e hex 2>/dev/null
         """;
 
+    // A directory that volumes are mounted below is the container's own.
     private const string ListInPod = """
         set -e
-        find . -type d -exec stat -c '%n %F %a %u:%g %Y' {} \; | sort
+        top=0
+        grep -q " $PWD " /proc/mounts || top=1
+        find . -mindepth $top -type d -exec stat -c '%n %F %a %u:%g %Y' {} \; | sort
         find . ! -type d -exec stat -c '%N %F %a %u:%g %Y links=%h size=%s' {} \; | sort
         find . -type f -size +1000k -exec stat -c '%n %s %b' {} \; | awk '{print $1, ($3 * 1024 < $2 ? "has holes" : "is full")}' | sort
         find . -type f -exec sha256sum {} \; | sort
