@@ -45,7 +45,7 @@ public sealed record AgentOptions
     /// How long runs then have for ending and for writing their ends into their objects, store and API server willing or not. A kubelet gives the agent's
     /// pod 60 s for all of it.
     /// </summary>
-    public TimeSpan StopLimit { get; init; } = TimeSpan.FromSeconds(10);
+    public TimeSpan StopLimit { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>What snapshots name as their maker.</summary>
     public string Program { get; init; } = $"nodeagent {typeof(AgentOptions).Assembly.GetName().Version?.ToString(3)}";
