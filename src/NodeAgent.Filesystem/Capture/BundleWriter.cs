@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using NodeAgent.Repository;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Sessions;
@@ -19,6 +20,8 @@ internal sealed class BundleWriter(WriteSession session, BundleParameters parame
     /// </summary>
     public const int MaxSteps = 2048;
 
+    /// <summary>Of bundles that are stored: as many as were ever waiting at once, which the throttle of the workers bounds.</summary>
+    private readonly ConcurrentBag<byte[]> _free = [];
     private byte[]? _buffer;
     private int _length;
     private int _steps;
@@ -28,7 +31,7 @@ internal sealed class BundleWriter(WriteSession session, BundleParameters parame
     public Task<CapturedContent> Add(ReadOnlySpan<byte> content)
     {
         if (_length + content.Length > parameters.MaxSize) Close();
-        _buffer ??= GC.AllocateUninitializedArray<byte>(parameters.MaxSize);
+        if (_buffer is null && !_free.TryTake(out _buffer)) _buffer = GC.AllocateUninitializedArray<byte>(parameters.MaxSize);
         var offset = _length;
         content.CopyTo(_buffer.AsSpan(offset));
         _length += content.Length;
@@ -73,6 +76,10 @@ internal sealed class BundleWriter(WriteSession session, BundleParameters parame
         {
             // Whoever waits for a slice of this bundle gets the reason.
             chunk.TrySetException(exception);
+        }
+        finally
+        {
+            _free.Add(buffer);
         }
     }
 }
