@@ -60,7 +60,7 @@ public sealed record BackupRequest
     public bool ForceReread { get; init; }
 
     /// <summary>zstd level.</summary>
-    public int CompressionLevel { get; init; } = 3;
+    public int CompressionLevel { get; init; } = 2;
 
     /// <summary>Files that are read and compressed at once; the number of processors when 0. <see cref="Memory"/> may allow fewer.</summary>
     public int Workers { get; init; }

@@ -6,8 +6,11 @@ namespace NodeAgent.Repository.Sessions;
 /// <summary>How a session writes.</summary>
 public sealed record WriteSessionOptions
 {
-    /// <summary>zstd level, 1 to 19. 3 is restic's and borg's choice too.</summary>
-    public int CompressionLevel { get; init; } = 3;
+    /// <summary>
+    /// zstd level, 1 to 19. Compression is nearly half of the work of a first backup. Level 2 makes text 1 % larger than level 3 in three quarters of the
+    /// time, and what programs are made of no larger in half of it (zstd 1.5.4, pieces of 1 MiB).
+    /// </summary>
+    public int CompressionLevel { get; init; } = 2;
 
     /// <summary>Packs that are sent at once.</summary>
     public int Uploads { get; init; } = 2;
