@@ -50,6 +50,6 @@ internal static partial class AgentLog
     [LoggerMessage(3013, LogLevel.Warning, "Location {Location}: {Warning}")]
     public static partial void EndpointWarning(this ILogger log, string location, string warning);
 
-    [LoggerMessage(3020, LogLevel.Information, "{Kind} {Key}: {Number} of {Wanted} files at once: the agent's memory is not enough for more (raise its memory limit, or lower --concurrency)")]
+    [LoggerMessage(3021, LogLevel.Information, "{Kind} {Key}: {Number} of {Wanted} files at once: the agent's memory is not enough for more (raise its memory limit, or lower --concurrency)")]
     public static partial void FewerWorkers(this ILogger log, string kind, string key, int number, int wanted);
 }
