@@ -74,7 +74,7 @@ public sealed class RestorePreview
         try
         {
             // Opened again, so that every frame's handle is its own.
-            open.Push(Open(root, target is null ? null : Files.Open(target, "."u8, OpenFlags.Directory), TreePath.Root, _selection.Top));
+            open.Push(Open(root, target is null ? null : Files.Open(target, "."u8, OpenFlags.Directory), null, TreePath.Root, _selection.Top));
             while (open.TryPeek(out var frame))
             {
                 if (!await frame.Entries.MoveNextAsync(cancellationToken))
@@ -107,7 +107,7 @@ public sealed class RestorePreview
     {
         var there = frame.There is null ? null : ExistingFiles.At(frame.There, entry.Name.Span);
         var handle = there?.Type == TreeEntryType.Directory ? Files.Open(frame.There!, entry.Name.Span, OpenFlags.Directory) : null;
-        var directory = Open(entry, handle, path, scope);
+        var directory = Open(entry, handle, frame.There, path, scope);
         if (there is { } other && handle is null)
         {
             Tell(path, _existing.MayReplace(other, entry) ? RestoreStepKind.Replace : RestoreStepKind.Keep, entry);
@@ -118,9 +118,9 @@ public sealed class RestorePreview
         return directory;
     }
 
-    private Frame Open(TreeEntry entry, DirectoryHandle? there, TreePath path, RestoreSelection.Scope scope) => new(entry, there, path, scope, _tree.OpenCursor(entry))
+    private Frame Open(TreeEntry entry, DirectoryHandle? there, DirectoryHandle? parent, TreePath path, RestoreSelection.Scope scope) => new(entry, there, path, scope, _tree.OpenCursor(entry))
     {
-        Surplus = _request.Delete && scope.IsWanted && there is not null && !entry.UnreadableContent ? new SurplusNames(Files.Names(there)) : null,
+        Surplus = _request.Delete && scope.IsWanted && there is not null && !entry.UnreadableContent && (parent is null || Files.Status(there, []).MountId == Files.Status(parent, []).MountId) ? new SurplusNames(Files.Names(there)) : null,
     };
 
     /// <summary>Directories that lead to something are made when it is there.</summary>

@@ -36,6 +36,7 @@ public sealed class ChunkRepository : IAsyncDisposable
     private readonly HashSet<ushort> _unknownGenerations = [];
     private readonly List<IDisposable> _secrets = [];
     private readonly int _cacheBytes;
+    private readonly Dictionary<PackId, long> _condemnedAt = [];
     private HashSet<PackId> _condemned = [];
     private bool _loaded;
     private bool _searched;
@@ -250,7 +251,7 @@ public sealed class ChunkRepository : IAsyncDisposable
         try
         {
             var roll = Index.PackOrdinalLimit == 0 ? null : await PackRoll.TakeAsync(Index, Store.ListAsync(PackId.Prefix, cancellationToken), cancellationToken);
-            _condemned = ledger.CondemnedPacks();
+            NoteCondemned(ledger);
             await ReadIndexAsync(roll?.Others, cancellationToken);
             roll?.Apply(Index, _condemned, _loader.LeftOut);
         }
@@ -258,6 +259,25 @@ public sealed class ChunkRepository : IAsyncDisposable
         {
             _refresh.Release();
         }
+    }
+
+    /// <summary>Whether a session of this process found the pack condemned, and none has found since that it is not.</summary>
+    internal bool IsCondemned(PackId pack) => Volatile.Read(ref _condemned).Contains(pack);
+
+    /// <summary>
+    /// Sessions share the index, and a ledger may be applied long after it was read: it takes back only what was condemned before its reading began. Else a
+    /// session could lift what another one relies on as condemned, and that one would publish chunks of a pack that is about to go.
+    /// </summary>
+    private void NoteCondemned(Ledger ledger)
+    {
+        var now = ledger.CondemnedPacks();
+        foreach (var pack in now) _condemnedAt[pack] = Math.Max(ledger.Ended, _condemnedAt.GetValueOrDefault(pack));
+        foreach (var (pack, seen) in _condemnedAt)
+        {
+            if (seen < ledger.Began && !now.Contains(pack)) _condemnedAt.Remove(pack);
+        }
+
+        Volatile.Write(ref _condemned, [.. _condemnedAt.Keys]);
     }
 
     private async Task ReadIndexAsync(IReadOnlyDictionary<PackId, long>? listed, CancellationToken cancellationToken)
@@ -424,7 +444,8 @@ public sealed class ChunkRepository : IAsyncDisposable
             Keyring.Add(last);
         }
 
-        Index.Add(pack, standing);
+        // At no moment does a condemned pack count as there.
+        Index.Add(pack, standing == PackStanding.Named && IsCondemned(pack.Pack) && !Index.Knows(pack.Pack) ? PackStanding.Condemned : standing);
     }
 
     /// <summary>All packs in the store, with their lengths.</summary>

@@ -36,7 +36,8 @@ internal sealed class RepositoryKeep(TimeSpan idle, TimeProvider time) : IAsyncD
                 var isGiven = false;
                 try
                 {
-                    isGiven = kept.Identity == identity && await isCurrent(kept);
+                    // A damaged one is what it was when the damage was met, even when it has been mended since.
+                    isGiven = kept.Identity == identity && !kept.Repository.HasMetDamage && await isCurrent(kept);
                     if (isGiven) return lease;
                     lock (_gate) _kept.Remove(location);
                 }

@@ -15,6 +15,9 @@ internal sealed class PodScheduleLimits(ClusterClient cluster, ControllerOptions
     /// <summary>Annotation of a BackupStorageLocation that pods may name: "true".</summary>
     public const string LocationAnnotation = "nodeagent.io/pod-schedules";
 
+    /// <summary>Locations that one annotation may name.</summary>
+    public const int MostLocations = 10;
+
     /// <summary>Most backups of one namespace that wait or are made at a time: the others have to come in between.</summary>
     public const int MostUnfinished = 5;
 
@@ -35,7 +38,10 @@ internal sealed class PodScheduleLimits(ClusterClient cluster, ControllerOptions
             return $"it asks for backups {GoDuration.Format(shortest)} apart, and {GoDuration.Format(options.PodScheduleMinInterval)} is the least that the controller allows (--pod-schedule-min-interval)";
         }
 
-        foreach (var name in (workload.Locations ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        // Each name is a question to the API server, at each look.
+        var names = (workload.Locations ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Distinct().ToList();
+        if (names.Count > MostLocations) return $"{BackupLocations.Annotation} names {names.Count} locations; pods may ask for {MostLocations} at most";
+        foreach (var name in names)
         {
             var location = ObjectName.IsValid(name) ? await cluster.GetAsync(VeleroResources.BackupStorageLocations, options.Namespace, name, cancellation) : null;
             // The default one it gets unasked. Whether there is another of the name is not said to those who may not use it.

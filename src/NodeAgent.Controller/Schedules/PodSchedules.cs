@@ -48,7 +48,7 @@ internal sealed class PodSchedules(ClusterClient cluster, EventWriter events, Ba
                 {
                     await _memory.LoadAsync(cancellation);
                     var backups = await ScheduledBackups.ReadAsync(cluster, options.Namespace, cancellation);
-                    foreach (var workload in workloads) await ReconcileAsync(workload, backups, cancellation);
+                    foreach (var workload in workloads) await TryReconcileAsync(workload, backups, cancellation);
                 }
             }
             catch (Exception e) when (e is ApiException or HttpRequestException or JsonException)
@@ -69,19 +69,33 @@ internal sealed class PodSchedules(ClusterClient cluster, EventWriter events, Ba
         return name.Length <= MaxNameLength ? name : name[..MaxNameLength].TrimEnd('-', '.');
     }
 
+    /// <summary>What one workload's annotations bring about is no other's concern.</summary>
+    private async Task TryReconcileAsync(ScheduledWorkload workload, ScheduledBackups backups, CancellationToken cancellation)
+    {
+        try
+        {
+            await ReconcileAsync(workload, backups, cancellation);
+        }
+        catch (ApiException e) when (!e.IsTransient)
+        {
+            services.Log.RunFailed("backup by annotation of", $"{workload.Root.Text("kind")} {workload.Root.Namespace()}/{workload.Root.Name()}", e);
+        }
+    }
+
     private async Task ReconcileAsync(ScheduledWorkload workload, ScheduledBackups backups, CancellationToken cancellation)
     {
         var ns = workload.Root.Namespace();
         var label = VeleroLabels.ToLabelValue($"{ns}.{workload.Root.Text("kind")!.ToLowerInvariant()}.{workload.Root.Name()}");
         var own = backups.Of(label);
-        var surplus = _limits.Surplus(own);
-        await TrimAsync(surplus, cancellation);
-
         if (!_limits.AllowNamespace(ns))
         {
             await ComplainAsync(workload, $"the pods of namespace {ns} may not ask for backups: an administrator allows it by --pod-schedule-namespaces of the controller", cancellation);
             return;
         }
+
+        // Where no new ones are made, the old ones stay until their time is over.
+        var surplus = _limits.Surplus(own);
+        await TrimAsync(surplus, cancellation);
 
         CronSchedule cron;
         try

@@ -46,7 +46,8 @@ internal sealed class WorkerPool(int workers) : IDisposable
     public bool TryRunNow(Func<Task> work)
     {
         if (!_slots.Wait(0)) return false;
-        var task = Task.Run(async () =>
+        // Nobody counts it: it ends with the work that it helps with, and DrainAsync waits until its worker is free again.
+        _ = Task.Run(async () =>
         {
             try
             {
@@ -57,7 +58,6 @@ internal sealed class WorkerPool(int workers) : IDisposable
                 _slots.Release();
             }
         });
-        lock (_started) _started.Enqueue(task);
         return true;
     }
 
@@ -84,6 +84,8 @@ internal sealed class WorkerPool(int workers) : IDisposable
         Task[] all;
         lock (_started) all = [.. _started];
         await Task.WhenAll(all).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        for (var taken = 0; taken < workers; taken++) await _slots.WaitAsync();
+        _slots.Release(workers);
     }
 
     public void Dispose() => _slots.Dispose();

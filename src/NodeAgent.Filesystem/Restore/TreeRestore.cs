@@ -168,8 +168,15 @@ internal sealed class TreeRestore
         new(directory, _tree.ReadDirectoryAsync(directory.Entry, cancellationToken).GetAsyncEnumerator(cancellationToken), scope)
         {
             // Where only a part is restored, what the snapshot lacks of the rest says nothing.
-            Surplus = _request.Delete && scope.IsWanted && directory.WasThere && !directory.Entry.UnreadableContent ? new SurplusNames(NamesIn(directory.Handle)) : null,
+            Surplus = _request.Delete && scope.IsWanted && directory.WasThere && !directory.Entry.UnreadableContent && !IsMountPoint(directory) ? new SurplusNames(NamesIn(directory.Handle)) : null,
         };
+
+    /// <summary>
+    /// What is mounted in a tree is left out of its backup as a rule, and its place is an empty directory in the snapshot. That the snapshot has nothing of it is no
+    /// reason to remove it.
+    /// </summary>
+    private static bool IsMountPoint(RestoredDirectory directory) =>
+        directory.Parent is { } parent && Files.Status(directory.Handle, []).MountId != Files.Status(parent.Handle, []).MountId;
 
     /// <summary>Opened anew: a handle that was read before is at its end.</summary>
     private static List<byte[]> NamesIn(DirectoryHandle directory)

@@ -9,6 +9,8 @@ internal sealed class Ledger
     private const int MaxRecordLength = 16 << 20;
     private const int Rounds = 20;
 
+    private static long s_clock;
+
     private readonly Dictionary<string, LedgerEntry> _entries = [];
     private readonly Dictionary<string, CollectionRecord> _read = [];
 
@@ -17,6 +19,15 @@ internal sealed class Ledger
     }
 
     public static Ledger Empty { get; } = new();
+
+    /// <summary>
+    /// When its reading began and ended, by a clock of this process that counts readings. What it does not hold was not there when it began, or later;
+    /// what it holds was there before it ended.
+    /// </summary>
+    public long Began { get; private init; }
+
+    /// <inheritdoc cref="Began"/>
+    public long Ended { get; private set; }
 
     public IReadOnlyCollection<LedgerEntry> Entries => _entries.Values;
 
@@ -31,10 +42,11 @@ internal sealed class Ledger
     {
         for (var round = 1; ; round++)
         {
-            var ledger = new Ledger();
+            var ledger = new Ledger { Began = Interlocked.Increment(ref s_clock) };
             try
             {
                 await ledger.LoadAsync(store, records, earlier, cancellationToken);
+                ledger.Ended = Interlocked.Increment(ref s_clock);
                 return ledger;
             }
             catch (StoreException exception) when (exception.Failure == StoreFailure.NotFound && round < Rounds)

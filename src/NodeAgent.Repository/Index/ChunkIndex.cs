@@ -157,17 +157,17 @@ internal sealed class ChunkIndex(Action<SessionIdentity>? onSession = null)
     }
 
     /// <summary>Tells that a pack is in the store. One that counts as lost no longer does if it is whole.</summary>
-    public void Confirm(PackId pack, long length)
+    public void Confirm(PackId pack, long length, PackStanding standing = PackStanding.Named)
     {
         lock (_gate)
         {
             if (_recent.TryGetPack(pack, out var ordinal))
             {
-                if (_recent.StandingOf(ordinal) == PackStanding.Lost && _recent.Packs[ordinal].Size == length) _recent.SetStanding(ordinal, PackStanding.Named);
+                if (_recent.StandingOf(ordinal) == PackStanding.Lost && _recent.Packs[ordinal].Size == length) _recent.SetStanding(ordinal, standing);
             }
             else if (TryFindInBase(pack, out var row) && _base!.StandingOf(row) == PackStanding.Lost && _base.RowAt(row).Size == length)
             {
-                _base.SetStanding(row, PackStanding.Named);
+                _base.SetStanding(row, standing);
             }
         }
     }

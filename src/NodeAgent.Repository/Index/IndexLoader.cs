@@ -303,22 +303,25 @@ internal sealed class IndexLoader(ChunkRepository repository, IndexCache cache, 
             // Listed after the segments: a pack is written before a segment that names it.
             await foreach (var entry in repository.Store.ListAsync(PackId.Prefix, cancellationToken))
             {
-                if (PackId.TryParse(entry.Key, out var pack) && pack.Key == entry.Key) index.Confirm(pack, entry.Length);
+                if (PackId.TryParse(entry.Key, out var pack) && pack.Key == entry.Key) Confirm(pack, entry.Length);
             }
         }
 
         var missing = all ? index.EnumeratePacks().Where(p => p.Standing == PackStanding.Lost).Select(p => p.Pack) : _unconfirmed.Where(index.IsLost);
         await Parallel.ForEachAsync(missing.ToList(), new ParallelOptions { MaxDegreeOfParallelism = ReadersAtOnce, CancellationToken = cancellationToken }, async (pack, token) =>
         {
-            if (await repository.Store.StatAsync(pack.Key, token) is { } entry) index.Confirm(pack, entry.Length);
+            if (await repository.Store.StatAsync(pack.Key, token) is { } entry) Confirm(pack, entry.Length);
         });
         _unconfirmed.Clear();
 
         bool IsConfirmed(PackId pack, long length)
         {
-            index.Confirm(pack, length);
+            Confirm(pack, length);
             return !index.IsLost(pack);
         }
+
+        // At no moment does a condemned pack count as there.
+        void Confirm(PackId pack, long length) => index.Confirm(pack, length, repository.IsCondemned(pack) ? PackStanding.Condemned : PackStanding.Named);
     }
 
     private IndexBase? OpenCache()

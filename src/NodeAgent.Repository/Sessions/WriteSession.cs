@@ -66,6 +66,7 @@ public sealed class WriteSession : IAsyncDisposable
     private PackBuilder? _metadata;
     private int _outstanding;
     private TaskCompletionSource? _drained;
+    private TaskCompletionSource? _room;
     private Exception? _failure;
     private SessionStatistics _statistics;
     private bool _disposed;
@@ -136,6 +137,7 @@ public sealed class WriteSession : IAsyncDisposable
         cancellationToken.ThrowIfCancellationRequested();
         ThrowIfFailed();
         await _repository.SettleIndexAsync(cancellationToken);
+        await AwaitRoomAsync(cancellationToken);
         var id = _repository.ComputeId(kind, plaintext.Span);
         if (!TryClaim(id, plaintext.Length)) return new StoredChunk(id, false, 0);
         SealedPack? complete;
@@ -378,6 +380,24 @@ public sealed class WriteSession : IAsyncDisposable
         await _repository.SettleIndexAsync(cancellationToken);
     }
 
+    /// <summary>Waits while one more pack than are sent is complete: each that is completed beyond that would be 18 MiB that nobody can take.</summary>
+    private async ValueTask AwaitRoomAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            Task wait;
+            lock (_gate)
+            {
+                if (_outstanding <= _uploads.Length) return;
+                _room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                wait = _room.Task;
+            }
+
+            await wait.WaitAsync(cancellationToken);
+            ThrowIfFailed();
+        }
+    }
+
     private async Task DrainAsync(CancellationToken cancellationToken)
     {
         Task wait;
@@ -395,7 +415,10 @@ public sealed class WriteSession : IAsyncDisposable
     {
         lock (_gate)
         {
-            if (Interlocked.Decrement(ref _outstanding) != 0) return;
+            var left = Interlocked.Decrement(ref _outstanding);
+            _room?.TrySetResult();
+            _room = null;
+            if (left != 0) return;
             _drained?.TrySetResult();
             _drained = null;
         }

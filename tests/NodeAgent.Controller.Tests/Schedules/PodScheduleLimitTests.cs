@@ -83,6 +83,25 @@ public sealed class PodScheduleLimitTests
     }
 
     [Fact]
+    public async Task Backups_of_pods_that_may_ask_for_none_any_more_stay_until_their_time_is_over()
+    {
+        await using var cluster = await StartAsync(o => o with { PodScheduleNamespaces = [], PodScheduleKeep = 1 });
+        for (var i = 1; i <= 3; i++)
+        {
+            cluster.Api.Add(VeleroResources.Backups, $$"""
+                {"metadata":{"name":"old{{i}}","namespace":"velero","creationTimestamp":"2026-01-0{{i}}T00:00:00Z","labels":{"{{PodSchedules.Label}}":"shop.pod.web"} },
+                 "status":{"phase":"Completed","expiration":"2099-01-01T00:00:00Z"} }
+                """);
+        }
+
+        AddPod(cluster, "web", "@every 1h");
+        await ControllerFixture.WaitUntilAsync(() => Events(cluster).Count > 0);
+        await LookAsync(cluster);
+        Assert.Equal(3, cluster.Api.All(VeleroResources.Backups).Count(b => b.Text("status", "phase") == "Completed"));
+        Assert.Empty(cluster.Api.All(VeleroResources.DeleteBackupRequests));
+    }
+
+    [Fact]
     public async Task One_namespace_has_no_more_than_five_backups_waiting()
     {
         await using var cluster = await StartAsync();

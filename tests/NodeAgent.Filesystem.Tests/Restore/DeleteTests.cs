@@ -139,6 +139,30 @@ public sealed class DeleteTests
     }
 
     [Fact]
+    public async Task What_is_mounted_where_the_backup_left_a_mount_out_stays()
+    {
+        await using var test = await TestBackup.CreateAsync();
+        Directory.CreateDirectory(test.InSource("share"));
+        BackupResult backup;
+        using (MountedTmpfs.AtOrSkip(test.InSource("share"), "size=1m"))
+        {
+            File.WriteAllText(test.InSource("share", "file"), "left out");
+            backup = await test.RunAsync(request => request with { OneFileSystem = true });
+        }
+
+        Directory.CreateDirectory(test.InTarget("share"));
+        using var mounted = MountedTmpfs.AtOrSkip(test.InTarget("share"), "size=1m");
+        File.WriteAllText(test.InTarget("share", "file"), "somebody's");
+        File.WriteAllText(test.InTarget("surplus"), "surplus");
+
+        Assert.Equal(["Delete surplus"], Words(await PlanAsync(test, backup.Manifest, request => request with { Delete = true })));
+        await test.RestoreAsync(backup.Manifest, request => request with { Delete = true });
+
+        Assert.Equal("somebody's", File.ReadAllText(test.InTarget("share", "file")));
+        Assert.False(File.Exists(test.InTarget("surplus")));
+    }
+
+    [Fact]
     public async Task A_preview_tells_what_is_made_replaced_and_removed_and_does_nothing()
     {
         await using var test = await TestBackup.CreateAsync();

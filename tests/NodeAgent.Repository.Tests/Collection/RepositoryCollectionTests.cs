@@ -1,4 +1,6 @@
 using NodeAgent.Repository.Collection;
+using NodeAgent.Repository.Crypto;
+using NodeAgent.Repository.Index;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Sessions;
 using NodeAgent.Repository.Snapshots;
@@ -87,6 +89,36 @@ public sealed class RepositoryCollectionTests : IDisposable
         await using (var other = await TestRepository.OpenAsync(new SharedOnlyStore(root)))
             Assert.True((await RepositoryCollection.ExecuteAsync(other, Everything, null, Cancellation)).DeletedPacks > 0);
         await AssertSoundAsync(root, id, files);
+    }
+
+    [Fact]
+    public async Task A_ledger_that_was_read_before_lifts_nothing_that_another_session_found_condemned_since()
+    {
+        var (root, _, _) = await OneForgottenAsync();
+        await using var shared = await TestRepository.OpenAsync(new SharedOnlyStore(root));
+        await using var session = await shared.BeginSessionAsync(new WriteSessionOptions(), Cancellation);
+        using var cipher = shared.CreateCipher(CipherSuiteSelection.Preferred, null);
+        var records = new SealedRecords(shared, cipher);
+        Task<Ledger> ReadAsync() => Ledger.ReadAsync(shared.Store, records, null, Cancellation);
+        var before = await ReadAsync();
+        await using (var other = await TestRepository.OpenAsync(new SharedOnlyStore(root)))
+            Assert.True((await RepositoryCollection.ExecuteAsync(other, Everything with { Wait = false }, null, Cancellation)).CondemnedPacks > 0);
+        var since = await ReadAsync();
+        var packs = since.CondemnedPacks();
+        Assert.Empty(before.CondemnedPacks());
+
+        // One session finds out, and then another one gets its turn with what it read long ago.
+        await shared.RefreshIndexAsync(since, Cancellation);
+        Assert.All(packs, pack => Assert.Equal(PackStanding.Condemned, shared.Index.StandingOf(pack)));
+        await shared.RefreshIndexAsync(before, Cancellation);
+        Assert.All(packs, pack => Assert.Equal(PackStanding.Condemned, shared.Index.StandingOf(pack)));
+        await shared.RefreshIndexAsync(Cancellation);
+        Assert.All(packs, pack => Assert.Equal(PackStanding.Condemned, shared.Index.StandingOf(pack)));
+
+        // What is read after the records are gone counts again.
+        foreach (var record in Names(root, "gc")) File.Delete(record);
+        await shared.RefreshIndexAsync(await ReadAsync(), Cancellation);
+        Assert.All(packs, pack => Assert.Equal(PackStanding.Named, shared.Index.StandingOf(pack)));
     }
 
     [Fact]
