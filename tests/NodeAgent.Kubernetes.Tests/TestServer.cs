@@ -23,6 +23,9 @@ internal sealed class TestServer : IAsyncDisposable
 
     public ConcurrentQueue<RecordedRequest> Requests { get; } = new();
 
+    /// <summary>How many more times the server says that it is not ready, when it is asked; that it is asked is not remembered.</summary>
+    public int NotReady { get; set; }
+
     public Uri Address { get; private set; } = null!;
 
     public CancellationToken Stopping => _app.Lifetime.ApplicationStopping;
@@ -120,6 +123,12 @@ internal sealed class TestServer : IAsyncDisposable
 
     private async Task HandleAsync(HttpContext context)
     {
+        if (context.Request.Path == "/readyz")
+        {
+            context.Response.StatusCode = NotReady-- > 0 ? 500 : 200;
+            return;
+        }
+
         using var body = new MemoryStream();
         await context.Request.Body.CopyToAsync(body);
         Requests.Enqueue(new RecordedRequest(

@@ -35,6 +35,9 @@ public sealed class ApiException : Exception
     /// <summary>Goes on with a list whose snapshot has expired, from the newest state; null when the server offers none.</summary>
     internal string? ContinueToken { get; init; }
 
+    /// <summary>The server refused while it said of itself that it was not ready: it does not know the cluster's roles yet.</summary>
+    public bool IsServerStarting { get; private init; }
+
     public bool IsNotFound => StatusCode == HttpStatusCode.NotFound;
 
     /// <summary>Somebody else changed the object since it was read.</summary>
@@ -58,6 +61,18 @@ public sealed class ApiException : Exception
     /// starts answers before it knows the cluster's accounts and roles: 401 to tokens that are valid, and 403 that blames roles for being missing.
     /// </summary>
     public bool IsTransient =>
-        IsTooManyRequests || IsUnauthorized || StatusCode >= HttpStatusCode.InternalServerError
+        IsTooManyRequests || IsUnauthorized || IsServerStarting || StatusCode >= HttpStatusCode.InternalServerError
         || (IsForbidden && ServerMessage.IndexOf(": RBAC: ", StringComparison.Ordinal) is >= 0 and var at && ServerMessage.IndexOf(" not found", at, StringComparison.Ordinal) > 0);
+
+    /// <summary>The same error, of a server that is not ready.</summary>
+    internal ApiException WhileStarting() => new(StatusCode, Reason, $"{Message} (the server has just been started and is not ready)")
+    {
+        ServerMessage = ServerMessage,
+        Kind = Kind,
+        Name = Name,
+        RetryAfter = RetryAfter,
+        FieldErrors = FieldErrors,
+        ContinueToken = ContinueToken,
+        IsServerStarting = true,
+    };
 }

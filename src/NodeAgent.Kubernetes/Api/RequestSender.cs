@@ -92,12 +92,21 @@ internal sealed class RequestSender : IDisposable
 
     private async Task<T> RetryAsync<T>(ApiRequest request, Func<RequestSender, ApiRequest, CancellationToken, Task<T>> attempt, CancellationToken cancellation)
     {
+        var isRefusedByReadyServer = false;
         for (var retry = 0; ; retry++)
         {
             TimeSpan delay;
             try
             {
                 return await LimitAsync(request, attempt, cancellation);
+            }
+            catch (ApiException e) when (e.IsForbidden && !isRefusedByReadyServer)
+            {
+                // A server that has just been started refuses everybody, until it knows the cluster's roles. Once it says that it is ready,
+                // it may have become so since it refused: what it says then counts.
+                isRefusedByReadyServer = !await IsStartingAsync(cancellation);
+                if (isRefusedByReadyServer) continue;
+                delay = retry < _options.MaxRetries ? Delay(retry, null).GetValueOrDefault() : throw e.WhileStarting();
             }
             catch (ApiException e) when (retry < _options.MaxRetries && IsWorthRepeating(request, e) && Delay(retry, e.RetryAfter) is { } wait)
             {
@@ -129,6 +138,31 @@ internal sealed class RequestSender : IDisposable
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
             throw NoAnswer(request, e);
+        }
+    }
+
+    /// <summary>
+    /// Whether the server says of itself that it is not ready. Anybody may ask for that, roles or not. A server that does not know the question, or
+    /// is gone again, has said nothing that would excuse its refusal.
+    /// </summary>
+    private async Task<bool> IsStartingAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            return await LimitAsync(
+                ApiRequest.Get("readyz", ""),
+                static async (sender, request, limit) =>
+                {
+                    using var message = new HttpRequestMessage(request.Method, new Uri(request.Target, UriKind.Relative));
+                    AddUserAgent(message.Headers);
+                    using var response = await sender._http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, limit);
+                    return response.StatusCode is HttpStatusCode.InternalServerError or HttpStatusCode.ServiceUnavailable;
+                },
+                cancellation);
+        }
+        catch (HttpRequestException)
+        {
+            return false;
         }
     }
 

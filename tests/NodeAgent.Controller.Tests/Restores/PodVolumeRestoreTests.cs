@@ -132,7 +132,7 @@ public sealed class PodVolumeRestoreTests
         cluster.LoseShop();
         var asked = 0;
         cluster.Api.Interfere = request => request.Method == "POST" && request.Path == "/apis/velero.io/v1/namespaces/velero/podvolumerestores" && Interlocked.Increment(ref asked) == 1
-            ? (HttpStatusCode.Forbidden, "Forbidden") : null;
+            ? (HttpStatusCode.UnprocessableEntity, "Invalid") : null;
         var restore = await cluster.RestoreAsync("r", """{"backupName":"b"}""");
         Assert.Equal((RestorePhase.PartiallyFailed, 1L), (restore.Text("status", "phase"), restore.Number("status", "errors")));
         Assert.Single(cluster.Api.All(VeleroResources.PodVolumeRestores));

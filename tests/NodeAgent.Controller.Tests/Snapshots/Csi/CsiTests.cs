@@ -50,7 +50,7 @@ public sealed class CsiTests
         await using var driver = new SampleDriver(cluster.Api);
         foreach (var claim in new[] { "a", "b", "c" }) cluster.AddVolume(claim, Source);
         var asked = 0;
-        cluster.Api.Interfere = request => request.Method == "POST" && request.Path.Value!.EndsWith("/volumesnapshots", StringComparison.Ordinal) && Interlocked.Increment(ref asked) == 2 ? (System.Net.HttpStatusCode.Forbidden, "Forbidden") : null;
+        cluster.Api.Interfere = request => request.Method == "POST" && request.Path.Value!.EndsWith("/volumesnapshots", StringComparison.Ordinal) && Interlocked.Increment(ref asked) == 2 ? (System.Net.HttpStatusCode.UnprocessableEntity, "Invalid") : null;
         using var collector = new Hosting.Metrics.MetricsCollector(new Hosting.Metrics.MetricsOptions { Meters = [Telemetry.MeterName] }, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
         cluster.Api.Add(VeleroResources.Backups, """{"metadata":{"name":"counted","namespace":"velero","labels":{"velero.io/schedule-name":"csi-counts"}},"spec":{"includedNamespaces":["shop"]}}""");
         var backup = await cluster.WaitForEndAsync(VeleroResources.Backups, "counted");
