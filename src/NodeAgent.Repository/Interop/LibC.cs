@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace NodeAgent.Repository.Interop;
 
@@ -23,14 +24,30 @@ internal static partial class LibC
     /// <summary>ENOENT and the like, as the kernel numbers them on every architecture that .NET runs on.</summary>
     public const int NotFound = 2, AccessDenied = 13, Exists = 17, IsDirectory = 21, NoSpace = 28, ReadOnlyFileSystem = 30, NotPermitted = 1, Invalid = 22, NotSupported = 95, QuotaExceeded = 122;
 
+    /// <summary>O_DIRECT, which architectures number differently.</summary>
+    public static readonly int Direct = RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? 0x10000 : 0x4000;
+
+    /// <summary>F_GETFL, F_SETFL.</summary>
+    private const int GetFlagsCommand = 3, SetFlagsCommand = 4;
+
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Open(string path, int flags);
+
+    /// <summary>The flags of an open file; negative for a failure.</summary>
+    public static int GetFlags(SafeFileHandle file) => Control(file, GetFlagsCommand, 0);
+
+    /// <summary>Changes those flags of an open file that can be changed; negative for a failure.</summary>
+    public static int SetFlags(SafeFileHandle file, int flags) => Control(file, SetFlagsCommand, flags);
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int OpenWithMode(string path, int flags, uint mode);
 
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     public static partial int Control(int descriptor, int command, ref FileLockRange range);
+
+    // The third argument is variadic in C; on x64 and arm64 Linux it is passed in the same way all the same.
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    private static partial int Control(SafeFileHandle file, int command, nint argument);
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     public static partial int Synchronize(int descriptor);

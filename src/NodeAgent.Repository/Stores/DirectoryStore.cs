@@ -99,7 +99,7 @@ public sealed class DirectoryStore : IObjectStore
                 using (var handle = File.OpenHandle(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None))
                 {
                     File.SetUnixFileMode(handle, FileMode600);
-                    RandomAccess.Write(handle, body.Span, 0);
+                    if (body.Length < DirectFile.ShortestWorthwhile || !DirectFile.TryWrite(handle, body.Span)) RandomAccess.Write(handle, body.Span, 0);
                     RandomAccess.FlushToDisk(handle);
                 }
 

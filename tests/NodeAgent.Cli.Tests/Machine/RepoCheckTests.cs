@@ -62,7 +62,7 @@ public sealed class RepoCheckTests
         await machine.BackUpAsync();
 
         var result = (await machine.RunAsync("repo", "check", "--max-age", "30d", "--quiet")).Expect(0);
-        Assert.Contains("XDG_CACHE_HOME", Assert.Single(result.ErrorLines), StringComparison.Ordinal);
+        Assert.Contains("XDG_CACHE_HOME", Assert.Single(result.Messages), StringComparison.Ordinal);
         Assert.Empty((await machine.RunAsync("repo", "check", "--read-data", "--quiet")).Expect(0).Error);
         Assert.False(Directory.Exists("/nonexistent"));
 
@@ -71,8 +71,8 @@ public sealed class RepoCheckTests
         var environment = new CommandEnvironment { Variables = { ["XDG_CACHE_HOME"] = file } };
         var blocked = (await machine.RunAsync(environment, "repo", "check", "--read-data", "--quiet")).Expect(0);
         Assert.EndsWith("no damage\n", blocked.Output, StringComparison.Ordinal);
-        Assert.All(blocked.ErrorLines, line => Assert.StartsWith("warning: ", line, StringComparison.Ordinal));
-        Assert.NotEmpty(blocked.ErrorLines);
+        Assert.All(blocked.Messages, line => Assert.StartsWith("warning: ", line, StringComparison.Ordinal));
+        Assert.NotEmpty(blocked.Messages);
     }
 
     [Theory]

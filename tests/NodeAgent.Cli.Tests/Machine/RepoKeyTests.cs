@@ -27,7 +27,7 @@ public sealed class RepoKeyTests
         (await machine.RunAsync("repo", "key", "remove", "zzz")).ExpectError(13, "zzz", "repo key list");
         var removed = (await machine.RunAsync("repo", "key", "remove", id[..6])).Expect(0);
         Assert.Equal($"removed {id} (the office)\n", removed.Output);
-        Assert.Contains("repo key rotate", Assert.Single(removed.ErrorLines), StringComparison.Ordinal);
+        Assert.Contains("repo key rotate", Assert.Single(removed.Messages), StringComparison.Ordinal);
         (await RunAsync(machine, second, "repo", "info")).ExpectError(12, "does not open");
         var own = (string)Assert.Single((await machine.JsonAsync("repo", "key", "list")).AsArray())!["id"]!;
         (await machine.RunAsync("repo", "key", "remove", own, "--even-in-use")).ExpectError(1, "no key would be left", "add another key first");

@@ -24,7 +24,7 @@ public sealed class RepoVerbTests
         var result = (await NodeAgentProcess.RunAsync("repo", "init", "--repo", files["new"], "--generate-key", files["key"])).Expect(0);
 
         Assert.StartsWith("Repository ", result.Output, StringComparison.Ordinal);
-        Assert.StartsWith($"warning: {files["key"]} is the only key", Assert.Single(result.ErrorLines), StringComparison.Ordinal);
+        Assert.StartsWith($"warning: {files["key"]} is the only key", Assert.Single(result.Messages), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -77,7 +77,7 @@ public sealed class RepoVerbTests
         var result = await NodeAgentProcess.RunAsync([.. verb, "--repo", files["nowhere"], "--key-file", key]);
 
         result.ExpectError(10, files["nowhere"], "no repository", "repo init");
-        Assert.Single(result.ErrorLines);
+        Assert.Single(result.Messages);
         Assert.Empty(result.Output);
         Assert.False(Path.Exists(files["nowhere"]));
     }
@@ -166,7 +166,7 @@ public sealed class RepoVerbTests
 
         // The rest is restored; dump fails with the reason, and what it wrote is nothing.
         var restore = (await machine.RunAsync("snapshot", "restore", "latest", "--target", machine.Target)).Expect(3);
-        Assert.StartsWith("warning: directory/the large one: ", Assert.Single(restore.ErrorLines), StringComparison.Ordinal);
+        Assert.StartsWith("warning: directory/the large one: ", Assert.Single(restore.Messages), StringComparison.Ordinal);
         Assert.Equal("small", File.ReadAllText(Path.Combine(machine.Target, "another")));
         (await machine.RunAsync("snapshot", "dump", "latest", "directory/the large one")).ExpectError(1, Path.GetRelativePath(machine.Path, pack), "damaged");
     }

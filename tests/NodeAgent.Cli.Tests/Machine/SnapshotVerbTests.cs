@@ -167,7 +167,7 @@ public sealed class SnapshotVerbTests
 
         var result = (await machine.RunAsync("snapshot", "create", machine.Files["nowhere"])).ExpectError(1, machine.Files["nowhere"], "no such file or directory");
 
-        Assert.Single(result.ErrorLines);
+        Assert.Single(result.Messages);
         Assert.Empty((await machine.JsonAsync("snapshot", "list")).AsArray());
         (await machine.RunAsync("snapshot", "create")).Expect(2);
         (await machine.RunAsync("snapshot", "restore", "latest")).ExpectError(2, "no target", "--target");
@@ -188,8 +188,8 @@ public sealed class SnapshotVerbTests
         var text = (await machine.RunAsync(nobody, "snapshot", "create", machine.Source, "--quiet")).Expect(3);
         Assert.Equal(
             ["warning: closed: open: ", "warning: listed/inner: statx: ", "warning: secret: open: "],
-            text.ErrorLines.Select(line => line[..(line.LastIndexOf(": ", StringComparison.Ordinal) + 2)]).Order(StringComparer.Ordinal));
-        Assert.All(text.ErrorLines, line => Assert.EndsWith("permission denied (EACCES)", line, StringComparison.Ordinal));
+            text.Messages.Select(line => line[..(line.LastIndexOf(": ", StringComparison.Ordinal) + 2)]).Order(StringComparer.Ordinal));
+        Assert.All(text.Messages, line => Assert.EndsWith("permission denied (EACCES)", line, StringComparison.Ordinal));
         Assert.EndsWith("saved, but 3 files could not be read\n", text.Output, StringComparison.Ordinal);
 
         var json = MachineRepository.Parse((await machine.RunAsync(nobody, "snapshot", "create", machine.Source, "-o", "json")).Expect(3));
@@ -233,7 +233,7 @@ public sealed class SnapshotVerbTests
         (await machine.RunAsync("snapshot", "create", machine.Source)).Expect(0);
         machine.Shell($"chown -R {PlainUser.Id} repository");
         var foreign = (await machine.RunAsync(nobody, "snapshot", "restore", "latest", "--target", machine.Files["foreign"])).Expect(3);
-        Assert.Contains("owners cannot be restored here", Assert.Single(foreign.ErrorLines), StringComparison.Ordinal);
+        Assert.Contains("owners cannot be restored here", Assert.Single(foreign.Messages), StringComparison.Ordinal);
         Assert.Equal("y", File.ReadAllText(machine.Files["foreign/linked"]));
     }
 
@@ -253,7 +253,7 @@ public sealed class SnapshotVerbTests
         Assert.Equal(("there", "backed up"), (File.ReadAllText(there), File.ReadAllText(Path.Combine(machine.Target, "missing"))));
 
         var fail = (await machine.RunAsync("snapshot", "restore", "latest", "-t", machine.Target, "--overwrite", "fail")).Expect(3);
-        Assert.Equal(2, fail.ErrorLines.Length);
+        Assert.Equal(2, fail.Messages.Length);
         Assert.Equal("there", File.ReadAllText(there));
 
         var always = await machine.JsonAsync("snapshot", "restore", "latest", "-t", machine.Target, "--overwrite", "always");
@@ -277,7 +277,7 @@ public sealed class SnapshotVerbTests
 
         var full = (await NodeAgentProcess.RunAsync(["snapshot", "create", machine.Source, "--quiet", .. access])).ExpectError(1, repository, "no space is left", "free some space");
 
-        Assert.Single(full.ErrorLines);
+        Assert.Single(full.Messages);
         (await NodeAgentProcess.RunAsync(["repo", "check", "--read-data", .. access])).Expect(0);
         Assert.Single(MachineRepository.Parse((await NodeAgentProcess.RunAsync(["snapshot", "list", "-o", "json", .. access])).Expect(0)).AsArray());
         machine.Shell("mount -o remount,size=100m small");
@@ -294,9 +294,9 @@ public sealed class SnapshotVerbTests
         using var small = machine.MountOrSkip("small", "1m");
 
         var refused = (await machine.RunAsync("snapshot", "restore", "latest", "-t", machine.Files["small"])).ExpectError(1, machine.Files["small"], "4.8 MiB", "1.0 MiB are free", "--ignore-free-space");
-        Assert.Single(refused.ErrorLines);
+        Assert.Single(refused.Messages);
         var tried = (await machine.RunAsync("snapshot", "restore", "latest", "-t", machine.Files["small"], "--ignore-free-space")).ExpectError(1, "large", "ENOSPC", "free some space");
-        Assert.Single(tried.ErrorLines);
+        Assert.Single(tried.Messages);
         // Only what lets the next run continue.
         Assert.Equal([".nodeagent-restore-progress"], Directory.EnumerateFileSystemEntries(machine.Files["small"]).Select(Path.GetFileName));
     }

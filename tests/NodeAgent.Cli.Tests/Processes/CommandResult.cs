@@ -1,9 +1,14 @@
+using System.Text.RegularExpressions;
+
 namespace NodeAgent.Cli.Tests.Processes;
 
 /// <summary>What a finished nodeagent process left.</summary>
-internal sealed record CommandResult(int ExitCode, string Output, string Error)
+internal sealed partial record CommandResult(int ExitCode, string Output, string Error)
 {
     public string[] ErrorLines => Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+    /// <summary>What it had to say, without the progress that it shows on a slow machine.</summary>
+    public string[] Messages => [.. ErrorLines.Where(line => !Progress().IsMatch(line))];
 
     /// <summary>Fails with everything that was printed, so that a test's report tells why.</summary>
     public CommandResult Expect(int exitCode)
@@ -22,4 +27,7 @@ internal sealed record CommandResult(int ExitCode, string Output, string Error)
         Assert.DoesNotContain("   at ", Error, StringComparison.Ordinal);
         return this;
     }
+
+    [GeneratedRegex(@"^(?!warning|error)[a-z ]+: .* in \d+(\.\d+)?( s|:\d\d)")]
+    private static partial Regex Progress();
 }

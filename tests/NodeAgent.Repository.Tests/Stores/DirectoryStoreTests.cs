@@ -22,6 +22,9 @@ public sealed class DirectoryStoreTests : IDisposable
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(300_000)]
+    [InlineData(1 << 20)]
+    [InlineData((4 << 20) + 1)]
+    [InlineData(9_000_001)]
     public async Task What_is_put_is_read_back_and_listed(int length)
     {
         var body = new byte[length];

@@ -1,0 +1,68 @@
+using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using NodeAgent.Repository.Interop;
+
+namespace NodeAgent.Repository.Stores;
+
+/// <summary>
+/// Writes large files past the page cache (O_DIRECT). What is flushed at once and read by nobody soon would only be copied there, which is a tenth of
+/// the processor time of a first backup, and take memory from what is in use, or from a container's limit.
+/// </summary>
+internal static class DirectFile
+{
+    /// <summary>Files that are shorter are not worth it.</summary>
+    public const int ShortestWorthwhile = 1 << 20;
+
+    // Of the memory, the place in the file and the length. Some disks would do with 512; one that wants more refuses, and is written in the plain way.
+    private const int Alignment = 4 << 10;
+    private const int PieceLength = 1 << 20;
+
+    private static readonly ConcurrentBag<AlignedPiece> Free = [];
+
+    /// <summary>
+    /// Writes a new file from its beginning. False when the file system does not do this, or not in this way: the file is empty then, and is to be
+    /// written in the plain way, which also meets, and names, whatever else was the cause. In both cases it is a plain file afterwards.
+    /// </summary>
+    public static bool TryWrite(SafeFileHandle file, ReadOnlySpan<byte> body)
+    {
+        var flags = LibC.GetFlags(file);
+        if (flags < 0 || LibC.SetFlags(file, flags | LibC.Direct) < 0) return false;
+        if (!Free.TryTake(out var piece)) piece = new AlignedPiece();
+        try
+        {
+            for (var at = 0; at < body.Length; at += PieceLength)
+            {
+                var part = body[at..Math.Min(at + PieceLength, body.Length)];
+                part.CopyTo(piece.Bytes);
+                var padded = (part.Length + Alignment - 1) / Alignment * Alignment;
+                piece.Bytes[part.Length..padded].Clear();
+                RandomAccess.Write(file, piece.Bytes[..padded], at);
+            }
+
+            if (body.Length % Alignment != 0) RandomAccess.SetLength(file, body.Length);
+            return true;
+        }
+        catch (IOException)
+        {
+            // What was written may be longer than the body.
+            RandomAccess.SetLength(file, 0);
+            return false;
+        }
+        finally
+        {
+            Free.Add(piece);
+            _ = LibC.SetFlags(file, flags);
+        }
+    }
+
+    /// <summary>Memory that begins where the disk can take it from. It lives as long as the process: there are as many as files were ever written at once.</summary>
+    private sealed unsafe class AlignedPiece
+    {
+        private readonly void* _memory = NativeMemory.AlignedAlloc(PieceLength, Alignment);
+
+        ~AlignedPiece() => NativeMemory.AlignedFree(_memory);
+
+        public Span<byte> Bytes => new(_memory, PieceLength);
+    }
+}

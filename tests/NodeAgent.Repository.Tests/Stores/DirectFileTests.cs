@@ -1,0 +1,43 @@
+using NodeAgent.Repository.Stores;
+using NodeAgent.Repository.Tests.Support;
+
+namespace NodeAgent.Repository.Tests.Stores;
+
+/// <summary>Files that are written past the page cache, on file systems that do and do not support it.</summary>
+public sealed class DirectFileTests : IDisposable
+{
+    private readonly string _directory = Directory.CreateTempSubdirectory("nodeagent-direct-").FullName;
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(4096)]
+    [InlineData(4097)]
+    [InlineData(4 << 20)]
+    [InlineData((4 << 20) - 1)]
+    [InlineData((8 << 20) + 4095)]
+    public void A_file_has_exactly_the_bytes_that_were_written_to_it(int length)
+    {
+        // At an odd address, as parts of arrays are.
+        var memory = new byte[length + 1];
+        SeededRandom.Create().NextBytes(memory);
+        using var file = File.OpenHandle(Path.Combine(_directory, "file"), FileMode.CreateNew, FileAccess.ReadWrite);
+        if (!DirectFile.TryWrite(file, memory.AsSpan(1))) Assert.Skip($"the file system of {_directory} does not write past the page cache: set TMPDIR to a directory on ext4, XFS or Btrfs");
+        Assert.Equal(length, RandomAccess.GetLength(file));
+        var read = new byte[length];
+        // The plain way again: neither the memory nor the place is one that a direct read could take.
+        Assert.Equal(length, RandomAccess.Read(file, read, 0));
+        Assert.Equal<byte>(memory[1..], read);
+        RandomAccess.Write(file, "odd"u8, 1);
+    }
+
+    [Fact]
+    public void A_full_disk_leaves_an_empty_file_for_the_plain_way()
+    {
+        using var disk = TinyFileSystem.CreateOrSkip(6 << 10);
+        using var file = File.OpenHandle(Path.Combine(disk.Path, "file"), FileMode.CreateNew, FileAccess.ReadWrite);
+        Assert.False(DirectFile.TryWrite(file, new byte[9 << 20]));
+        Assert.Equal(0, RandomAccess.GetLength(file));
+    }
+
+    public void Dispose() => Directory.Delete(_directory, recursive: true);
+}
