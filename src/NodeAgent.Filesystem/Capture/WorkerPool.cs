@@ -4,9 +4,11 @@ namespace NodeAgent.Filesystem.Capture;
 internal sealed class WorkerPool(int workers) : IDisposable
 {
     private readonly SemaphoreSlim _slots = new(workers);
-    private readonly Queue<Task> _started = new();
+    private readonly Lock _gate = new();
     private readonly int _limit = workers * 4;
     private int _wanting;
+    private int _underWay;
+    private TaskCompletionSource? _ended;
 
     /// <summary>How many work at once.</summary>
     public int Workers => workers;
@@ -20,23 +22,29 @@ internal sealed class WorkerPool(int workers) : IDisposable
     /// <summary>Starts work that waits, first for other work without taking a worker from it, then for a free worker.</summary>
     public Task Run(Func<Task> work, Task? after)
     {
-        var task = Task.Run(async () =>
+        lock (_gate) _underWay++;
+        return Task.Run(async () =>
         {
-            if (after is not null) await after.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-            Interlocked.Increment(ref _wanting);
-            await _slots.WaitAsync();
-            Interlocked.Decrement(ref _wanting);
             try
             {
-                await work();
+                if (after is not null) await after.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+                Interlocked.Increment(ref _wanting);
+                await _slots.WaitAsync();
+                Interlocked.Decrement(ref _wanting);
+                try
+                {
+                    await work();
+                }
+                finally
+                {
+                    _slots.Release();
+                }
             }
             finally
             {
-                _slots.Release();
+                End();
             }
         });
-        lock (_started) _started.Enqueue(task);
-        return task;
     }
 
     /// <summary>
@@ -61,32 +69,45 @@ internal sealed class WorkerPool(int workers) : IDisposable
         return true;
     }
 
-    /// <summary>Waits until little enough is under way. What failed is seen by those who wait for its result.</summary>
-    public async ValueTask ThrottleAsync()
-    {
-        while (true)
-        {
-            Task oldest;
-            lock (_started)
-            {
-                while (_started.TryPeek(out var done) && done.IsCompleted) _started.Dequeue();
-                if (_started.Count < _limit) return;
-                oldest = _started.Dequeue();
-            }
-
-            await oldest.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        }
-    }
+    /// <summary>
+    /// Waits until little enough is under way, whichever of it ends first: small things that came after a large one are done long before it.
+    /// What failed is seen by those who wait for its result.
+    /// </summary>
+    public async ValueTask ThrottleAsync() => await FewerThanAsync(_limit);
 
     /// <summary>Waits for everything, failed or not.</summary>
     public async Task DrainAsync()
     {
-        Task[] all;
-        lock (_started) all = [.. _started];
-        await Task.WhenAll(all).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        await FewerThanAsync(1);
         for (var taken = 0; taken < workers; taken++) await _slots.WaitAsync();
         _slots.Release(workers);
     }
 
     public void Dispose() => _slots.Dispose();
+
+    private async ValueTask FewerThanAsync(int limit)
+    {
+        while (true)
+        {
+            Task wait;
+            lock (_gate)
+            {
+                if (_underWay < limit) return;
+                _ended ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                wait = _ended.Task;
+            }
+
+            await wait;
+        }
+    }
+
+    private void End()
+    {
+        lock (_gate)
+        {
+            _underWay--;
+            _ended?.TrySetResult();
+            _ended = null;
+        }
+    }
 }
