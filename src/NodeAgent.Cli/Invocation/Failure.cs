@@ -21,6 +21,8 @@ internal readonly record struct Failure(int ExitCode, string Message)
         RepositoryException => new(Cli.ExitCode.Failed, exception.Message),
         ClusterConfigException or ApiException or LeadershipLostException => new(Cli.ExitCode.Failed, exception.Message),
         UnauthorizedAccessException or IOException or HttpRequestException or TimeoutException => new(Cli.ExitCode.Failed, exception.Message),
+        // A native library that is not installed; the message says how to get it.
+        DllNotFoundException => new(Cli.ExitCode.Failed, exception.Message),
         AggregateException { InnerException: { } inner } => Of(inner, interrupted),
         _ => new(Cli.ExitCode.Failed, $"unexpected: {exception.GetType().Name}: {exception.Message} (this is a fault in nodeagent; --verbose shows where)"),
     };

@@ -35,7 +35,7 @@ internal static class CopySourceOptions
         var store = RepositoryOptions.StoreAt(location, address => ReadS3(parse, address));
         try
         {
-            using var secret = RepositorySecrets.ReadFrom(parse);
+            using var secret = RepositorySecrets.ReadFrom(parse, cancellationToken);
             return await ChunkRepository.OpenAsync(store, secret, new RepositoryOpenOptions { OnDamagedSegment = damage => StandardStreams.Warn(damage.Message) }, cancellationToken);
         }
         catch

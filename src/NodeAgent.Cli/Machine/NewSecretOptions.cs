@@ -19,13 +19,13 @@ internal static class NewSecretOptions
 
     /// <summary>The caller disposes the secret.</summary>
     /// <exception cref="UsageException">None was given, or two.</exception>
-    public static RepositorySecret Read(ParseResult parse)
+    public static RepositorySecret Read(ParseResult parse, CancellationToken cancellationToken)
     {
         string[] given = [.. ((Option<string>[])[KeyFile, PasswordFile, Generated]).Where(option => parse.GetValue(option)!.Length > 0).Select(option => option.Name)];
         if (given.Length > 1) throw new UsageException($"{string.Join(" and ", given)} exclude each other (give one of them)");
         if (parse.GetValue(KeyFile) is { Length: > 0 } keyFile) return RepositorySecrets.FromKeyFile(keyFile);
         if (parse.GetValue(PasswordFile) is { Length: > 0 } passwordFile) return RepositorySecrets.FromPasswordFile(passwordFile);
         if (parse.GetValue(Generated) is { Length: > 0 } generated) return RepositorySecrets.Generate(generated);
-        return RepositorySecrets.AskForNew() ?? throw new UsageException("no new secret is given (give --new-password-file, --new-key-file or --generate-key)");
+        return RepositorySecrets.AskForNew(cancellationToken) ?? throw new UsageException("no new secret is given (give --new-password-file, --new-key-file or --generate-key)");
     }
 }

@@ -4,7 +4,10 @@ using NodeAgent.Cli.CommandLine;
 using NodeAgent.Cli.Invocation;
 using NodeAgent.Cli.Terminal;
 using NodeAgent.Repository;
+using NodeAgent.Repository.Crypto;
+using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Parity;
+using NodeAgent.Repository.Stores;
 using NodeAgent.Stores.S3;
 
 namespace NodeAgent.Cli.Machine;
@@ -47,8 +50,8 @@ internal static class RepoInitCommand
             foreach (var warning in (await s3.ProbeAsync(cancellationToken)).Warnings) StandardStreams.Warn($"{path}: {warning}");
         }
 
-        using var secret = keyFile.Length > 0 ? RepositorySecrets.Generate(keyFile) : RepositorySecrets.Read(parse, isNew: true);
-        await using var repository = await ChunkRepository.InitializeAsync(store, secret, RepositoryParameters.Default, TimeProvider.System, cancellationToken);
+        using var secret = keyFile.Length > 0 ? RepositorySecrets.Generate(keyFile) : RepositorySecrets.Read(parse, isNew: true, cancellationToken);
+        await using var repository = await MakeAsync(store, secret, keyFile, cancellationToken);
         if (parity > 0) await new ParityMaintenance(repository).SetAsync(parity, cancellationToken);
 
         if (MachineOutput.IsJson(parse))
@@ -68,5 +71,34 @@ internal static class RepoInitCommand
         if (keyFile.Length > 0)
             StandardStreams.Warn($"{DisplayText.Name(Path.GetFullPath(keyFile))} is the only key; whoever loses it loses every backup (keep a copy elsewhere)");
         return ExitCode.Done;
+    }
+
+    /// <summary>Takes a key file that was made for it away again where nothing came of it, so that the same command can be given once more.</summary>
+    private static async Task<ChunkRepository> MakeAsync(IObjectStore store, RepositorySecret secret, string keyFile, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await ChunkRepository.InitializeAsync(store, secret, RepositoryParameters.Default, TimeProvider.System, cancellationToken);
+        }
+        catch when (keyFile.Length > 0)
+        {
+            if (await IsSurelyNotMadeAsync(store)) File.Delete(keyFile);
+            else StandardStreams.Warn($"{DisplayText.Name(Path.GetFullPath(keyFile))} stays: the repository may have been made with it (see whether \"nodeagent repo info\" opens it, and remove the file if not)");
+            throw;
+        }
+    }
+
+    private static async Task<bool> IsSurelyNotMadeAsync(IObjectStore store)
+    {
+        // What was sent to an object store may arrive after it was given up.
+        if (store is S3Store) return false;
+        try
+        {
+            return await store.StatAsync("config", CancellationToken.None) is null;
+        }
+        catch (RepositoryException)
+        {
+            return false;
+        }
     }
 }

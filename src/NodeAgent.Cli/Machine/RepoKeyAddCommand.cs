@@ -28,7 +28,7 @@ internal static class RepoKeyAddCommand
         if (Encoding.UTF8.GetByteCount(label) > RepositoryKeys.MaxLabelLength) throw new UsageException($"--label: longer than {RepositoryKeys.MaxLabelLength} bytes (give a shorter one)");
         // Opened first, so that no key file is left behind by somebody who cannot open the repository.
         await using var repository = await RepositoryAccess.OpenAsync(parse, cancellationToken);
-        using var secret = NewSecretOptions.Read(parse);
+        using var secret = NewSecretOptions.Read(parse, cancellationToken);
         var id = await new RepositoryKeys(repository).AddAsync(secret, label, cancellationToken);
         if (MachineOutput.IsJson(parse))
             MachineOutput.PrintJson(new JsonObject { ["id"] = id, ["kind"] = RepoKeyListCommand.KindText(secret.Kind), ["label"] = label });

@@ -20,7 +20,7 @@ internal static class RepoKeyPasswdCommand
     private static async Task<int> ExecuteAsync(ParseResult parse, CancellationToken cancellationToken)
     {
         await using var repository = await RepositoryAccess.OpenAsync(parse, cancellationToken);
-        using var secret = NewSecretOptions.Read(parse);
+        using var secret = NewSecretOptions.Read(parse, cancellationToken);
         var id = await new RepositoryKeys(repository).ChangeAsync(secret, cancellationToken);
         if (MachineOutput.IsJson(parse))
             MachineOutput.PrintJson(new JsonObject { ["id"] = id, ["kind"] = RepoKeyListCommand.KindText(secret.Kind) });

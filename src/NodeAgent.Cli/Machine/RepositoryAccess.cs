@@ -14,7 +14,7 @@ internal static class RepositoryAccess
         var store = RepositoryOptions.StoreOf(parse);
         try
         {
-            using var secret = RepositorySecrets.Read(parse, isNew: false);
+            using var secret = RepositorySecrets.Read(parse, isNew: false, cancellationToken);
             return await ChunkRepository.OpenAsync(store, secret, new RepositoryOpenOptions { OnDamagedSegment = WarnOfDamage, OnReadByParity = WarnOfMendable }, cancellationToken);
         }
         catch

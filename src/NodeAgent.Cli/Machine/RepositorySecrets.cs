@@ -15,29 +15,31 @@ internal static class RepositorySecrets
 
     /// <summary>The caller disposes the secret, which zeroes it.</summary>
     /// <param name="isNew">The secret is chosen now: a passphrase is asked for twice.</param>
-    /// <exception cref="UsageException">None was given, or two.</exception>
+    /// <exception cref="UsageException">None was given, or two, or an empty one.</exception>
     /// <exception cref="CommandException">The file cannot be read or holds no secret.</exception>
-    public static RepositorySecret Read(ParseResult parse, bool isNew)
+    public static RepositorySecret Read(ParseResult parse, bool isNew, CancellationToken cancellationToken)
     {
         if (Given(parse, RepositoryOptions.KeyFile, RepositoryOptions.PasswordFile, RepositoryOptions.KeyFileVariable, RepositoryOptions.PasswordFileVariable, RepositoryOptions.PasswordVariable) is { } given)
             return given;
         if (CanAsk)
-            return Ask("Passphrase of the repository: ", isNew);
-        throw new UsageException($"no key is given (give --key-file or --password-file, or set {RepositoryOptions.KeyFileVariable}, {RepositoryOptions.PasswordFileVariable} or {RepositoryOptions.PasswordVariable})");
+            return Ask("Passphrase of the repository: ", isNew, cancellationToken);
+        // Who makes a repository has no key yet.
+        var flags = isNew ? "--generate-key FILE to make one, or --key-file or --password-file" : "--key-file or --password-file";
+        throw new UsageException($"no key is given (give {flags}, or set {RepositoryOptions.KeyFileVariable}, {RepositoryOptions.PasswordFileVariable} or {RepositoryOptions.PasswordVariable})");
     }
 
     /// <summary>The secret of the repository that is copied from: its own flags and variables, else that of the other one.</summary>
     /// <inheritdoc cref="Read" path="/exception"/>
-    public static RepositorySecret ReadFrom(ParseResult parse) =>
+    public static RepositorySecret ReadFrom(ParseResult parse, CancellationToken cancellationToken) =>
         Given(parse, CopySourceOptions.KeyFile, CopySourceOptions.PasswordFile, CopySourceOptions.KeyFileVariable, CopySourceOptions.PasswordFileVariable, CopySourceOptions.PasswordVariable)
-        ?? Read(parse, isNew: false);
+        ?? Read(parse, isNew: false, cancellationToken);
 
     public static RepositorySecret FromKeyFile(string path) => FromFile("key file", path, RepositorySecret.FromKeyFile);
 
     public static RepositorySecret FromPasswordFile(string path) => FromFile("password file", path, RepositorySecret.FromPassphrase);
 
     /// <summary>A passphrase that is chosen now; null when nobody can be asked.</summary>
-    public static RepositorySecret? AskForNew() => CanAsk ? Ask("New passphrase: ", isNew: true) : null;
+    public static RepositorySecret? AskForNew(CancellationToken cancellationToken) => CanAsk ? Ask("New passphrase: ", isNew: true, cancellationToken) : null;
 
     /// <summary>Writes a fresh key, readable by its owner only, and never over an existing file.</summary>
     public static RepositorySecret Generate(string path)
@@ -86,7 +88,7 @@ internal static class RepositorySecrets
             return FromKeyFile(key);
         if (password.Length > 0)
             return FromPasswordFile(password);
-        return Environment.GetEnvironmentVariable(passwordVariable) is { Length: > 0 } passphrase ? RepositorySecret.FromPassphrase(passphrase) : null;
+        return Environment.GetEnvironmentVariable(passwordVariable) is { Length: > 0 } passphrase ? FromPassphrase(passphrase, passwordVariable) : null;
     }
 
     private static RepositorySecret FromFile(string what, string path, ReadSecret read)
@@ -113,31 +115,27 @@ internal static class RepositorySecrets
 
     private static bool CanAsk => StandardStreams.InputIsTerminal && TerminalInterop.IsTerminal(TerminalInterop.StandardError);
 
-    private static RepositorySecret Ask(string prompt, bool isNew)
+    private static RepositorySecret FromPassphrase(string text, string origin)
     {
-        var first = ReadHidden(prompt);
-        if (isNew && ReadHidden("The same again: ") != first)
-            throw new UsageException("the two passphrases differ (nothing was done; try again)");
-        return RepositorySecret.FromPassphrase(first);
+        try
+        {
+            return RepositorySecret.FromPassphrase(text);
+        }
+        catch (InvalidDataException exception)
+        {
+            throw new UsageException($"{origin}: {exception.Message} (nothing was done; give another one)");
+        }
     }
 
-    private static string ReadHidden(string prompt)
+    private static RepositorySecret Ask(string prompt, bool isNew, CancellationToken cancellationToken)
     {
-        StandardStreams.Error.Write(prompt);
-        var text = new StringBuilder();
-        while (true)
-        {
-            var key = Console.ReadKey(intercept: true);
-            if (key.Key == ConsoleKey.Enter)
-                break;
-            if (key.Key == ConsoleKey.Backspace)
-                text.Length = Math.Max(0, text.Length - 1);
-            else if (!char.IsControl(key.KeyChar))
-                text.Append(key.KeyChar);
-        }
-
-        StandardStreams.Error.WriteLine();
-        return text.ToString();
+        using var input = new HiddenInput();
+        var first = input.Ask(prompt, cancellationToken);
+        if (first.Length == 0)
+            throw new UsageException("the passphrase is empty (nothing was done; type one, or give --key-file or --password-file)");
+        if (isNew && input.Ask("The same again: ", cancellationToken) != first)
+            throw new UsageException("the two passphrases differ (nothing was done; try again)");
+        return FromPassphrase(first, "passphrase");
     }
 
     private delegate RepositorySecret ReadSecret(ReadOnlySpan<byte> content);

@@ -3,11 +3,12 @@ using System.Runtime.InteropServices;
 namespace NodeAgent.Cli.Terminal;
 
 /// <summary>
-/// The few libc calls that Console keeps to itself: a write that reports a closed pipe, and the width of the terminal that
-/// a given descriptor is (Console answers for standard output only, and progress goes to standard error).
+/// The few libc calls that Console keeps to itself: a write that reports a closed pipe, the width of the terminal that
+/// a given descriptor is (Console answers for standard output only, and progress goes to standard error), and input that is not shown.
 /// </summary>
 internal static partial class TerminalInterop
 {
+    public const int StandardInput = 0;
     public const int StandardOutput = 1;
     public const int StandardError = 2;
 
@@ -18,14 +19,53 @@ internal static partial class TerminalInterop
     // Equal on every Linux architecture that .NET runs on.
     private const nuint TIOCGWINSZ = 0x5413;
 
+    // struct termios begins alike in glibc and musl: four words, the last of which has the local modes.
+    private const int TerminalSettingsSpace = 256;
+    private const int LocalModes = 3 * sizeof(uint);
+    private const uint ECHO = 8;
+    private const int TCSADRAIN = 1;
+
     /// <summary>Columns of the terminal behind the descriptor, or null when it is none or does not say.</summary>
     public static int? WidthOf(int descriptor) =>
         GetWindowSize(descriptor, TIOCGWINSZ, out var size) == 0 && size.Columns > 0 ? size.Columns : null;
 
     public static bool IsTerminal(int descriptor) => IsATty(descriptor) == 1;
 
+    /// <summary>What is typed is no longer shown. Returns the settings of before, or null when it is no terminal.</summary>
+    public static byte[]? HideInput(int descriptor)
+    {
+        var before = new byte[TerminalSettingsSpace];
+        if (GetTerminalSettings(descriptor, before) != 0) return null;
+        var hidden = before.ToArray();
+        var modes = MemoryMarshal.Cast<byte, uint>(hidden.AsSpan(LocalModes, sizeof(uint)));
+        modes[0] &= ~ECHO;
+        return SetTerminalSettings(descriptor, TCSADRAIN, hidden) == 0 ? before : null;
+    }
+
+    public static void RestoreInput(int descriptor, byte[] settings) => SetTerminalSettings(descriptor, TCSADRAIN, settings);
+
+    /// <summary>Waits for standard input, and returns how much was read: 0 at its end, and when it cannot be read.</summary>
+    public static int ReadInput(Span<byte> buffer)
+    {
+        while (true)
+        {
+            var read = Read(StandardInput, buffer, buffer.Length);
+            if (read >= 0) return (int)read;
+            if (Marshal.GetLastPInvokeError() != EINTR) return 0;
+        }
+    }
+
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     public static partial nint Write(int descriptor, ReadOnlySpan<byte> bytes, nint count);
+
+    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
+    private static partial nint Read(int descriptor, Span<byte> bytes, nint count);
+
+    [LibraryImport("libc", EntryPoint = "tcgetattr", SetLastError = true)]
+    private static partial int GetTerminalSettings(int descriptor, Span<byte> settings);
+
+    [LibraryImport("libc", EntryPoint = "tcsetattr", SetLastError = true)]
+    private static partial int SetTerminalSettings(int descriptor, int when, ReadOnlySpan<byte> settings);
 
     [LibraryImport("libc", EntryPoint = "isatty")]
     private static partial int IsATty(int descriptor);
