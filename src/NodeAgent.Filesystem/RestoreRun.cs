@@ -55,7 +55,7 @@ public static class RestoreRun
         // own, since a file in a batch may wait for a worker that has a large file.
         var large = reader.CreateFetcher(LargeFileBudget, ReadsAtOnce);
         var bundles = new BundleShelf(reader, Math.Min(ChunkRepository.MaxChunkLength, repository.Config.Parameters.Chunker.MaxSize));
-        var ahead = new ReadAhead(reader, reader.CreateFetcher(AheadBudget, ReadsAtOnce), bundles);
+        var ahead = new ReadAhead(reader, reader.CreateFetcher(AheadBudget, ReadsAtOnce), bundles, workers);
         var contents = new ContentWriter(repository, reader, large, bundles, tree, Count);
         // A snapshot of a target that was never completed has such a mark itself, which then is a file as any other.
         var mark = wanted.Type == TreeEntryType.Directory && await IsFreeAsync(tree, wanted, cancellationToken) ? ResumeMark.Begin(target, snapshot, request) : null;

@@ -112,6 +112,9 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "utimensat", SetLastError = true)]
     public static partial int SetTimesAt(int directory, byte* path, long* times, int flags);
 
+    [LibraryImport("libc", EntryPoint = "sync_file_range")]
+    public static partial int SynchronizeRange(int descriptor, long offset, long count, uint flags);
+
     [LibraryImport("libc", EntryPoint = "syncfs", SetLastError = true)]
     public static partial int SynchronizeFileSystem(int descriptor);
 

@@ -169,6 +169,8 @@ internal sealed class ContentWriter(ChunkRepository repository, ChunkReader read
                         progress(item.Content.Length);
                     }
                 }
+
+                Files.BeginWriteback(file, items[0].At, items[^1].End - items[0].At);
             }
 
             Files.Truncate(file, entry.Size);

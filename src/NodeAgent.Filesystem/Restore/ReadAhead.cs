@@ -1,3 +1,4 @@
+using NodeAgent.Filesystem.Capture;
 using NodeAgent.Repository;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Reading;
@@ -9,7 +10,7 @@ namespace NodeAgent.Filesystem.Restore;
 /// Collects files until their content is worth a few large reads of packs, and then lets them be written. Used by the walk alone.
 /// Files lie in packs in about the order in which a walk comes to them, so that each region of a pack is read about once.
 /// </summary>
-internal sealed class ReadAhead(ChunkReader reader, ChunkFetcher fetcher, BundleShelf bundles)
+internal sealed class ReadAhead(ChunkReader reader, ChunkFetcher fetcher, BundleShelf bundles, WorkerPool workers)
 {
     /// <summary>Content of a batch: several of them fit the budget, so that one is read while others are written.</summary>
     public const long BatchBytes = 4 << 20;
@@ -20,7 +21,10 @@ internal sealed class ReadAhead(ChunkReader reader, ChunkFetcher fetcher, Bundle
     // Each keeps its directory open until it is written.
     private const int MaxFiles = 256;
 
-    private readonly List<Action<SharedBatch>> _files = [];
+    // Two workers that make files in one directory wait for each other; a directory of very many is for all of them.
+    private const int MaxFilesTogether = 64;
+
+    private readonly List<(RestoredDirectory Directory, Func<SharedBatch, Task> Restore)> _files = [];
     private readonly HashSet<ChunkId> _chunks = [];
     private long _bytes;
 
@@ -28,9 +32,13 @@ internal sealed class ReadAhead(ChunkReader reader, ChunkFetcher fetcher, Bundle
     public static bool IsFor(TreeEntry entry) => entry is { Type: TreeEntryType.RegularFile, Content: BundleSlice or ChunkList } && entry.Size <= MaxFile;
 
     /// <summary>Adds a file; it, and those before it, are started when the batch is full.</summary>
-    public async ValueTask AddAsync(TreeEntry entry, Action<SharedBatch> start, CancellationToken cancellationToken)
+    /// <param name="entry">The file.</param>
+    /// <param name="directory">Where it is made.</param>
+    /// <param name="restore">Makes it, on a worker; does not fail.</param>
+    /// <param name="cancellationToken">Ends the wait for room.</param>
+    public async ValueTask AddAsync(TreeEntry entry, RestoredDirectory directory, Func<SharedBatch, Task> restore, CancellationToken cancellationToken)
     {
-        _files.Add(start);
+        _files.Add((directory, restore));
         switch (entry.Content)
         {
             case BundleSlice slice when !bundles.Has(slice.Chunk):
@@ -64,7 +72,18 @@ internal sealed class ReadAhead(ChunkReader reader, ChunkFetcher fetcher, Bundle
     {
         // From here on the batch belongs to its files: the last of them that is done gives it up.
         var batch = new SharedBatch(chunks, _files.Count);
-        foreach (var start in _files) start(batch);
+        for (var first = 0; first < _files.Count;)
+        {
+            var next = first + 1;
+            while (next < _files.Count && next - first < MaxFilesTogether && _files[next].Directory == _files[first].Directory) next++;
+            var together = _files[first..next];
+            _ = workers.Run(async () =>
+            {
+                foreach (var (_, restore) in together) await restore(batch);
+            });
+            first = next;
+        }
+
         _files.Clear();
         _chunks.Clear();
         _bytes = 0;

@@ -148,7 +148,7 @@ internal sealed class TreeRestore
         var carrier = new TreeEntry { Type = TreeEntryType.Directory, Name = default, Mode = 0x1ed };
         var top = new RestoredDirectory(null, carrier, TreePath.Root, directory => OpenTop(target, directory), _ => ValueTask.CompletedTask);
         top.Hold();
-        Start(target, top, entry, TreePath.Root.Below(entry.Name), null, cancellationToken);
+        Start(target, top, entry, TreePath.Root.Below(entry.Name), cancellationToken);
         await _workers.DrainAsync();
         await top.ReleaseAsync();
         ThrowIfStopped(cancellationToken);
@@ -292,8 +292,8 @@ internal sealed class TreeRestore
     {
         directory.Hold();
         // A further name of a file is none to be read, and must not wait behind the first one here.
-        if (entry.HardLinkDevice is not null || !ReadAhead.IsFor(entry) || !IsFetched(directory, entry)) Start(target, directory, entry, path, null, cancellationToken);
-        else await _ahead.AddAsync(entry, batch => Start(target, directory, entry, path, batch, cancellationToken), cancellationToken);
+        if (entry.HardLinkDevice is not null || !ReadAhead.IsFor(entry) || !IsFetched(directory, entry)) Start(target, directory, entry, path, cancellationToken);
+        else await _ahead.AddAsync(entry, directory, batch => RestoreAsync(target, directory, entry, path, batch, null, null, cancellationToken), cancellationToken);
     }
 
     private bool IsFetched(RestoredDirectory directory, TreeEntry entry)
@@ -310,7 +310,7 @@ internal sealed class TreeRestore
     }
 
     /// <summary>Gives an entry to a worker. The directory is held for it already.</summary>
-    private void Start(DirectoryHandle target, RestoredDirectory directory, TreeEntry entry, TreePath path, SharedBatch? batch, CancellationToken cancellationToken)
+    private void Start(DirectoryHandle target, RestoredDirectory directory, TreeEntry entry, TreePath path, CancellationToken cancellationToken)
     {
         TaskCompletionSource<LinkSource?>? link = null;
         Task<LinkSource?>? previous = null;
@@ -322,45 +322,66 @@ internal sealed class TreeRestore
             _links[(device, entry.Inode)] = link.Task;
         }
 
-        _ = _workers.Run(RestoreAsync, previous);
+        _ = _workers.Run(() => RestoreAsync(target, directory, entry, path, null, link, previous, cancellationToken), previous);
+    }
 
-        async Task RestoreAsync()
+    /// <summary>Restores an entry, on a worker. Whatever goes wrong is reported, and nothing is thrown.</summary>
+    private async Task RestoreAsync(
+        DirectoryHandle target, RestoredDirectory directory, TreeEntry entry, TreePath path, SharedBatch? batch, TaskCompletionSource<LinkSource?>? link, Task<LinkSource?>? previous, CancellationToken cancellationToken)
+    {
+        LinkSource? made = null;
+        try
         {
-            LinkSource? made = null;
-            try
+            if (_fatal is null)
             {
-                if (_fatal is null)
-                {
-                    var source = previous is null ? null : await previous;
-                    made = source is not null && _entries.TryLink(target, directory, entry, path, source)
-                        ? source
-                        : await _entries.RestoreAsync(directory, entry, path, batch, link is not null, cancellationToken);
-                }
-            }
-            catch (FileSystemException failure)
-            {
-                Report(path, failure);
-            }
-            catch (RepositoryException exception)
-            {
-                _issues.Add(path, "restore", exception.Message);
-            }
-            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-            {
-                // The walk ends the run.
-            }
-            catch (Exception exception)
-            {
-                Stop(new IOException($"the restore stopped in {_request.TargetPath} at {path}: {exception.Message}", exception));
-            }
-            finally
-            {
-                batch?.Release();
-                link?.TrySetResult(made);
-                await directory.ReleaseAsync();
+                var source = previous is null ? null : await previous;
+                made = source is not null && _entries.TryLink(target, directory, entry, path, source)
+                    ? source
+                    : await _entries.RestoreAsync(directory, entry, path, batch, link is not null, cancellationToken);
             }
         }
+        catch (FileSystemException failure)
+        {
+            Report(path, failure);
+        }
+        catch (RepositoryException exception)
+        {
+            _issues.Add(path, "restore", exception.Message);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // The walk ends the run.
+        }
+        catch (Exception exception)
+        {
+            StopAt(path, exception);
+        }
+        finally
+        {
+            batch?.Release();
+            link?.TrySetResult(made);
+            await ReleaseAsync(directory);
+        }
     }
+
+    private async ValueTask ReleaseAsync(RestoredDirectory directory)
+    {
+        try
+        {
+            await directory.ReleaseAsync();
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            StopAt(directory.Path, exception);
+        }
+        catch (OperationCanceledException)
+        {
+            // The walk ends the run.
+        }
+    }
+
+    private void StopAt(TreePath path, Exception exception) =>
+        Stop(new IOException($"the restore stopped in {_request.TargetPath} at {path}: {exception.Message}", exception));
 
     private void Report(TreePath path, FileSystemException failure)
     {
