@@ -46,7 +46,8 @@ public sealed class WriteSession : IAsyncDisposable
     private readonly ulong _name;
     private readonly Lock _gate = new();
     private readonly HashSet<ChunkId> _pending = [];
-    private readonly ConcurrentBag<ChunkSealer> _sealers = [];
+    private readonly ConcurrentBag<ChunkSealer> _dataSealers = [];
+    private readonly ConcurrentBag<ChunkSealer> _metadataSealers = [];
     private readonly ConcurrentBag<byte[]> _dataBuffers = [];
     private readonly ConcurrentBag<byte[]> _metadataBuffers = [];
     private readonly PackBuilder?[] _data = new PackBuilder?[2];
@@ -218,7 +219,7 @@ public sealed class WriteSession : IAsyncDisposable
         await _stop.CancelAsync();
         await _heart;
         if (_known is not null && !_isInDoubt) await TryEndAsync();
-        while (_sealers.TryTake(out var sealer)) sealer.Dispose();
+        while (_dataSealers.TryTake(out var sealer) || _metadataSealers.TryTake(out sealer)) sealer.Dispose();
         _stop.Dispose();
         _abandoned.Dispose();
         _cipher.Dispose();
@@ -262,7 +263,7 @@ public sealed class WriteSession : IAsyncDisposable
 
     private (int Stored, SealedPack? Complete) SealInto(ChunkKind kind, ChunkId id, ReadOnlySpan<byte> plaintext)
     {
-        if (!_sealers.TryTake(out var sealer)) sealer = new ChunkSealer(_cipher, _level);
+        if (!SealersOf(kind).TryTake(out var sealer)) sealer = new ChunkSealer(_cipher, _level);
         try
         {
             var envelope = sealer.Seal(kind, id, plaintext, _computeId);
@@ -293,7 +294,7 @@ public sealed class WriteSession : IAsyncDisposable
         }
         finally
         {
-            _sealers.Add(sealer);
+            SealersOf(kind).Add(sealer);
         }
     }
 
@@ -305,6 +306,9 @@ public sealed class WriteSession : IAsyncDisposable
 
     /// <summary>Packs of data are several times as large as the others: what was made for one kind is of no use to the other.</summary>
     private ConcurrentBag<byte[]> BuffersOf(ChunkKind kind) => kind == ChunkKind.Data ? _dataBuffers : _metadataBuffers;
+
+    /// <summary>What has sealed a large chunk has large buffers, which pages of a tree do not need.</summary>
+    private ConcurrentBag<ChunkSealer> SealersOf(ChunkKind kind) => kind == ChunkKind.Data ? _dataSealers : _metadataSealers;
 
     private async Task SendAsync(SealedPack pack, CancellationToken cancellationToken)
     {
