@@ -22,7 +22,4 @@ internal static class RepairOptions
     {
         foreach (var key in mended) await StandardStreams.Out.WriteLineAsync($"{(dryRun ? "would mend" : "mended")} {key} by its parity");
     }
-
-    public static string Count(long count, string one, string many) =>
-        string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{count:N0} {(count == 1 ? one : many)}");
 }

@@ -90,6 +90,7 @@ internal static class RepoCheckCommand
         };
         var subset = parse.GetValue(Subset)!;
         if (subset.Length == 0) return options;
+        if (parse.GetValue(ReadData)) throw new UsageException("--read-data reads everything, and --read-data-subset a part of it (give one of the two)");
         options = options with { ReadData = true };
         if (subset.Contains('/', StringComparison.Ordinal)) return options with { Subset = SnapshotArguments.ParsePart("--read-data-subset", subset) };
         if (!subset.EndsWith('%')) return options with { MaxBytes = ParseSize(subset) };
@@ -145,12 +146,20 @@ internal static class RepoCheckCommand
         }
 
         if (options.ReadData) PrintReading(report, options);
-        StandardStreams.Out.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"{report.Snapshots:N0} snapshots, {report.Packs:N0} packs, {report.Chunks:N0} chunks checked{(options.ReadData ? $", {ByteSize.Format(report.ReadBytes)} read" : "")}: {(report.IsSound ? "no damage" : "DAMAGED")}"));
+        StandardStreams.Out.WriteLine($"{Amount.Of(report.Snapshots, "snapshot", "snapshots")}, {Amount.Of(report.Packs, "pack", "packs")}, {Amount.Of(report.Chunks, "chunk", "chunks")}{Verdict(report, options)}");
         var commands = CommandsFor(report);
         for (var i = 0; i < commands.Count; i++)
             StandardStreams.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{(i == 0 ? "to mend it:" : "      then:")} {commands[i]}"));
+    }
+
+    /// <summary>Claims no more than was looked at.</summary>
+    private static string Verdict(CheckReport report, CheckOptions options)
+    {
+        if (!options.ReadData) return report.IsSound ? ": no damage in the structure; what is in the packs was not read (--read-data reads it)" : "; what is in the packs was not read: DAMAGED";
+        var isWhole = report.ReadPacks >= report.Packs;
+        var read = $"{(isWhole ? " checked" : "")}, {ByteSize.Format(report.ReadBytes)} read: ";
+        if (!report.IsSound) return read + "DAMAGED";
+        return read + (isWhole ? "no damage" : "no damage in the structure and in what was read");
     }
 
     private static void Print(CheckProblem problem)
@@ -194,12 +203,12 @@ internal static class RepoCheckCommand
 
     private static void PrintReading(CheckReport report, CheckOptions options)
     {
-        var text = string.Create(CultureInfo.InvariantCulture, $"read {report.ReadPacks:N0} of {report.Packs:N0} packs");
-        if (report.RecentPacks > 0) text += string.Create(CultureInfo.InvariantCulture, $"; {report.RecentPacks:N0} were read not long ago");
-        if (report.PacksLeft > 0) text += string.Create(CultureInfo.InvariantCulture, $"; {report.PacksLeft:N0} were left when the time was up");
+        var text = string.Create(CultureInfo.InvariantCulture, $"read {report.ReadPacks:N0} of {Amount.Of(report.Packs, "pack", "packs")}");
+        if (report.RecentPacks > 0) text += $"; {Amount.Of(report.RecentPacks, "was", "were")} read not long ago";
+        if (report.PacksLeft > 0) text += $"; {Amount.Of(report.PacksLeft, "was", "were")} left when the time was up";
         if (options.Verifications is not null)
         {
-            if (report.NeverReadPacks > 0) text += string.Create(CultureInfo.InvariantCulture, $"; {report.NeverReadPacks:N0} were never read by this machine");
+            if (report.NeverReadPacks > 0) text += $"; {Amount.Of(report.NeverReadPacks, "was", "were")} never read by this machine";
             else if (report.OldestVerification is { } oldest && report.ReadPacks < report.Packs) text += $"; each since {oldest.ToLocalTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture)}";
         }
 

@@ -64,7 +64,7 @@ internal static class RepoCopyCommand
         var failed = report.Snapshots.Count(s => s.Failure is not null);
         await output.WriteLineAsync(string.Create(
             CultureInfo.InvariantCulture,
-            $"{RepairOptions.Count(copied, "snapshot", "snapshots")} {(options.DryRun ? "to copy" : "copied")}, {report.Snapshots.Count - copied - failed:N0} there already{(failed > 0 ? $", {failed:N0} not copied (\"nodeagent repo check\" on the other repository says what is damaged)" : "")}; {ByteSize.Format(report.ReadBytes)} read, {ByteSize.Format(report.Stored.StoredBytes)} stored"));
+            $"{Amount.Of(copied, "snapshot", "snapshots")} {(options.DryRun ? "to copy" : "copied")}, {report.Snapshots.Count - copied - failed:N0} there already{(failed > 0 ? $", {failed:N0} not copied (\"nodeagent repo check\" on the other repository says what is damaged)" : "")}; {ByteSize.Format(report.ReadBytes)} read, {ByteSize.Format(report.Stored.StoredBytes)} stored"));
         if (options.DryRun) await output.WriteLineAsync(RepairOptions.NothingWasChanged);
     }
 

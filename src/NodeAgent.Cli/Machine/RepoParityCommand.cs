@@ -93,10 +93,10 @@ internal static class RepoParityCommand
         await output.WriteLineAsync(report.Percent == 0
             ? "parity is off"
             : string.Create(CultureInfo.InvariantCulture, $"parity is on, {report.Percent} %: {report.Protected:N0} of {report.Objects:N0} objects ({ByteSize.Format(report.ObjectBytes)}) are protected by {ByteSize.Format(report.ParityBytes)}"));
-        if (report.Made > 0) await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"made for {report.Made:N0} objects"));
+        if (report.Made > 0) await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"made for {Amount.Of(report.Made, "object", "objects")}"));
         if (report.Removed > 0) await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"removed {report.Removed:N0} that protected nothing any more"));
         if (!isUpdate && report.Percent > 0 && report.Protected < report.Objects)
-            await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{report.Objects - report.Protected:N0} objects have none: \"nodeagent repo parity update\" makes it"));
+            await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{Amount.Of(report.Objects - report.Protected, "object has", "objects have")} none: \"nodeagent repo parity update\" makes it"));
         foreach (var key in report.Damaged) StandardStreams.Warn($"{key}: it is damaged or cannot be read, so that no parity was made of it (\"nodeagent repo check --read-data\" says what is affected)");
         return code;
     }

@@ -6,7 +6,9 @@ using NodeAgent.Cli.Invocation;
 using NodeAgent.Cli.Progress;
 using NodeAgent.Cli.Terminal;
 using NodeAgent.Cli.Text;
+using NodeAgent.Repository;
 using NodeAgent.Repository.Collection;
+using NodeAgent.Repository.Snapshots;
 
 namespace NodeAgent.Cli.Machine;
 
@@ -42,7 +44,7 @@ internal static class RepoPruneCommand
         await using (var display = MachineOutput.StartProgress(parse, "prune"))
             report = await RepositoryCollection.ExecuteAsync(repository, options, new Reporter(display), cancellationToken);
         if (MachineOutput.IsJson(parse)) PrintJson(report, options);
-        else await PrintTextAsync(report, options);
+        else await PrintTextAsync(report, options, await ListForgottenAsync(repository, options, cancellationToken));
         return report.DamagedPacks.Count == 0 ? ExitCode.Done : ExitCode.PartiallyFailed;
     }
 
@@ -76,10 +78,25 @@ internal static class RepoPruneCommand
     private static long ParseBytes(string option, string text) =>
         ByteSize.TryParse(text, out var bytes) ? bytes : throw new UsageException($"{option} {text}: not a size (write it as bytes, or as 500M, 20G, 1T)");
 
-    private static async Task PrintTextAsync(CollectionReport report, CollectionOptions options)
+    /// <summary>Those that this prune had to leave, the first to be forgotten first.</summary>
+    private static async Task<List<ForgottenSnapshot>> ListForgottenAsync(ChunkRepository repository, CollectionOptions options, CancellationToken cancellationToken)
+    {
+        var now = DateTimeOffset.UtcNow;
+        var grace = options.ForgetGrace ?? SnapshotCatalog.ForgetGrace;
+        var forgotten = await new SnapshotCatalog(repository).ListForgottenAsync(damaged => StandardStreams.Warn(damaged.Message), cancellationToken);
+        return [.. forgotten.Where(f => f.Forgotten + grace > now)];
+    }
+
+    private static async Task PrintTextAsync(CollectionReport report, CollectionOptions options, List<ForgottenSnapshot> forgotten)
     {
         var output = StandardStreams.Out;
         await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"snapshots kept: {report.Snapshots:N0}{(report.DroppedSnapshots > 0 ? $"; forgotten long enough ago to be dropped: {report.DroppedSnapshots:N0}" : "")}"));
+        if (forgotten.Count > 0)
+        {
+            var first = (forgotten[0].Forgotten + (options.ForgetGrace ?? SnapshotCatalog.ForgetGrace)).ToLocalTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
+            await output.WriteLineAsync($"{Amount.Of(forgotten.Count, "of them is", "of them are")} forgotten, but not long enough ago: what only {(forgotten.Count == 1 ? "it uses is removed by a prune after" : "they use is removed by prunes after")} {first}{(forgotten.Count == 1 ? "" : ", the first of them")}");
+        }
+
         await output.WriteLineAsync($"{"",-26}{"packs",10}{"size",14}{"unused",14}");
         foreach (var (fate, name) in Rows)
         {

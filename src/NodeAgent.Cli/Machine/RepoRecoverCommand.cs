@@ -52,8 +52,8 @@ internal static class RepoRecoverCommand
         }
 
         foreach (var loss in report.Losses) await output.WriteLineAsync($"{DisplayText.Name(loss.Path.Span)}: {TreeLossText.Of(loss)}");
-        if (report.Unreadable > 0) StandardStreams.Warn($"{RepairOptions.Count(report.Unreadable, "page or pack", "pages or packs")} could not be read (\"nodeagent repo check --read-data\" names them)");
-        await output.WriteLineAsync($"{RepairOptions.Count(report.Trees.Count, "directory that no snapshot leads to", "directories that no snapshot leads to")}{(report.Snapshot is { } id ? $", now in snapshot {SnapshotArguments.ShortId(id)}" : "")}");
+        if (report.Unreadable > 0) StandardStreams.Warn($"{Amount.Of(report.Unreadable, "page or pack", "pages or packs")} could not be read (\"nodeagent repo check --read-data\" names them)");
+        await output.WriteLineAsync($"{Amount.Of(report.Trees.Count, "directory that no snapshot leads to", "directories that no snapshot leads to")}{(report.Snapshot is { } id ? $", now in snapshot {SnapshotArguments.ShortId(id)}" : "")}");
         if (options.DryRun) await output.WriteLineAsync(RepairOptions.NothingWasChanged);
     }
 

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using NodeAgent.Cli.Invocation;
 using NodeAgent.Cli.Terminal;
+using NodeAgent.Cli.Text;
 using NodeAgent.Repository.Parity;
 using NodeAgent.Repository.Verification;
 
@@ -41,10 +42,10 @@ internal static class RepoRepairIndexCommand
         foreach (var gone in report.GonePacks) await output.WriteLineAsync($"{(options.DryRun ? "would leave" : "left")} out {gone}, which is missing");
         foreach (var problem in report.Unreadable) StandardStreams.Warn($"{problem.ObjectKey}: {problem.Message}");
         if (report.Merged.Written > 0)
-            await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{report.Merged.Replaced:N0} small segments merged into {report.Merged.Written:N0}"));
+            await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{Amount.Of(report.Merged.Replaced, "small segment", "small segments")} merged into {report.Merged.Written:N0}"));
         await output.WriteLineAsync(string.Create(
             CultureInfo.InvariantCulture,
-            $"{report.Segments:N0} sound segments kept; {report.AddedPacks:N0} packs with {report.AddedChunks:N0} chunks found again; {report.Unreadable.Count:N0} objects cannot be read"));
+            $"{Amount.Of(report.Segments, "sound segment", "sound segments")} kept; {Amount.Of(report.AddedPacks, "pack", "packs")} with {Amount.Of(report.AddedChunks, "chunk", "chunks")} found again; {Amount.Of(report.Unreadable.Count, "object", "objects")} cannot be read"));
         if (report.GonePacks.Count > 0) await output.WriteLineAsync("what was in missing packs is stored again by the next backup that has it, if it reads every file (snapshot create --force); run \"nodeagent repo check\" to see what is lost");
         if (options.DryRun) await output.WriteLineAsync(RepairOptions.NothingWasChanged);
     }

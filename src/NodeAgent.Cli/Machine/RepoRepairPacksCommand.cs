@@ -96,13 +96,13 @@ internal static class RepoRepairPacksCommand
             var unknown = pack.Unknown > 0 ? $", {pack.Unknown:N0} that no snapshot uses and of which nothing is known" : "";
             await output.WriteLineAsync(string.Create(
                 CultureInfo.InvariantCulture,
-                $"    {pack.Chunks:N0} chunks: {pack.Saved:N0} {(options.DryRun ? "can be saved" : "saved")}, {pack.Elsewhere:N0} sound in another pack, {pack.Lost:N0} lost{unknown}"));
+                $"    {Amount.Of(pack.Chunks, "chunk", "chunks")}: {pack.Saved:N0} {(options.DryRun ? "can be saved" : "saved")}, {pack.Elsewhere:N0} sound in another pack, {pack.Lost:N0} lost{unknown}"));
             if (pack.KeptAs is not null) await output.WriteLineAsync($"    what is left of it is kept as {pack.KeptAs}");
         }
 
         await output.WriteLineAsync(string.Create(
             CultureInfo.InvariantCulture,
-            $"{RepairOptions.Count(report.Looked, "pack", "packs")} looked at{(options.ReadData || options.Packs is not null ? " and read" : " (not read: --read-data does)")}, {report.Packs.Count + report.Mended.Count:N0} damaged{(report.Mended.Count > 0 ? $", {report.Mended.Count:N0} of them mended" : "")}, {ByteSize.Format(report.WrittenBytes)} written anew, {RepairOptions.Count(report.Lost, "chunk", "chunks")} lost"));
+            $"{Amount.Of(report.Looked, "pack", "packs")} looked at{(options.ReadData || options.Packs is not null ? " and read" : " (not read: --read-data does)")}, {report.Packs.Count + report.Mended.Count:N0} damaged{(report.Mended.Count > 0 ? $", {report.Mended.Count:N0} of them mended" : "")}, {ByteSize.Format(report.WrittenBytes)} written anew, {Amount.Of(report.Lost, "chunk", "chunks")} lost"));
         if (options.DryRun) await output.WriteLineAsync(RepairOptions.NothingWasChanged);
         else if (report.Lost > 0) await output.WriteLineAsync("what is lost is stored again by the next backup that has it, if it reads every file (snapshot create --force); after that, \"nodeagent repo repair snapshots\" says which files of which snapshots stay lost");
     }

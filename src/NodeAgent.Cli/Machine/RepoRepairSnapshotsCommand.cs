@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using NodeAgent.Cli.CommandLine;
 using NodeAgent.Cli.Invocation;
 using NodeAgent.Cli.Terminal;
+using NodeAgent.Cli.Text;
 using NodeAgent.Repository.Parity;
 using NodeAgent.Repository.Repair;
 using NodeAgent.Repository.Snapshots;
@@ -53,10 +54,10 @@ internal static class RepoRepairSnapshotsCommand
             var manifest = snapshot.Original.Manifest;
             await output.WriteLineAsync(string.Create(
                 CultureInfo.InvariantCulture,
-                $"snapshot {SnapshotArguments.ShortId(snapshot.Original.Id)} of {DisplayText.Name(manifest.Source.Display)}, {manifest.Time.ToLocalTime():yyyy-MM-dd HH:mm:ss}: {RepairOptions.Count(snapshot.Losses.Count, "loss", "losses")}"));
+                $"snapshot {SnapshotArguments.ShortId(snapshot.Original.Id)} of {DisplayText.Name(manifest.Source.Display)}, {manifest.Time.ToLocalTime():yyyy-MM-dd HH:mm:ss}: {Amount.Of(snapshot.Losses.Count, "loss", "losses")}"));
             foreach (var loss in snapshot.Losses)
                 await output.WriteLineAsync($"    {(loss.Path.Length == 0 ? "/" : DisplayText.Name(loss.Path.Span))}: {TreeLossText.Of(loss)}");
-            if (snapshot.Regained > 0) await output.WriteLineAsync($"    {RepairOptions.Count(snapshot.Regained, "file", "files")} taken from other snapshots, in which they are untouched and whole");
+            if (snapshot.Regained > 0) await output.WriteLineAsync($"    {Amount.Of(snapshot.Regained, "file", "files")} taken from other snapshots, in which they are untouched and whole");
             if (snapshot.Repaired is { } repaired)
                 await output.WriteLineAsync($"    {(snapshot.IsKnown ? "was repaired before" : "repaired")} as {SnapshotArguments.ShortId(repaired)}{(snapshot.IsForgotten ? "; the damaged one is forgotten" : "")}");
         }
@@ -66,7 +67,7 @@ internal static class RepoRepairSnapshotsCommand
         if (report.Unreadable.Count > 0) await output.WriteLineAsync("\"nodeagent repo recover\" finds the directories of snapshots whose objects are lost");
         await output.WriteLineAsync(string.Create(
             CultureInfo.InvariantCulture,
-            $"{RepairOptions.Count(report.Looked, "snapshot", "snapshots")} gone through, {report.Snapshots.Count:N0} damaged, {report.Unreadable.Count:N0} unreadable"));
+            $"{Amount.Of(report.Looked, "snapshot", "snapshots")} gone through, {report.Snapshots.Count:N0} damaged, {report.Unreadable.Count:N0} unreadable"));
         if (options.DryRun) await output.WriteLineAsync(RepairOptions.NothingWasChanged);
         else if (report.Snapshots.Any(s => !s.IsForgotten)) await output.WriteLineAsync("the damaged ones are still there (--forget takes them out of the list); \"nodeagent repo prune\" refuses to work while they are, and for a day after");
     }

@@ -81,10 +81,10 @@ internal static class RepoStatsCommand
         var table = new TextTable();
         table.Add("snapshots", Number(snapshots.Count) + (filter.IsEmpty ? "" : " that match"));
         table.Add("restorable", $"{ByteSize.Format(restorable)} over all {(filter.IsEmpty ? "snapshots" : "of them")}");
-        table.Add("deduplicated", $"{ByteSize.Format(stats.PlainBytes)} in {Number(stats.Chunks)} chunks{(filter.IsEmpty && stats.PlainBytes > 0 ? $", {Ratio(restorable, stats.PlainBytes)} to 1" : "")}");
+        table.Add("deduplicated", $"{ByteSize.Format(stats.PlainBytes)} in {Amount.Of(stats.Chunks, "chunk", "chunks")}{(filter.IsEmpty && stats.PlainBytes > 0 ? $", {Ratio(restorable, stats.PlainBytes)} to 1" : "")}");
         table.Add("compressed", $"{ByteSize.Format(stats.StoredBytes)}{(stats.StoredBytes > 0 ? $", {Ratio(stats.PlainBytes, stats.StoredBytes)} to 1" : "")}");
-        table.Add("stored", $"{ByteSize.Format(packBytes)} in {Number(stats.Packs)} packs, and {ByteSize.Format(indexBytes)} of index");
-        if (usage is not null) table.Add("not used", $"{ByteSize.Format(usage.UnusedBytes)} in {Number(usage.UnusedChunks)} chunks that no {(filter.IsEmpty ? "snapshot" : "snapshot that matches")} uses");
+        table.Add("stored", $"{ByteSize.Format(packBytes)} in {Amount.Of(stats.Packs, "pack", "packs")}, and {ByteSize.Format(indexBytes)} of index");
+        if (usage is not null) table.Add("not used", $"{ByteSize.Format(usage.UnusedBytes)} in {Amount.Of(usage.UnusedChunks, "chunk", "chunks")} that no {(filter.IsEmpty ? "snapshot" : "snapshot that matches")} uses");
         table.WriteTo(StandardStreams.Out);
         if (usage is not null) PrintUsage(usage);
         if (growth is not null) PrintGrowth(growth, parse.GetValue(Growth)!);
@@ -104,7 +104,7 @@ internal static class RepoStatsCommand
         if (MachineOutput.IsJson(parse))
             MachineOutput.PrintJson(new JsonObject { ["mode"] = mode, ["snapshots"] = snapshots.Count, ["bytes"] = bytes });
         else
-            await StandardStreams.Out.WriteLineAsync($"{ByteSize.Format(bytes)} ({Number(bytes)} bytes) in {Number(snapshots.Count)} snapshots");
+            await StandardStreams.Out.WriteLineAsync($"{ByteSize.Format(bytes)} ({Amount.Of(bytes, "byte", "bytes")}) in {Amount.Of(snapshots.Count, "snapshot", "snapshots")}");
         return ExitCode.Done;
     }
 

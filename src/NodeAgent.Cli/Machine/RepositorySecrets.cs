@@ -104,8 +104,7 @@ internal static class RepositorySecrets
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or InvalidDataException)
         {
-            var why = exception is FileNotFoundException or DirectoryNotFoundException ? "it is not there (check the path)" : exception.Message;
-            throw new CommandException(ExitCode.Failed, $"{what} {DisplayText.Name(path)}: {why}", exception);
+            throw new CommandException(ExitCode.Failed, $"{what} {DisplayText.Name(path)}: {FileFailure.Why(exception, path)}", exception);
         }
         finally
         {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using NodeAgent.Cli.CommandLine;
 using NodeAgent.Cli.Invocation;
 using NodeAgent.Cli.Terminal;
@@ -28,6 +29,14 @@ internal static class SnapshotArguments
 
     /// <summary>As much of an id as tells snapshots apart for people.</summary>
     public static string ShortId(SnapshotId id) => id.ToString()[..12];
+
+    /// <summary>Which snapshot it is, for people who wrote "latest" or the beginning of an id.</summary>
+    public static string Describe(SnapshotTree snapshot)
+    {
+        var manifest = snapshot.Manifest;
+        var time = manifest.Time.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
+        return $"snapshot {ShortId(snapshot.Id)} of {time}, {DisplayText.Name(manifest.Source.Display)}{(manifest.Hostname is { Length: > 0 } host ? $" on {DisplayText.Name(host)}" : "")}";
+    }
 
     public static string TagText(SnapshotManifest manifest) =>
         string.Join(',', manifest.Tags.OrderBy(tag => tag.Key, StringComparer.Ordinal).Select(tag => DisplayText.Name($"{tag.Key}={tag.Value}")));

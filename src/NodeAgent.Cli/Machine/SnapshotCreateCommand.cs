@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text;
 using NodeAgent.Cli.CommandLine;
 using NodeAgent.Cli.Invocation;
 using NodeAgent.Cli.Terminal;
@@ -39,6 +40,7 @@ internal static class SnapshotCreateCommand
 
         // 2. What to back up, and from which snapshot unchanged files are taken.
         var request = await BuildRequestAsync(parse, repository, cancellationToken);
+        WarnOfRepositoryWithin(request, repository.Store.Location);
 
         // 3. The backup itself.
         BackupResult result;
@@ -59,12 +61,29 @@ internal static class SnapshotCreateCommand
         return result.Manifest.Outcome == SnapshotOutcome.Completed ? ExitCode.Done : ExitCode.PartiallyFailed;
     }
 
+    /// <summary>A repository that is backed up into itself grows with every backup by all that it holds.</summary>
+    private static void WarnOfRepositoryWithin(BackupRequest request, string repository)
+    {
+        var root = Path.TrimEndingDirectorySeparator(request.SourcePath);
+        if (!repository.StartsWith(root.EndsWith('/') ? root : root + "/", StringComparison.Ordinal)) return;
+        if (request.OneFileSystem && DirectoryIdentity.Of(root).Device != DirectoryIdentity.Of(repository).Device) return;
+        // Left out with any directory above it.
+        var patterns = new PathPatterns(request.Excludes);
+        var inside = repository[root.Length..].Trim('/');
+        for (var path = inside; path.Length > 0; path = path[..Math.Max(0, path.LastIndexOf('/'))])
+        {
+            if (patterns.Matches(Encoding.UTF8.GetBytes(path))) return;
+        }
+
+        StandardStreams.Warn($"the repository lies in {DisplayText.Name(root)}: its own packs are backed up with it (leave it out: --exclude {DisplayText.Name("/" + inside)})");
+    }
+
     private static async Task<BackupRequest> BuildRequestAsync(ParseResult parse, ChunkRepository repository, CancellationToken cancellationToken)
     {
         var path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(parse.GetValue(SourcePath)!));
         if (!Path.Exists(path))
             throw new CommandException(ExitCode.Failed, $"{DisplayText.Name(path)}: no such file or directory (give the path of what is to be backed up)");
-        List<string> excludes = [.. parse.GetValue(Exclude)!, .. await PatternFiles.ReadAsync(parse.GetValue(ExcludeFile)!, cancellationToken)];
+        List<string> excludes = [.. parse.GetValue(Exclude)!, .. await PatternFiles.ReadAsync(parse, ExcludeFile, cancellationToken)];
         var parent = parse.GetValue(Parent)!;
         if (parent.Length > 0 && parent != "none")
             parent = SnapshotSelection.Resolve(await SnapshotArguments.ReadAllAsync(repository, cancellationToken), parent, null).Id.ToString();

@@ -66,7 +66,7 @@ internal static class SnapshotFindCommand
         }
 
         array?.End();
-        if (found == 0) await StandardStreams.Error.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"nothing found in {snapshots.Count} snapshots"));
+        if (found == 0) await StandardStreams.Error.WriteLineAsync($"nothing found in {Amount.Of(snapshots.Count, "snapshot", "snapshots")}");
         return ExitCode.Done;
 
         bool IsWanted(ReadOnlyMemory<byte> path, TreeEntry entry) => patterns.Matches(path.Span) && IsOfTime(entry.Modified, oldest, newest);

@@ -45,7 +45,7 @@ internal static class SnapshotListCommand
         else if (snapshots.Count > 0)
             PrintTable(snapshots);
         else if (damaged > 0)
-            StandardStreams.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"no snapshot that could be read; {damaged} objects are damaged (nodeagent repo check says what is lost)"));
+            StandardStreams.Error.WriteLine($"no snapshot that could be read; {Amount.Of(damaged, "object is", "objects are")} damaged (nodeagent repo check says what is lost)");
         else
             StandardStreams.Error.WriteLine(filter.IsEmpty ? "no snapshots" : "no snapshots that match");
         return ExitCode.Done;

@@ -51,6 +51,8 @@ internal static class SnapshotRestoreCommand
         }
 
         Warn(result.Issues);
+        // The target itself is a directory too.
+        if (result.Files + result.Others + result.Skipped == 0 && result.Directories <= 1) WarnOfNoMatch(request);
         if (MachineOutput.IsJson(parse))
         {
             MachineOutput.PrintJson(new JsonObject
@@ -73,11 +75,12 @@ internal static class SnapshotRestoreCommand
         {
             await StandardStreams.Out.WriteLineAsync(string.Create(
                 CultureInfo.InvariantCulture,
-                $"restored {result.Files:N0} files, {result.Directories:N0} directories, {result.Others:N0} others, {ByteSize.Format(result.Bytes)} to {DisplayText.Name(request.TargetPath)} in {elapsed.TotalSeconds:F1} s"));
-            await PrintCountAsync(result.Unchanged, "of the files were there already, unchanged");
-            await PrintCountAsync(result.Skipped, "existing files were left as they are");
-            await PrintCountAsync(result.Deleted, "that the snapshot does not have were removed");
-            await PrintCountAsync(result.IssueCount, "problems: not everything is as it was");
+                $"restored {Amount.Of(result.Files, "file", "files")}, {Amount.Of(result.Directories, "directory", "directories")}, {Amount.Of(result.Others, "other", "others")}, {ByteSize.Format(result.Bytes)} to {DisplayText.Name(request.TargetPath)} in {elapsed.TotalSeconds:F1} s"));
+            await StandardStreams.Out.WriteLineAsync($"from {SnapshotArguments.Describe(snapshot)}");
+            await PrintCountAsync(result.Unchanged, "of the files was there already, unchanged", "of the files were there already, unchanged");
+            await PrintCountAsync(result.Skipped, "existing file was left as it is", "existing files were left as they are");
+            await PrintCountAsync(result.Deleted, "that the snapshot does not have was removed", "that the snapshot does not have were removed");
+            await PrintCountAsync(result.IssueCount, "problem: not everything is as it was", "problems: not everything is as it was");
         }
 
         return result.IssueCount == 0 ? ExitCode.Done : ExitCode.PartiallyFailed;
@@ -90,6 +93,7 @@ internal static class SnapshotRestoreCommand
         var bytes = 0L;
         var issues = await RestorePreview.ExecuteAsync(repository, snapshot.Manifest, request, Print, cancellationToken);
         Warn(issues);
+        if (Count(RestoreStepKind.Create) + Count(RestoreStepKind.Replace) + Count(RestoreStepKind.Keep) == 0) WarnOfNoMatch(request);
         if (isJson)
         {
             StandardStreams.Out.WriteLine(JsonText.Format(
@@ -111,6 +115,7 @@ internal static class SnapshotRestoreCommand
             StandardStreams.Out.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
                 $"would make {Count(RestoreStepKind.Create):N0}, replace {Count(RestoreStepKind.Replace):N0}, leave {Count(RestoreStepKind.Keep):N0}, remove {Count(RestoreStepKind.Delete):N0} in {DisplayText.Name(request.TargetPath)}, {ByteSize.Format(bytes)} of files; nothing was done"));
+            StandardStreams.Out.WriteLine($"from {SnapshotArguments.Describe(snapshot)}");
         }
 
         return issues.Count == 0 ? ExitCode.Done : ExitCode.PartiallyFailed;
@@ -138,9 +143,16 @@ internal static class SnapshotRestoreCommand
         }
     }
 
-    private static async Task PrintCountAsync(long count, string what)
+    private static async Task PrintCountAsync(long count, string one, string many)
     {
-        if (count > 0) await StandardStreams.Out.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{count:N0} {what}"));
+        if (count > 0) await StandardStreams.Out.WriteLineAsync(Amount.Of(count, one, many));
+    }
+
+    /// <summary>A mistyped pattern restores nothing, and would look like a success.</summary>
+    private static void WarnOfNoMatch(RestoreRequest request)
+    {
+        if (request.Includes.Count + request.IncludesIgnoringCase.Count > 0)
+            StandardStreams.Warn("nothing was chosen: no name or path in the snapshot matches what is to be included, or all that does is excluded (\"nodeagent snapshot ls --recursive\" lists them)");
     }
 
     private static void Warn(IEnumerable<FileIssue> issues)

@@ -14,13 +14,13 @@ internal static class SnapshotSummary
         var stats = manifest.Stats;
         var table = new TextTable();
         table.Add("files", Text($"{stats.Files:N0}: {stats.NewFiles:N0} new, {stats.ChangedFiles:N0} changed, {stats.UnchangedFiles:N0} unmodified"));
-        table.Add("others", Text($"{stats.Directories:N0} directories, {stats.Symlinks:N0} symbolic links, {stats.Others:N0} special files"));
+        table.Add("others", Text($"{Amount.Of(stats.Directories, "directory", "directories")}, {Amount.Of(stats.Symlinks, "symbolic link", "symbolic links")}, {Amount.Of(stats.Others, "special file", "special files")}"));
         table.Add("read", $"{ByteSize.Format(stats.Bytes)} in {ElapsedTime.Format(elapsed)}, {ByteSize.Format(stats.Bytes / Math.Max(elapsed.TotalSeconds, 0.001))}/s");
         table.Add("added", $"{ByteSize.Format(stats.NewBytes)}, stored as {ByteSize.Format(stats.StoredBytes)}");
         if (manifest.Parent is { } parent)
             table.Add("parent", parent[..Math.Min(12, parent.Length)]);
         table.WriteTo(StandardStreams.Out);
-        StandardStreams.Out.WriteLine(Text($"snapshot {id} {(manifest.Outcome == SnapshotOutcome.Completed ? "saved" : $"saved, but {manifest.IssueCount:N0} files could not be read")}"));
+        StandardStreams.Out.WriteLine(Text($"snapshot {id} {(manifest.Outcome == SnapshotOutcome.Completed ? "saved" : $"saved, but {Amount.Of(manifest.IssueCount, "file", "files")} could not be read")}"));
     }
 
     public static JsonObject ToJson(string id, SnapshotManifest manifest, TimeSpan elapsed) => new()

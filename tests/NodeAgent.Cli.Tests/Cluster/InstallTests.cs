@@ -102,6 +102,8 @@ public sealed class InstallTests : IDisposable
 
     [Theory]
     [InlineData("--provider is missing", "--bucket b --no-secret")]
+    [InlineData("--provider azzure: there is none of that name (give filesystem, aws or azure)", "--provider azzure --bucket b --no-secret")]
+    [InlineData("--provider azzure: there is none of that name", "--provider azzure --no-default-backup-location --no-secret")]
     [InlineData("--bucket is missing", "--provider aws --no-secret")]
     [InlineData("no credentials are given", "--provider aws --bucket b")]
     [InlineData("--secret-file and --no-secret exclude each other", "--provider aws --bucket b --secret-file x --no-secret")]

@@ -116,6 +116,13 @@ public sealed class OfflineTests
     }
 
     [Fact]
+    public async Task A_kind_of_store_that_there_is_not_is_refused_and_one_with_a_domain_is_not()
+    {
+        (await NodeAgentProcess.RunAsync("backup-location", "create", "west", "--provider", "foo", "--bucket", "b", "-o", "yaml")).ExpectError(2, "--provider foo: there is none of that name (give filesystem, aws or azure)");
+        Assert.Contains("provider: velero.io/aws\n", (await NodeAgentProcess.RunAsync("backup-location", "create", "west", "--provider", "velero.io/aws", "--bucket", "b", "-o", "yaml")).Expect(0).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Each_flag_of_a_backup_location_stands_in_its_field()
     {
         const string Certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";

@@ -23,7 +23,7 @@ public sealed class RepoCheckTests
         var second = await JsonAsync("--max-age", "30d");
         Assert.Equal((0, packs, 0L), ((int)second["readPacks"]!, (int)second["recentPacks"]!, (long)second["readBytes"]!));
         Assert.InRange(DateTimeOffset.Parse((string)second["oldestVerification"]!, CultureInfo.InvariantCulture), DateTimeOffset.UtcNow.AddMinutes(-10), DateTimeOffset.UtcNow);
-        Assert.Matches($"(?m)^read 0 of {packs} packs; {packs} were read not long ago; each since 20", (await machine.RunAsync(cache, "repo", "check", "--max-age", "30d")).Expect(0).Output);
+        Assert.Matches($"(?m)^read 0 of {packs} {(packs == 1 ? "pack; 1 was" : $"packs; {packs} were")} read not long ago; each since 20", (await machine.RunAsync(cache, "repo", "check", "--max-age", "30d")).Expect(0).Output);
         Assert.Equal(packs, (int)(await JsonAsync("--read-data"))["readPacks"]!);
 
         // A share and a size take at least one, and of those the ones that were read longest ago.
@@ -32,7 +32,7 @@ public sealed class RepoCheckTests
         Assert.Equal(packs, (int)(await JsonAsync("--read-data-subset", "1G"))["readPacks"]!);
         // No time is no time for any.
         Assert.Equal((0, packs), ((int)(await JsonAsync("--max-duration", "0s"))["readPacks"]!, (int)(await JsonAsync("--max-duration", "0s"))["packsLeft"]!));
-        Assert.Contains($"; {packs} were left when the time was up", (await machine.RunAsync(cache, "repo", "check", "--max-duration", "0s")).Expect(0).Output, StringComparison.Ordinal);
+        Assert.Contains($"; {packs} {(packs == 1 ? "was" : "were")} left when the time was up", (await machine.RunAsync(cache, "repo", "check", "--max-duration", "0s")).Expect(0).Output, StringComparison.Ordinal);
 
         async Task<JsonNode> JsonAsync(params string[] flags) =>
             MachineRepository.Parse((await machine.RunAsync(cache, ["repo", "check", "-o", "json", .. flags])).Expect(0));
@@ -73,6 +73,26 @@ public sealed class RepoCheckTests
         Assert.EndsWith("no damage\n", blocked.Output, StringComparison.Ordinal);
         Assert.All(blocked.Messages, line => Assert.StartsWith("warning: ", line, StringComparison.Ordinal));
         Assert.NotEmpty(blocked.Messages);
+    }
+
+    [Fact]
+    public async Task No_more_is_said_to_be_sound_than_was_read()
+    {
+        using var machine = await MachineRepository.CreateAsync();
+        machine.Put("large", MachineRepository.Noise(3_000_000));
+        await machine.BackUpAsync();
+        machine.Put("another", MachineRepository.Noise(100_000, 2));
+        await machine.BackUpAsync();
+        var packs = machine.Objects("data").Count;
+        Assert.True(packs > 1);
+        const string part = " read: no damage in the structure and in what was read\n";
+
+        var all = (await machine.RunAsync("repo", "check", "--read-data")).Expect(0).Output;
+        Assert.StartsWith($"read {packs} of {packs} packs\n2 snapshots, {packs} packs, ", all, StringComparison.Ordinal);
+        Assert.EndsWith(" read: no damage\n", all, StringComparison.Ordinal);
+        Assert.EndsWith(part, (await machine.RunAsync("repo", "check", "--read-data-subset", "1")).Expect(0).Output, StringComparison.Ordinal);
+        Assert.EndsWith(", 0 B" + part, (await machine.RunAsync("repo", "check", "--max-duration", "0s")).Expect(0).Output, StringComparison.Ordinal);
+        (await machine.RunAsync("repo", "check", "--read-data", "--read-data-subset", "5%")).ExpectError(2, "--read-data reads everything", "give one of the two");
     }
 
     [Theory]

@@ -27,13 +27,13 @@ public sealed class RepoStatsTests
         Assert.InRange((long)groups[1]!["uniqueBytes"]!, 0, 10_000);
 
         var text = (await machine.RunAsync("repo", "stats", "-g", "host")).Expect(0).Output;
-        Assert.Matches(@"(?m)^snapshots +2\nrestorable +781\.3 KiB over all snapshots\ndeduplicated +48\d\.\d KiB in \d+ chunks, 1\.6 to 1\ncompressed +48\d\.\d KiB, 1\.0 to 1\nstored +\d+\.\d KiB in \d packs, and .* of index\nnot used +0 B in 0 chunks that no snapshot uses\n\nHOST +SNAPSHOTS +RESTORABLE +CONTENT +STORED +ONLY HERE +SHARED\na +1 +488\.3 KiB +488\.3 KiB", text);
+        Assert.Matches(@"(?m)^snapshots +2\nrestorable +781\.3 KiB over all snapshots\ndeduplicated +48\d\.\d KiB in \d+ chunks?, 1\.6 to 1\ncompressed +48\d\.\d KiB, 1\.0 to 1\nstored +\d+\.\d KiB in \d packs?, and .* of index\nnot used +0 B in 0 chunks that no snapshot uses\n\nHOST +SNAPSHOTS +RESTORABLE +CONTENT +STORED +ONLY HERE +SHARED\na +1 +488\.3 KiB +488\.3 KiB", text);
 
         Assert.Equal(800_000, (long)(await machine.JsonAsync("repo", "stats", "--mode", "restore-size"))["bytes"]!);
         Assert.Equal(500_000, (long)(await machine.JsonAsync("repo", "stats", "--mode", "files-by-contents"))["bytes"]!);
         Assert.Equal(300_000, (long)(await machine.JsonAsync("repo", "stats", "--mode", "files-by-contents", "--host", "b"))["bytes"]!);
         Assert.InRange((long)(await machine.JsonAsync("repo", "stats", "--mode", "raw-data"))["bytes"]!, 500_000, 520_000);
-        Assert.EndsWith(" in 1 snapshots\n", (await machine.RunAsync("repo", "stats", "--mode", "raw-data", "--host", "a")).Expect(0).Output, StringComparison.Ordinal);
+        Assert.EndsWith(" in 1 snapshot\n", (await machine.RunAsync("repo", "stats", "--mode", "raw-data", "--host", "a")).Expect(0).Output, StringComparison.Ordinal);
         (await machine.RunAsync("repo", "stats", "--mode", "raw-data", "--growth", "day")).ExpectError(2, "--mode", "--growth");
         (await machine.RunAsync("repo", "stats", "--group-by", "colour")).ExpectError(2, "colour");
     }

@@ -132,7 +132,7 @@ public sealed class RepoVerbTests
         await machine.BackUpAsync();
 
         var text = (await machine.RunAsync("repo", "check")).Expect(0);
-        Assert.EndsWith("no damage\n", text.Output, StringComparison.Ordinal);
+        Assert.EndsWith(": no damage in the structure; what is in the packs was not read (--read-data reads it)\n", text.Output, StringComparison.Ordinal);
         foreach (var flags in (string[][])[["--read-data"], ["--read-data-subset", "1/1"], ["--read-data-subset", "100%"], ["--read-data-subset", "0.0000000001%"]])
         {
             var report = await machine.JsonAsync(["repo", "check", .. flags]);
@@ -187,6 +187,7 @@ public sealed class RepoVerbTests
 
         Assert.Contains(Path.GetRelativePath(machine.Path, pack), result.Output, StringComparison.Ordinal);
         Assert.Contains("    large\n", result.Output, StringComparison.Ordinal);
+        Assert.Contains("; what is in the packs was not read: DAMAGED\n", result.Output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -40,7 +40,7 @@ public sealed class SnapshotFindTests
         await machine.BackUpAsync();
 
         var none = (await machine.RunAsync("snapshot", "find", "b")).Expect(0);
-        Assert.Equal(("", "nothing found in 1 snapshots\n"), (none.Output, none.Error));
+        Assert.Equal(("", "nothing found in 1 snapshot\n"), (none.Output, none.Error));
         Assert.Empty((await machine.JsonAsync("snapshot", "find", "b")).AsArray());
         (await machine.RunAsync("snapshot", "find", "a", "--newest", "yesterday")).ExpectError(2, "--newest yesterday: not a time");
         (await machine.RunAsync("snapshot", "find", "")).ExpectError(2, "the pattern is empty");

@@ -6,6 +6,21 @@ namespace NodeAgent.Cli.Tests.Machine;
 /// <summary>Forgetting by a policy, and bringing back.</summary>
 public sealed class SnapshotForgetTests
 {
+    [Fact]
+    public async Task A_prune_says_what_was_forgotten_too_short_a_time_ago_and_when_it_can_go()
+    {
+        using var machine = await MachineRepository.CreateAsync();
+        var ids = await machine.PublishAsync(Enumerable.Range(1, 4).Select(i => MachineRepository.Manifest(new DateTimeOffset(2026, 1, i, 0, 0, 0, TimeSpan.Zero))));
+        Assert.DoesNotContain("forgotten", (await machine.RunAsync("repo", "prune", "--quiet")).Expect(0).Output, StringComparison.Ordinal);
+
+        (await machine.RunAsync("snapshot", "forget", ids[0])).Expect(0);
+        const string time = @"\d{4}-\d\d-\d\d \d\d:\d\d";
+        Assert.Matches($@"^snapshots kept: 4\n1 of them is forgotten, but not long enough ago: what only it uses is removed by a prune after {time}\n", (await machine.RunAsync("repo", "prune", "--quiet")).Expect(0).Output);
+        (await machine.RunAsync("snapshot", "forget", ids[1])).Expect(0);
+        Assert.Matches($@"\n2 of them are forgotten, but not long enough ago: what only they use is removed by prunes after {time}, the first of them\n", (await machine.RunAsync("repo", "prune", "--quiet", "--dry-run")).Expect(0).Output);
+        Assert.DoesNotContain("long enough ago:", (await machine.RunAsync("repo", "prune", "--quiet", "--grace", "0s")).Expect(0).Output, StringComparison.Ordinal);
+    }
+
     private static readonly DateTimeOffset Start = new(2026, 1, 1, 12, 0, 0, TimeSpan.Zero);
 
     [Fact]
@@ -151,7 +166,7 @@ public sealed class SnapshotForgetTests
 
         var result = (await machine.RunAsync("snapshot", "list")).Expect(0);
 
-        Assert.Equal("no snapshot that could be read; 1 objects are damaged (nodeagent repo check says what is lost)", result.ErrorLines[^1]);
+        Assert.Equal("no snapshot that could be read; 1 object is damaged (nodeagent repo check says what is lost)", result.ErrorLines[^1]);
         Assert.StartsWith("warning: snap/", result.ErrorLines[0], StringComparison.Ordinal);
     }
 

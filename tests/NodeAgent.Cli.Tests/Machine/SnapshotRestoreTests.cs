@@ -72,6 +72,30 @@ public sealed class SnapshotRestoreTests
     }
 
     [Fact]
+    public async Task What_latest_came_to_be_is_said_and_a_pattern_that_nothing_matches_is_a_warning()
+    {
+        using var machine = await MachineRepository.CreateAsync();
+        machine.Put("file", "x"u8.ToArray());
+        Directory.CreateDirectory(Path.Combine(machine.Source, "sub"));
+        await machine.BackUpAsync();
+        var id = (string)(await machine.JsonAsync("snapshot", "create", Path.Combine(machine.Source, "file"), "--host", "elsewhere"))["snapshot"]!;
+
+        var restored = (await machine.RunAsync("snapshot", "restore", "latest", "-t", machine.Target, "--quiet")).Expect(0);
+        Assert.StartsWith($"restored 1 file, 1 directory, 0 others, 1 B to {machine.Target} in ", restored.Output, StringComparison.Ordinal);
+        Assert.Matches($@"\nfrom snapshot {id[..12]} of \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d, {machine.Source}/file on elsewhere\n$", restored.Output);
+
+        foreach (var flags in (string[][])[["--include", "zzz*"], ["--iinclude", "zzz*"], ["--include", "zzz*", "--dry-run"]])
+        {
+            var nothing = (await machine.RunAsync(["snapshot", "restore", "latest", "-t", machine.Files["other"], "--quiet", .. flags])).Expect(0);
+            Assert.StartsWith("warning: nothing was chosen: ", nothing.Error, StringComparison.Ordinal);
+        }
+
+        Assert.Empty((await machine.RunAsync("snapshot", "restore", "latest", "-t", machine.Target, "--quiet", "--include", "f*")).Expect(0).Error);
+        Assert.Empty((await machine.RunAsync("snapshot", "restore", "latest", "-t", machine.Target, "--quiet", "--include", "f*", "--overwrite", "never")).Expect(0).Error);
+        Assert.Empty((await machine.RunAsync("snapshot", "restore", "latest", "-t", machine.Target, "--quiet", "--include", "f*", "--dry-run", "--overwrite", "never")).Expect(0).Error);
+    }
+
+    [Fact]
     public async Task A_target_is_made_like_the_snapshot_again_after_a_look_at_what_would_be_done()
     {
         using var machine = await MachineRepository.CreateAsync();
@@ -84,13 +108,14 @@ public sealed class SnapshotRestoreTests
         var plan = (await machine.RunAsync([.. flags, "--dry-run"])).Expect(0).Output.Split('\n');
         Assert.Equal(["M    d/changed", "-    d/link", "+    missing", "-    surplus/deep/file", "-    surplus/deep/", "-    surplus/"], plan[..6]);
         Assert.Equal($"would make 1, replace 1, leave 1, remove 4 in {machine.Target}, 4 B of files; nothing was done", plan[6]);
+        Assert.StartsWith("from snapshot ", plan[7], StringComparison.Ordinal);
         var json = (await machine.RunAsync([.. flags, "-n", "-o", "json"])).Expect(0).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!).ToList();
         Assert.Equal(["M", "-", "+", "-", "-", "-", "summary"], json.Select(line => (string)line["change"]!));
         Assert.Equal((1, 1, 1, 4), ((int)json[6]["created"]!, (int)json[6]["replaced"]!, (int)json[6]["kept"]!, (int)json[6]["deleted"]!));
         Assert.True(File.Exists(Path.Combine(machine.Target, "surplus/deep/file")));
 
         var done = (await machine.RunAsync(flags)).Expect(0).Output;
-        Assert.Contains("1 of the files were there already, unchanged\n", done, StringComparison.Ordinal);
+        Assert.Contains("1 of the files was there already, unchanged\n", done, StringComparison.Ordinal);
         Assert.Contains("4 that the snapshot does not have were removed\n", done, StringComparison.Ordinal);
         Assert.Equal(machine.Shell($"cd source; {Describe}"), machine.Shell($"cd target; {Describe}"));
     }

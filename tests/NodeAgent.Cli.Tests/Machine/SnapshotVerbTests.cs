@@ -16,7 +16,7 @@ public sealed class SnapshotVerbTests
         machine.Shell("ln -s a source/link; chmod 4750 source/a; touch -d '2001-02-03 04:05:06 UTC' source/a");
 
         var created = (await machine.RunAsync("snapshot", "create", machine.Source, "--tag", "kind=test,n=1", "--host", "somewhere")).Expect(0);
-        Assert.Contains("2 directories, 1 symbolic links", created.Output, StringComparison.Ordinal);
+        Assert.Contains("2 directories, 1 symbolic link, 0 special files", created.Output, StringComparison.Ordinal);
         Assert.EndsWith(" saved\n", created.Output, StringComparison.Ordinal);
         var id = created.Output.Split('\n')[^2].Split(' ')[1];
 
@@ -34,7 +34,7 @@ public sealed class SnapshotVerbTests
         Assert.Equal("some text", (await machine.RunAsync("snapshot", "dump", "latest", "a")).Expect(0).Output);
 
         var restored = (await machine.RunAsync("snapshot", "restore", id, "--target", machine.Target, "--quiet")).Expect(0);
-        Assert.StartsWith("restored 2 files, 2 directories, 1 others, 2.9 MiB to ", restored.Output, StringComparison.Ordinal);
+        Assert.StartsWith("restored 2 files, 2 directories, 1 other, 2.9 MiB to ", restored.Output, StringComparison.Ordinal);
         Assert.Empty(restored.Error);
         const string describe = "find . -printf '%P|%y|%m|%T@|%l\\n' | sort; sha256sum a sub/large";
         Assert.Equal(machine.Shell($"cd source; {describe}"), machine.Shell($"cd target; {describe}"));
@@ -98,7 +98,24 @@ public sealed class SnapshotVerbTests
         Assert.Equal(["keep"], Directory.EnumerateFiles(machine.Target, "*", SearchOption.AllDirectories).Select(Path.GetFileName));
         (await machine.RunAsync("snapshot", "restore", "latest", "-t", machine.Files["part"], "--path", "sub")).Expect(0);
         Assert.Equal(["keep"], Directory.EnumerateFileSystemEntries(machine.Files["part"]).Select(Path.GetFileName));
-        (await machine.RunAsync("snapshot", "create", machine.Source, "--exclude-file", machine.Files["none"])).ExpectError(1, machine.Files["none"]);
+        (await machine.RunAsync("snapshot", "create", machine.Source, "--exclude-file", machine.Files["none"])).ExpectError(1, $"--exclude-file {machine.Files["none"]}: it is not there (check the path)");
+        (await machine.RunAsync("snapshot", "restore", "latest", "-t", machine.Target, "--include-file", machine.Source)).ExpectError(1, $"--include-file {machine.Source}: it is a directory (name a file)");
+    }
+
+    [Fact]
+    public async Task A_repository_in_what_is_backed_up_is_a_warning_until_it_is_left_out()
+    {
+        using var machine = await MachineRepository.CreateAsync();
+        const string warning = "warning: the repository lies in ";
+        string[] command = ["snapshot", "create", machine.Files.Path, "--quiet"];
+
+        Assert.Equal($"{warning}{machine.Files.Path}: its own packs are backed up with it (leave it out: --exclude /repository)\n", (await machine.RunAsync(command)).Expect(0).Error);
+        Assert.Empty((await machine.RunAsync([.. command, "--exclude", "/repository"])).Expect(0).Error);
+        Assert.DoesNotContain("repository/config\n", (await machine.RunAsync("snapshot", "ls", "latest", "-R")).Expect(0).Output, StringComparison.Ordinal);
+        // Beside one whose name begins alike it is not in it.
+        machine.Shell("mkdir repo");
+        Assert.Empty((await machine.RunAsync("snapshot", "create", machine.Files["repo"], "--quiet")).Expect(0).Error);
+        Assert.Contains(warning, (await machine.RunAsync([.. command, "-x"])).Expect(0).Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -249,7 +266,7 @@ public sealed class SnapshotVerbTests
         File.WriteAllText(there, "there");
 
         var never = (await machine.RunAsync("snapshot", "restore", "latest", "-t", machine.Target, "--overwrite", "never")).Expect(0);
-        Assert.Contains("1 existing files were left as they are\n", never.Output, StringComparison.Ordinal);
+        Assert.Contains("\n1 existing file was left as it is\n", never.Output, StringComparison.Ordinal);
         Assert.Equal(("there", "backed up"), (File.ReadAllText(there), File.ReadAllText(Path.Combine(machine.Target, "missing"))));
 
         var fail = (await machine.RunAsync("snapshot", "restore", "latest", "-t", machine.Target, "--overwrite", "fail")).Expect(3);

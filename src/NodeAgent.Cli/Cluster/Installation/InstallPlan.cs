@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using NodeAgent.Cli.Cluster.Locations;
 using NodeAgent.Cli.CommandLine;
 using NodeAgent.Cli.Invocation;
 using NodeAgent.Kubernetes.Velero;
@@ -52,6 +53,7 @@ internal sealed class InstallPlan
     private void RequireConsistent()
     {
         if (WithLocation && _provider.Length == 0) throw new UsageException("--provider is missing (give aws, azure or filesystem, or --no-default-backup-location)");
+        if (_provider.Length > 0) StoreProviders.Require(_provider);
         if (WithLocation && _provider != FilesystemProvider && Bucket.Length == 0) throw new UsageException($"--bucket is missing (provider {_provider} needs one, unless --no-default-backup-location is given)");
         if (!WithLocation && Bucket.Length + (_parse.GetValue(InstallOptions.Prefix) ?? "").Length > 0) throw new UsageException("--bucket and --prefix are of the backup location, which --no-default-backup-location leaves out (leave one of them out)");
         var without = _parse.GetValue(InstallOptions.NoSecret) || _provider == FilesystemProvider || (_provider.Length == 0 && !WithLocation);

@@ -55,9 +55,10 @@ internal static class BackupLocationCreateCommand
     {
         var (provider, bucket) = (parse.GetValue(Provider)!, parse.GetValue(Bucket)!);
         var config = parse.GetValue(Config) ?? [];
-        if (provider == FilesystemProvider && !config.ContainsKey("path"))
+        var kind = StoreProviders.Require(provider);
+        if (kind == FilesystemProvider && !config.ContainsKey("path"))
             throw new UsageException("--provider filesystem: no directory is named (give --config path=/where/backups/go)");
-        if (provider != FilesystemProvider && bucket.Length == 0)
+        if (kind != FilesystemProvider && bucket.Length == 0)
             throw new UsageException($"--provider {provider}: no bucket is named (give --bucket)");
 
         var location = VeleroKinds.BackupLocation.NewObject(parse.GetValue(LocationName)!, @namespace);
