@@ -26,6 +26,9 @@ internal sealed class TestServer : IAsyncDisposable
     /// <summary>How many more times the server says that it is not ready, when it is asked; that it is asked is not remembered.</summary>
     public int NotReady { get; set; }
 
+    /// <summary>How it says so.</summary>
+    public int NotReadyStatus { get; set; } = 500;
+
     public Uri Address { get; private set; } = null!;
 
     public CancellationToken Stopping => _app.Lifetime.ApplicationStopping;
@@ -125,7 +128,7 @@ internal sealed class TestServer : IAsyncDisposable
     {
         if (context.Request.Path == "/readyz")
         {
-            context.Response.StatusCode = NotReady-- > 0 ? 500 : 200;
+            context.Response.StatusCode = NotReady-- > 0 ? NotReadyStatus : 200;
             return;
         }
 

@@ -8,6 +8,7 @@ using NodeAgent.Cli.Terminal;
 using NodeAgent.Cli.Text;
 using NodeAgent.Repository;
 using NodeAgent.Repository.Collection;
+using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Snapshots;
 
 namespace NodeAgent.Cli.Machine;
@@ -44,7 +45,7 @@ internal static class RepoPruneCommand
         await using (var display = MachineOutput.StartProgress(parse, "prune"))
             report = await RepositoryCollection.ExecuteAsync(repository, options, new Reporter(display), cancellationToken);
         if (MachineOutput.IsJson(parse)) PrintJson(report, options);
-        else await PrintTextAsync(report, options, await ListForgottenAsync(repository, options, cancellationToken));
+        else await PrintTextAsync(report, options, repository, cancellationToken);
         return report.DamagedPacks.Count == 0 ? ExitCode.Done : ExitCode.PartiallyFailed;
     }
 
@@ -78,25 +79,33 @@ internal static class RepoPruneCommand
     private static long ParseBytes(string option, string text) =>
         ByteSize.TryParse(text, out var bytes) ? bytes : throw new UsageException($"{option} {text}: not a size (write it as bytes, or as 500M, 20G, 1T)");
 
-    /// <summary>Those that this prune had to leave, the first to be forgotten first.</summary>
-    private static async Task<List<ForgottenSnapshot>> ListForgottenAsync(ChunkRepository repository, CollectionOptions options, CancellationToken cancellationToken)
+    /// <summary>Says what the prune had to leave. It is over by then: a store that does not answer now makes no failure of it.</summary>
+    private static async Task PrintForgottenAsync(ChunkRepository repository, CollectionOptions options, CancellationToken cancellationToken)
     {
-        var now = DateTimeOffset.UtcNow;
         var grace = options.ForgetGrace ?? SnapshotCatalog.ForgetGrace;
-        var forgotten = await new SnapshotCatalog(repository).ListForgottenAsync(damaged => StandardStreams.Warn(damaged.Message), cancellationToken);
-        return [.. forgotten.Where(f => f.Forgotten + grace > now)];
+        List<ForgottenSnapshot> forgotten;
+        try
+        {
+            var now = DateTimeOffset.UtcNow;
+            var all = await new SnapshotCatalog(repository).ListForgottenAsync(damaged => StandardStreams.Warn(damaged.Message), cancellationToken);
+            forgotten = [.. all.Where(f => f.Forgotten + grace > now)];
+        }
+        catch (RepositoryException exception)
+        {
+            StandardStreams.Warn($"which snapshots are forgotten could not be seen: {exception.Message}");
+            return;
+        }
+
+        if (forgotten.Count == 0) return;
+        var first = (forgotten[0].Forgotten + grace).ToLocalTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
+        await StandardStreams.Out.WriteLineAsync($"{Amount.Of(forgotten.Count, "of them is", "of them are")} forgotten, but not long enough ago: what only {(forgotten.Count == 1 ? "it uses is removed by a prune after" : "they use is removed by prunes after")} {first}{(forgotten.Count == 1 ? "" : ", the first of them")}");
     }
 
-    private static async Task PrintTextAsync(CollectionReport report, CollectionOptions options, List<ForgottenSnapshot> forgotten)
+    private static async Task PrintTextAsync(CollectionReport report, CollectionOptions options, ChunkRepository repository, CancellationToken cancellationToken)
     {
         var output = StandardStreams.Out;
         await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"snapshots kept: {report.Snapshots:N0}{(report.DroppedSnapshots > 0 ? $"; forgotten long enough ago to be dropped: {report.DroppedSnapshots:N0}" : "")}"));
-        if (forgotten.Count > 0)
-        {
-            var first = (forgotten[0].Forgotten + (options.ForgetGrace ?? SnapshotCatalog.ForgetGrace)).ToLocalTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
-            await output.WriteLineAsync($"{Amount.Of(forgotten.Count, "of them is", "of them are")} forgotten, but not long enough ago: what only {(forgotten.Count == 1 ? "it uses is removed by a prune after" : "they use is removed by prunes after")} {first}{(forgotten.Count == 1 ? "" : ", the first of them")}");
-        }
-
+        await PrintForgottenAsync(repository, options, cancellationToken);
         await output.WriteLineAsync($"{"",-26}{"packs",10}{"size",14}{"unused",14}");
         foreach (var (fate, name) in Rows)
         {

@@ -65,6 +65,13 @@ internal static class SnapshotCreateCommand
     private static void WarnOfRepositoryWithin(BackupRequest request, string repository)
     {
         var root = Path.TrimEndingDirectorySeparator(request.SourcePath);
+        repository = Path.TrimEndingDirectorySeparator(repository);
+        if (repository == root)
+        {
+            StandardStreams.Warn($"{DisplayText.Name(root)} is the repository itself: its own packs are what is backed up (name what it is to hold)");
+            return;
+        }
+
         if (!repository.StartsWith(root.EndsWith('/') ? root : root + "/", StringComparison.Ordinal)) return;
         if (request.OneFileSystem && DirectoryIdentity.Of(root).Device != DirectoryIdentity.Of(repository).Device) return;
         // Left out with any directory above it.

@@ -52,7 +52,7 @@ internal static class SnapshotRestoreCommand
 
         Warn(result.Issues);
         // The target itself is a directory too.
-        if (result.Files + result.Others + result.Skipped == 0 && result.Directories <= 1) WarnOfNoMatch(request);
+        if (result.Files + result.Others + result.Skipped + result.IssueCount == 0 && result.Directories <= 1) WarnOfNoMatch(request);
         if (MachineOutput.IsJson(parse))
         {
             MachineOutput.PrintJson(new JsonObject

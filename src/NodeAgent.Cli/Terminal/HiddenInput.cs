@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using NodeAgent.Cli.Invocation;
 
 namespace NodeAgent.Cli.Terminal;
 
@@ -11,6 +12,8 @@ internal sealed class HiddenInput : IDisposable
 {
     /// <summary>More than a terminal gives in one line.</summary>
     private const int MaxLine = 4096;
+
+    private static readonly UTF8Encoding Text = new(false, throwOnInvalidBytes: true);
 
     private readonly byte[]? _settings = TerminalInterop.HideInput(TerminalInterop.StandardInput);
     private bool _isOver;
@@ -54,7 +57,12 @@ internal sealed class HiddenInput : IDisposable
                 if (line[length - 1] == '\n') break;
             }
 
-            return string.Concat(Encoding.UTF8.GetString(line, 0, length).Where(c => !char.IsControl(c)));
+            return string.Concat(Text.GetString(line, 0, length).Where(c => !char.IsControl(c)));
+        }
+        catch (DecoderFallbackException)
+        {
+            // In its place there would be the same character for every such byte, and other passphrases would do as well.
+            throw new UsageException("what was typed is not UTF-8 (set the terminal to UTF-8, or give --password-file)");
         }
         finally
         {

@@ -24,6 +24,7 @@ internal static partial class TerminalInterop
     private const int LocalModes = 3 * sizeof(uint);
     private const uint ECHO = 8;
     private const int TCSADRAIN = 1;
+    private const int TCSAFLUSH = 2;
 
     /// <summary>Columns of the terminal behind the descriptor, or null when it is none or does not say.</summary>
     public static int? WidthOf(int descriptor) =>
@@ -42,7 +43,8 @@ internal static partial class TerminalInterop
         return SetTerminalSettings(descriptor, TCSADRAIN, hidden) == 0 ? before : null;
     }
 
-    public static void RestoreInput(int descriptor, byte[] settings) => SetTerminalSettings(descriptor, TCSADRAIN, settings);
+    /// <summary>What was typed and not read is thrown away: the shell would read it, and show it.</summary>
+    public static void RestoreInput(int descriptor, byte[] settings) => SetTerminalSettings(descriptor, TCSAFLUSH, settings);
 
     /// <summary>Waits for standard input, and returns how much was read: 0 at its end, and when it cannot be read.</summary>
     public static int ReadInput(Span<byte> buffer)

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Work;
+using NodeAgent.Kubernetes.Api;
 using NodeAgent.Kubernetes.Velero;
 using NodeAgent.Stores.Buckets;
 
@@ -19,6 +20,7 @@ namespace NodeAgent.Controller.Requests;
 internal sealed class DownloadRequestReconciler(ClusterClient cluster, StorageLocations locations, ControllerOptions options, ControllerServices services, Uri? served)
 {
     private static readonly TimeSpan Validity = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan SeenAgain = TimeSpan.FromSeconds(1);
 
     private readonly DownloadTargets _targets = new(cluster, locations, options);
 
@@ -27,14 +29,23 @@ internal sealed class DownloadRequestReconciler(ClusterClient cluster, StorageLo
         var phase = item.Text("status", "phase");
         if (phase is DownloadRequestPhase.Processed or DownloadRequestPhase.Failed) return await ExpireAsync(item, cancellation);
         var (url, problem) = await ResolveAsync(item, cancellation);
-        await cluster.PatchStatusAsync(VeleroResources.DownloadRequests, options.Namespace, item.Name(), new JsonObject
+        var status = new JsonObject
         {
             ["phase"] = url is null ? DownloadRequestPhase.Failed : DownloadRequestPhase.Processed,
             ["downloadURL"] = url,
             ["message"] = problem,
             ["expiration"] = ApiTimeConverter.Format(services.Time.GetUtcNow() + Validity),
-        }, cancellation);
-        return Validity;
+        };
+        try
+        {
+            // Only if it is as it was seen: an address that somebody has fetched already would be worth nothing beside a second one.
+            await cluster.PatchStatusAsync(VeleroResources.DownloadRequests, options.Namespace, item.Name(), status, cancellation, item.Text("metadata", "resourceVersion"));
+            return Validity;
+        }
+        catch (ApiException e) when (e.IsConflict)
+        {
+            return SeenAgain;
+        }
     }
 
     private async Task<(string? Url, string? Problem)> ResolveAsync(JsonObject item, CancellationToken cancellation)

@@ -21,10 +21,11 @@ internal sealed class ReadAhead(ChunkReader reader, ChunkFetcher fetcher, Bundle
     // Each keeps its directory open until it is written.
     private const int MaxFiles = 256;
 
-    // Two workers that make files in one directory wait for each other; a directory of very many is for all of them.
+    // Two workers that make files in one directory wait for each other, which counts where files are small; content is for all of them.
     private const int MaxFilesTogether = 64;
+    private const long MaxBytesTogether = 256 << 10;
 
-    private readonly List<(RestoredDirectory Directory, Func<SharedBatch, Task> Restore)> _files = [];
+    private readonly List<(RestoredDirectory Directory, long Size, Func<SharedBatch, Task> Restore)> _files = [];
     private readonly HashSet<ChunkId> _chunks = [];
     private long _bytes;
 
@@ -38,7 +39,7 @@ internal sealed class ReadAhead(ChunkReader reader, ChunkFetcher fetcher, Bundle
     /// <param name="cancellationToken">Ends the wait for room.</param>
     public async ValueTask AddAsync(TreeEntry entry, RestoredDirectory directory, Func<SharedBatch, Task> restore, CancellationToken cancellationToken)
     {
-        _files.Add((directory, restore));
+        _files.Add((directory, entry.Size, restore));
         switch (entry.Content)
         {
             case BundleSlice slice when !bundles.Has(slice.Chunk):
@@ -74,12 +75,12 @@ internal sealed class ReadAhead(ChunkReader reader, ChunkFetcher fetcher, Bundle
         var batch = new SharedBatch(chunks, _files.Count);
         for (var first = 0; first < _files.Count;)
         {
-            var next = first + 1;
-            while (next < _files.Count && next - first < MaxFilesTogether && _files[next].Directory == _files[first].Directory) next++;
+            var (next, bytes) = (first + 1, _files[first].Size);
+            while (next < _files.Count && next - first < MaxFilesTogether && _files[next].Directory == _files[first].Directory && (bytes += _files[next].Size) <= MaxBytesTogether) next++;
             var together = _files[first..next];
             _ = workers.Run(async () =>
             {
-                foreach (var (_, restore) in together) await restore(batch);
+                foreach (var (_, _, restore) in together) await restore(batch);
             });
             first = next;
         }

@@ -360,23 +360,23 @@ internal sealed class TreeRestore
         {
             batch?.Release();
             link?.TrySetResult(made);
-            await ReleaseAsync(directory);
+            await ReleaseAsync(directory, cancellationToken);
         }
     }
 
-    private async ValueTask ReleaseAsync(RestoredDirectory directory)
+    private async ValueTask ReleaseAsync(RestoredDirectory directory, CancellationToken cancellationToken)
     {
         try
         {
             await directory.ReleaseAsync();
         }
-        catch (Exception exception) when (exception is not OperationCanceledException)
-        {
-            StopAt(directory.Path, exception);
-        }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             // The walk ends the run.
+        }
+        catch (Exception exception)
+        {
+            StopAt(directory.Path, exception);
         }
     }
 

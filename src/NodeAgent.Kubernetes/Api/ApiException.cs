@@ -65,7 +65,7 @@ public sealed class ApiException : Exception
         || (IsForbidden && ServerMessage.IndexOf(": RBAC: ", StringComparison.Ordinal) is >= 0 and var at && ServerMessage.IndexOf(" not found", at, StringComparison.Ordinal) > 0);
 
     /// <summary>The same error, of a server that is not ready.</summary>
-    internal ApiException WhileStarting() => new(StatusCode, Reason, $"{Message} (the server has just been started and is not ready)")
+    internal ApiException WhileStarting() => new(StatusCode, Reason, $"{Message} (the server is not ready)")
     {
         ServerMessage = ServerMessage,
         Kind = Kind,

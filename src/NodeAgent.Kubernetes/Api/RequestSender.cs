@@ -14,6 +14,9 @@ internal sealed class RequestSender : IDisposable
     // A Status is a few hundred bytes; a proxy's error page may be anything.
     private const int LongestErrorBody = 1 << 20;
 
+    // A server takes seconds from its first answer until it knows the roles; on a slow machine half a minute.
+    private static readonly TimeSpan StartOfServer = TimeSpan.FromMinutes(2);
+
     private static readonly string UserAgent = "nodeagent/" +
         (typeof(RequestSender).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0");
 
@@ -21,6 +24,7 @@ internal sealed class RequestSender : IDisposable
     private readonly HttpMessageInvoker _invoker;
     private readonly HttpClient _http;
     private readonly Lock _random = new();
+    private long _lastOutage = long.MinValue;
 
     public RequestSender(ClusterConfig config, ApiClientOptions options)
     {
@@ -105,7 +109,12 @@ internal sealed class RequestSender : IDisposable
                 // A server that has just been started refuses everybody, until it knows the cluster's roles. Once it says that it is ready,
                 // it may have become so since it refused: what it says then counts.
                 isRefusedByReadyServer = !await IsStartingAsync(cancellation);
-                if (isRefusedByReadyServer) continue;
+                if (isRefusedByReadyServer)
+                {
+                    retry--; // this one is no retry
+                    continue;
+                }
+
                 delay = retry < _options.MaxRetries ? Delay(retry, null).GetValueOrDefault() : throw e.WhileStarting();
             }
             catch (ApiException e) when (retry < _options.MaxRetries && IsWorthRepeating(request, e) && Delay(retry, e.RetryAfter) is { } wait)
@@ -131,40 +140,50 @@ internal sealed class RequestSender : IDisposable
         }
         catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
         {
+            NoteOutage();
             // Also reached when the handler gave up connecting, which it reports as a cancellation of its own.
             var waited = limit.IsCancellationRequested ? $"no answer within {_options.RequestTimeout.TotalSeconds:0.###} s" : "no connection in time";
             throw new HttpRequestException(HttpRequestError.Unknown, $"{request}: {waited} from {Server.Authority}", new TimeoutException(e.Message, e));
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
+            NoteOutage();
             throw NoAnswer(request, e);
         }
     }
 
     /// <summary>
-    /// Whether the server says of itself that it is not ready. Anybody may ask for that, roles or not. A server that does not know the question, or
-    /// is gone again, has said nothing that would excuse its refusal.
+    /// Whether the server is not ready. Everybody may ask it that, by a role that every cluster has: one that refuses even this, soon after it was away,
+    /// does not know its roles yet. Without an outage before, it is a cluster without that role, and its refusals count. So do those of a server that
+    /// does not know the question.
     /// </summary>
     private async Task<bool> IsStartingAsync(CancellationToken cancellation)
     {
         try
         {
-            return await LimitAsync(
+            var status = await LimitAsync(
                 ApiRequest.Get("readyz", ""),
                 static async (sender, request, limit) =>
                 {
                     using var message = new HttpRequestMessage(request.Method, new Uri(request.Target, UriKind.Relative));
                     AddUserAgent(message.Headers);
                     using var response = await sender._http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, limit);
-                    return response.StatusCode is HttpStatusCode.InternalServerError or HttpStatusCode.ServiceUnavailable;
+                    return response.StatusCode;
                 },
                 cancellation);
+            return status is HttpStatusCode.InternalServerError or HttpStatusCode.ServiceUnavailable
+                || (status is HttpStatusCode.Forbidden or HttpStatusCode.Unauthorized && WasAwayLately());
         }
         catch (HttpRequestException)
         {
             return false;
         }
     }
+
+    private bool WasAwayLately() =>
+        Interlocked.Read(ref _lastOutage) is not long.MinValue and var since && _options.Time.GetElapsedTime(since) < StartOfServer;
+
+    private void NoteOutage() => Interlocked.Exchange(ref _lastOutage, _options.Time.GetTimestamp());
 
     private async Task<HttpResponseMessage> StartAsync(ApiRequest request, CancellationToken cancellation)
     {

@@ -45,6 +45,17 @@ internal static partial class LibC
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     public static partial int Control(int descriptor, int command, ref FileLockRange range);
 
+    /// <summary>The kernel's number for the kind of file system that a file is on; 0 when it cannot be had.</summary>
+    public static long FileSystemKind(SafeFileHandle file)
+    {
+        // struct statfs begins with it; all of it is 120 bytes on x64 and arm64.
+        Span<long> answer = stackalloc long[32];
+        return FileSystemStatus(file, answer) == 0 ? answer[0] : 0;
+    }
+
+    [LibraryImport("libc", EntryPoint = "fstatfs", SetLastError = true)]
+    private static partial int FileSystemStatus(SafeFileHandle file, Span<long> status);
+
     // The third argument is variadic in C; on x64 and arm64 Linux it is passed in the same way all the same.
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     private static partial int Control(SafeFileHandle file, int command, nint argument);

@@ -18,6 +18,9 @@ internal static class DirectFile
     private const int Alignment = 4 << 10;
     private const int PieceLength = 1 << 20;
 
+    // NFS, CIFS, SMB, FUSE, 9p, Ceph: each piece would be made durable at the server by itself, in place of all of them at once.
+    private static readonly long[] RemoteKinds = [0x6969, 0xFF534D42, 0xFE534D42, 0x65735546, 0x01021997, 0x00C36400];
+
     private static readonly ConcurrentBag<AlignedPiece> Free = [];
 
     /// <summary>
@@ -26,6 +29,7 @@ internal static class DirectFile
     /// </summary>
     public static bool TryWrite(SafeFileHandle file, ReadOnlySpan<byte> body)
     {
+        if (RemoteKinds.Contains(LibC.FileSystemKind(file) & 0xFFFFFFFF)) return false;
         var flags = LibC.GetFlags(file);
         if (flags < 0 || LibC.SetFlags(file, flags | LibC.Direct) < 0) return false;
         if (!Free.TryTake(out var piece)) piece = new AlignedPiece();

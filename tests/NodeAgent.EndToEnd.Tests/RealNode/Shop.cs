@@ -51,8 +51,21 @@ internal sealed class Shop
                   volumeMounts: [{name: data, mountPath: /data}]
               volumes: [{name: data, emptyDir: {} }]
             """);
-        await _node.WaitForPodAsync(Namespace, "db");
-        await _node.ExecAsync(Namespace, "db", "dd if=/dev/urandom of=/data/big bs=1M count=200 2>/dev/null && mkdir -p /data/a/b && echo small > /data/a/b/small && chmod 0640 /data/a/b/small");
+        for (var attempt = 1; ; attempt++)
+        {
+            await _node.WaitForPodAsync(Namespace, "db");
+            try
+            {
+                await _node.ExecAsync(Namespace, "db", "dd if=/dev/urandom of=/data/big bs=1M count=200 2>/dev/null && mkdir -p /data/a/b && echo small > /data/a/b/small && chmod 0640 /data/a/b/small");
+                break;
+            }
+            catch (Exception e) when (attempt < 3 && e.Message.Contains("exit code 137", StringComparison.Ordinal))
+            {
+                // The kubelet makes a new pod's containers anew when it was slow to see their network, and kills what runs in the first ones.
+                await Task.Delay(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken);
+            }
+        }
+
         Content = await ReadAsync();
     }
 

@@ -150,6 +150,32 @@ public sealed class ApiClientTests
         Assert.Equal(Math.Max(notReady, 1) + 1, server.Requests.Count);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_server_that_refuses_even_to_say_whether_it_is_ready_knows_no_roles_yet_if_it_was_away(bool wasAway)
+    {
+        var turn = 0;
+        await using var server = await TestServer.StartAsync(context =>
+        {
+            if (turn++ > 0) return turn < 4 ? TestServer.Status(403, "Forbidden", "no")(context) : TestServer.Json(TestObjects.Pod("web", 7))(context);
+            if (wasAway) context.Abort();
+            else context.Response.StatusCode = 404;
+            return Task.CompletedTask;
+        });
+        (server.NotReady, server.NotReadyStatus) = (2, 403);
+        using var client = server.Connect(new ApiClientOptions { RetryDelay = TimeSpan.FromMilliseconds(5), MaxRetries = 8 });
+        if (wasAway)
+        {
+            Assert.Equal("web", (await client.GetAsync(Pods, "shop", "web", Cancellation)).Name);
+            return;
+        }
+
+        Assert.Null(await client.FindAsync(Pods, "shop", "web", Cancellation));
+        var refused = await Assert.ThrowsAsync<ApiException>(() => client.GetAsync(Pods, "shop", "web", Cancellation));
+        Assert.True(refused is { IsForbidden: true, IsTransient: false });
+    }
+
     [Fact]
     public async Task A_refusal_counts_when_the_server_is_ready_and_may_pass_while_it_starts()
     {
@@ -158,7 +184,7 @@ public sealed class ApiClientTests
         server.NotReady = 100;
         var early = await Assert.ThrowsAsync<ApiException>(() => client.CreateAsync(Pods, "shop", new KubernetesObject(Pods, "shop", "web"), Cancellation));
         Assert.True(early is { IsForbidden: true, IsTransient: true, IsServerStarting: true });
-        Assert.EndsWith(": no (the server has just been started and is not ready)", early.Message, StringComparison.Ordinal);
+        Assert.EndsWith(": no (the server is not ready)", early.Message, StringComparison.Ordinal);
         server.NotReady = 0;
         var late = await Assert.ThrowsAsync<ApiException>(() => client.CreateAsync(Pods, "shop", new KubernetesObject(Pods, "shop", "web"), Cancellation));
         Assert.True(late is { IsForbidden: true, IsTransient: false, IsServerStarting: false });
@@ -189,7 +215,7 @@ public sealed class ApiClientTests
         await using var server = await TestServer.StartAsync(TestServer.Status(429, "TooManyRequests", "busy", retryAfter: 3), TestServer.Json(TestObjects.Pod("web", 1)));
         using var client = server.Connect(new ApiClientOptions { Time = time });
         var create = client.CreateAsync(Pods, "shop", new KubernetesObject(Pods, "shop", "web"), Cancellation);
-        await Eventually.HoldsAsync(() => server.Requests.Count == 1 && time.PendingTimers == 1, "the wait for the server");
+        await Eventually.HoldsAsync(() => server.Requests.Count == 1 && time.IsPending(TimeSpan.FromSeconds(3)), "the wait for the server");
         time.Advance(TimeSpan.FromSeconds(2.9));
         Assert.Single(server.Requests);
         time.Advance(TimeSpan.FromSeconds(0.2));

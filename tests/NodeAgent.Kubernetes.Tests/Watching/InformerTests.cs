@@ -118,7 +118,7 @@ public sealed class InformerTests
         var time = new ManualTimeProvider();
         await using var server = await TestServer.StartAsync(TestServer.Json(TestObjects.List(10, "")), TestServer.Lines());
         await using var run = new Run(server, new InformerOptions { MinBackoff = TimeSpan.FromSeconds(1) }, new ApiClientOptions { Time = time });
-        await Eventually.HoldsAsync(() => server.Requests.Count == 2 && time.PendingTimers == 1, "the wait after the first watch");
+        await Eventually.HoldsAsync(() => server.Requests.Count == 2 && time.PendingTimers == 1 && !time.IsPending(new ApiClientOptions().RequestTimeout), "the wait after the first watch");
         time.Advance(TimeSpan.FromSeconds(0.4));
         Assert.Equal(2, server.Requests.Count);
         time.Advance(TimeSpan.FromSeconds(0.7));

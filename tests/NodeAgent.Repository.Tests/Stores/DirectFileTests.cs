@@ -34,6 +34,11 @@ public sealed class DirectFileTests : IDisposable
     public void A_full_disk_leaves_an_empty_file_for_the_plain_way()
     {
         using var disk = TinyFileSystem.CreateOrSkip(6 << 10);
+        using (var small = File.OpenHandle(Path.Combine(disk.Path, "small"), FileMode.CreateNew, FileAccess.ReadWrite))
+        {
+            if (!DirectFile.TryWrite(small, new byte[4096])) Assert.Skip("tmpfs of this kernel does not write past the page cache: Linux 6.6 is the first whose does");
+        }
+
         using var file = File.OpenHandle(Path.Combine(disk.Path, "file"), FileMode.CreateNew, FileAccess.ReadWrite);
         Assert.False(DirectFile.TryWrite(file, new byte[9 << 20]));
         Assert.Equal(0, RandomAccess.GetLength(file));
