@@ -29,15 +29,23 @@ public sealed class WorkerPoolTests
     public async Task Whoever_brings_more_than_can_be_done_is_held_up_until_some_of_it_is_done()
     {
         using var pool = new WorkerPool(1);
-        var work = Enumerable.Range(0, 4).Select(_ => new TaskCompletionSource()).ToArray();
-        foreach (var one in work) _ = pool.Run(() => one.Task);
+        using var gate = new SemaphoreSlim(0);
+        for (var i = 0; i < 4; i++)
+        {
+            _ = pool.Run(async () =>
+            {
+                await gate.WaitAsync(Cancellation);
+                throw new IOException("also what fails is done");
+            });
+        }
+
         var held = pool.ThrottleAsync().AsTask();
         Assert.False(held.IsCompleted);
-        work[0].SetException(new IOException("also what fails is done"));
+        gate.Release();
         await held.WaitAsync(Patience, Cancellation);
         var drained = pool.DrainAsync();
         Assert.False(drained.IsCompleted);
-        foreach (var one in work[1..]) one.SetResult();
+        gate.Release(3);
         await drained.WaitAsync(Patience, Cancellation);
     }
 }
