@@ -18,6 +18,27 @@ public sealed class RequestTests
         Assert.True(File.Exists(url.LocalPath));
     }
 
+    [Fact]
+    public async Task An_address_that_was_given_out_is_not_replaced_by_a_second_one()
+    {
+        await using var cluster = await ControllerFixture.StartAsync();
+        await cluster.BackUpAsync("b", """{"includedNamespaces":["shop"]}""");
+        var writes = 0;
+        // As when a request is looked at twice: while the second look writes its address, that of the first is there already.
+        cluster.Api.Interfere = request =>
+        {
+            if (request.Method != "PATCH" || !request.Path.Value!.Contains("/downloadrequests/q", StringComparison.Ordinal) || Interlocked.Increment(ref writes) > 1) return null;
+            cluster.Api.Patch(VeleroResources.DownloadRequests, "velero", "q", """{"status":{"phase":"Processed","downloadURL":"https://first","expiration":"2999-01-01T00:00:00Z"}}""");
+            return null;
+        };
+        cluster.Api.Add(VeleroResources.DownloadRequests, """{"metadata":{"name":"q","namespace":"velero"},"spec":{"target":{"kind":"BackupContents","name":"b"}}}""");
+        await cluster.WaitForPhaseAsync(VeleroResources.DownloadRequests, "q", DownloadRequestPhase.Processed);
+        cluster.Api.Add(VeleroResources.DownloadRequests, """{"metadata":{"name":"later","namespace":"velero"},"spec":{"target":{"kind":"BackupContents","name":"b"}}}""");
+        await cluster.WaitForPhaseAsync(VeleroResources.DownloadRequests, "later", DownloadRequestPhase.Processed);
+        Assert.Equal("https://first", cluster.Api.Find(VeleroResources.DownloadRequests, "velero", "q")!.Text("status", "downloadURL"));
+        Assert.Equal(1, writes);
+    }
+
     [Theory]
     [InlineData("BackupLog", "missing", "does not exist")]
     [InlineData("BackupLog", "../../../etc/passwd", "no name of a backup")]
