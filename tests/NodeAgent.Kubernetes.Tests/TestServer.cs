@@ -29,6 +29,9 @@ internal sealed class TestServer : IAsyncDisposable
     /// <summary>How it says so.</summary>
     public int NotReadyStatus { get; set; } = 500;
 
+    /// <summary>Its checks, as it lists them then.</summary>
+    public string NotReadyBody { get; set; } = "[+]ping ok\n[-]poststarthook/rbac/bootstrap-roles failed: reason withheld\nreadyz check failed\n";
+
     public Uri Address { get; private set; } = null!;
 
     public CancellationToken Stopping => _app.Lifetime.ApplicationStopping;
@@ -128,7 +131,9 @@ internal sealed class TestServer : IAsyncDisposable
     {
         if (context.Request.Path == "/readyz")
         {
-            context.Response.StatusCode = NotReady-- > 0 ? NotReadyStatus : 200;
+            var isReady = NotReady-- <= 0;
+            context.Response.StatusCode = isReady ? 200 : NotReadyStatus;
+            await context.Response.WriteAsync(isReady ? "ok" : NotReadyBody);
             return;
         }
 

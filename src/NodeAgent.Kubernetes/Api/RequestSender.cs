@@ -14,9 +14,6 @@ internal sealed class RequestSender : IDisposable
     // A Status is a few hundred bytes; a proxy's error page may be anything.
     private const int LongestErrorBody = 1 << 20;
 
-    // A server takes seconds from its first answer until it knows the roles; on a slow machine half a minute.
-    private static readonly TimeSpan StartOfServer = TimeSpan.FromMinutes(2);
-
     private static readonly string UserAgent = "nodeagent/" +
         (typeof(RequestSender).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0");
 
@@ -24,11 +21,12 @@ internal sealed class RequestSender : IDisposable
     private readonly HttpMessageInvoker _invoker;
     private readonly HttpClient _http;
     private readonly Lock _random = new();
-    private long _lastOutage = long.MinValue;
+    private readonly ServerStart _start;
 
     public RequestSender(ClusterConfig config, ApiClientOptions options)
     {
         _options = options;
+        _start = new ServerStart(options.Time);
         var handler = config.CreateHandler(options.Time);
         // The invoker shares the handler, for WebSockets; the client owns it.
         _invoker = new HttpMessageInvoker(handler, disposeHandler: false);
@@ -65,6 +63,30 @@ internal sealed class RequestSender : IDisposable
     /// <summary>The answer as soon as its headers are there; its body may go on for ever. The caller disposes it.</summary>
     public Task<HttpResponseMessage> OpenAsync(ApiRequest request, CancellationToken cancellation) =>
         RetryAsync(request, static (sender, request, limit) => sender.StartAsync(request, limit), cancellation);
+
+    /// <summary>
+    /// Whether the server has just been started and does not know the cluster's roles yet, as far as it says itself. One that does not say counts as ready.
+    /// </summary>
+    public async Task<bool> IsStartingAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            return await LimitAsync(
+                ApiRequest.Get("readyz", ""),
+                static async (sender, request, limit) =>
+                {
+                    using var message = new HttpRequestMessage(request.Method, new Uri(request.Target, UriKind.Relative));
+                    AddUserAgent(message.Headers);
+                    using var response = await sender._http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, limit);
+                    return sender._start.IsUnderWay(response.StatusCode, await ReadErrorBodyAsync(response, limit));
+                },
+                cancellation);
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    }
 
     public void Dispose()
     {
@@ -140,50 +162,17 @@ internal sealed class RequestSender : IDisposable
         }
         catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
         {
-            NoteOutage();
+            _start.NoteOutage();
             // Also reached when the handler gave up connecting, which it reports as a cancellation of its own.
             var waited = limit.IsCancellationRequested ? $"no answer within {_options.RequestTimeout.TotalSeconds:0.###} s" : "no connection in time";
             throw new HttpRequestException(HttpRequestError.Unknown, $"{request}: {waited} from {Server.Authority}", new TimeoutException(e.Message, e));
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
-            NoteOutage();
+            _start.NoteOutage();
             throw NoAnswer(request, e);
         }
     }
-
-    /// <summary>
-    /// Whether the server is not ready. Everybody may ask it that, by a role that every cluster has: one that refuses even this, soon after it was away,
-    /// does not know its roles yet. Without an outage before, it is a cluster without that role, and its refusals count. So do those of a server that
-    /// does not know the question.
-    /// </summary>
-    private async Task<bool> IsStartingAsync(CancellationToken cancellation)
-    {
-        try
-        {
-            var status = await LimitAsync(
-                ApiRequest.Get("readyz", ""),
-                static async (sender, request, limit) =>
-                {
-                    using var message = new HttpRequestMessage(request.Method, new Uri(request.Target, UriKind.Relative));
-                    AddUserAgent(message.Headers);
-                    using var response = await sender._http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, limit);
-                    return response.StatusCode;
-                },
-                cancellation);
-            return status is HttpStatusCode.InternalServerError or HttpStatusCode.ServiceUnavailable
-                || (status is HttpStatusCode.Forbidden or HttpStatusCode.Unauthorized && WasAwayLately());
-        }
-        catch (HttpRequestException)
-        {
-            return false;
-        }
-    }
-
-    private bool WasAwayLately() =>
-        Interlocked.Read(ref _lastOutage) is not long.MinValue and var since && _options.Time.GetElapsedTime(since) < StartOfServer;
-
-    private void NoteOutage() => Interlocked.Exchange(ref _lastOutage, _options.Time.GetTimestamp());
 
     private async Task<HttpResponseMessage> StartAsync(ApiRequest request, CancellationToken cancellation)
     {
