@@ -36,11 +36,11 @@ internal sealed class TestServer : IAsyncDisposable
 
     public CancellationToken Stopping => _app.Lifetime.ApplicationStopping;
 
-    public static async Task<TestServer> StartAsync(Func<HttpContext, Task> answer, X509Certificate2? certificate = null)
+    public static async Task<TestServer> StartAsync(Func<HttpContext, Task> answer, X509Certificate2? certificate = null, int port = 0)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen =>
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port, listen =>
         {
             listen.Protocols = HttpProtocols.Http1;
             if (certificate is null) return;

@@ -1,4 +1,5 @@
 using NodeAgent.Controller.Cluster;
+using NodeAgent.Kubernetes.Api;
 
 namespace NodeAgent.Controller.Hooks;
 
@@ -20,8 +21,10 @@ internal static class HookCommand
             if (code == 0) return null;
             return output.Length == 0 ? $"it ended with exit code {code}" : $"it ended with exit code {code}; it printed: {output}";
         }
-        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
         {
+            // The API server was asked again and again, and never let it begin.
+            if (e.InnerException is ApiException or HttpRequestException) return $"it could not be started within {hook.Timeout.TotalSeconds:0.###} s: {e.InnerException.Message}";
             return $"it did not end within {hook.Timeout.TotalSeconds:0.###} s";
         }
         // Whatever it is, it concerns this pod alone: any tenant may write hooks.

@@ -289,9 +289,11 @@ public sealed class ApiClient : IDisposable
 
     /// <summary>
     /// Runs a command in a container to its end and returns its exit code. Both streams are written as output arrives, belong to
-    /// the caller and may be <see cref="Stream.Null"/>.
+    /// the caller and may be <see cref="Stream.Null"/>. While the server is away, busy or starting it is asked again until it lets the command begin or
+    /// this is cancelled; a command that may have begun is never started a second time.
     /// </summary>
     /// <param name="container">Null for the pod's only container.</param>
+    /// <exception cref="OperationCanceledException">Where the command was never let begin, its inner exception says what the server answered last.</exception>
     /// <exception cref="ApiException">The server refused, or the command could not be started.</exception>
     /// <exception cref="HttpRequestException">The connection ended before the command did; whether it goes on is not known.</exception>
     public Task<int> ExecAsync(

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.WebSockets;
 using System.Text.Json;
@@ -23,10 +24,8 @@ internal sealed class PodExec(RequestSender sender)
         var query = new Query().Add("container", container).Add("stdout", "true").Add("stderr", "true");
         foreach (var word in command) query.Add("command", word);
         var request = ApiRequest.Get(KubernetesResources.Pods.ObjectPath(ns, pod, "exec"), query.ToString());
-        using var socket = new ClientWebSocket();
-        socket.Options.AddSubProtocol(Protocol);
-        socket.Options.CollectHttpResponseDetails = true;
-        await ConnectAsync(socket, request, cancellation);
+        // From here on the command runs: whatever happens, it is not started a second time.
+        using var socket = await ConnectAsync(request, cancellation);
         try
         {
             var status = await CopyAsync(socket, stdout, stderr, cancellation);
@@ -38,22 +37,91 @@ internal sealed class PodExec(RequestSender sender)
         }
     }
 
-    private async Task ConnectAsync(ClientWebSocket socket, ApiRequest request, CancellationToken cancellation)
+    /// <summary>
+    /// Asks again for as long as the server is away, busy or starting: nothing has run in the container before the server takes the connection over.
+    /// When it is cancelled meanwhile, the inner exception says what the server answered last.
+    /// </summary>
+    private async Task<ClientWebSocket> ConnectAsync(ApiRequest request, CancellationToken cancellation)
+    {
+        Exception? last = null;
+        var isReady = false;
+        for (var retry = 0; ; retry++)
+        {
+            try
+            {
+                try
+                {
+                    return await ConnectOnceAsync(request, cancellation);
+                }
+                catch (HttpRequestException e) when (e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError)
+                {
+                    sender.NoteOutage();
+                    last = e;
+                }
+                catch (ApiException e) when (e.IsTooManyRequests || e.StatusCode == HttpStatusCode.ServiceUnavailable)
+                {
+                    last = e;
+                }
+                catch (ApiException e) when (!isReady && (e.IsForbidden || e.IsUnauthorized || e.StatusCode == HttpStatusCode.InternalServerError))
+                {
+                    // A server that says that it is ready may have become so since it refused: what it says then counts.
+                    last = e;
+                    isReady = !await sender.IsStartingAsync(cancellation);
+                }
+
+                if (!await sender.TryDelayAsync(retry, (last as ApiException)?.RetryAfter, cancellation)) throw last;
+            }
+            catch (OperationCanceledException e) when (last is not null && cancellation.IsCancellationRequested)
+            {
+                throw new OperationCanceledException(e.Message, last, cancellation);
+            }
+        }
+    }
+
+    private async Task<ClientWebSocket> ConnectOnceAsync(ApiRequest request, CancellationToken cancellation)
     {
         var address = new UriBuilder(new Uri(sender.Server, request.Target));
         address.Scheme = address.Scheme == Uri.UriSchemeHttps ? Uri.UriSchemeWss : Uri.UriSchemeWs;
+        var socket = new ClientWebSocket();
         try
         {
+            socket.Options.AddSubProtocol(Protocol);
+            socket.Options.CollectHttpResponseDetails = true;
             await socket.ConnectAsync(address.Uri, sender.Invoker, cancellation);
+            return socket;
         }
         catch (WebSocketException e)
         {
-            if (socket.HttpStatusCode is 0 or HttpStatusCode.SwitchingProtocols)
-                throw new HttpRequestException(HttpRequestError.ConnectionError, $"{request}: {OneLine.Of(e.InnerException?.Message ?? e.Message)}", e);
-            // The refusal's body, with the server's words, is out of reach behind a WebSocket.
-            throw new ApiException(socket.HttpStatusCode, "", $"{request}: {(int)socket.HttpStatusCode} {socket.HttpStatusCode}: the command was not run");
+            using (socket)
+            {
+                if (socket.HttpStatusCode is 0 or HttpStatusCode.SwitchingProtocols)
+                    throw new HttpRequestException(ErrorOf(socket, e), $"{request}: {OneLine.Of(e.InnerException?.Message ?? e.Message)}", e);
+                // The refusal's body, with the server's words, is out of reach behind a WebSocket.
+                throw new ApiException(socket.HttpStatusCode, "", $"{request}: {(int)socket.HttpStatusCode} {socket.HttpStatusCode}: the command was not run") { RetryAfter = RetryAfter(socket) };
+            }
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
         }
     }
+
+    /// <summary>A connection that was never there differs from one that broke after the request was sent: then the command may have run.</summary>
+    private static HttpRequestError ErrorOf(ClientWebSocket socket, WebSocketException e) => e.InnerException switch
+    {
+        _ when socket.HttpStatusCode is not 0 => HttpRequestError.InvalidResponse,
+        HttpRequestException inner => inner.HttpRequestError,
+        // The handler gave up connecting.
+        OperationCanceledException => HttpRequestError.ConnectionError,
+        _ => HttpRequestError.Unknown,
+    };
+
+    private static TimeSpan? RetryAfter(ClientWebSocket socket) =>
+        socket.HttpResponseHeaders?.FirstOrDefault(h => h.Key.Equals("Retry-After", StringComparison.OrdinalIgnoreCase)).Value?.FirstOrDefault() is { } text
+        && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+            ? TimeSpan.FromSeconds(seconds)
+            : null;
 
     private static async Task<byte[]> CopyAsync(ClientWebSocket socket, Stream stdout, Stream stderr, CancellationToken cancellation)
     {

@@ -88,6 +88,17 @@ internal sealed class RequestSender : IDisposable
         }
     }
 
+    /// <summary>The server could not be reached.</summary>
+    public void NoteOutage() => _start.NoteOutage();
+
+    /// <summary>Waits before a further try. False, at once, when the server asks for more patience than the caller has.</summary>
+    public async Task<bool> TryDelayAsync(int retry, TimeSpan? asked, CancellationToken cancellation)
+    {
+        if (Delay(retry, asked) is not { } delay) return false;
+        await Task.Delay(delay, _options.Time, cancellation);
+        return true;
+    }
+
     public void Dispose()
     {
         _http.Dispose();

@@ -86,13 +86,89 @@ public sealed class PodExecTests
         Assert.Contains("before the command ended", error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(403, 3)]
+    [InlineData(401, 3)]
+    [InlineData(500, 3)]
+    [InlineData(500, 0)]
+    [InlineData(503, 0)]
+    [InlineData(429, 0)]
+    public async Task A_command_that_a_server_which_starts_or_is_busy_does_not_let_begin_is_asked_for_again(int status, int notReady)
+    {
+        var turn = 0;
+        var refusals = Math.Max(notReady, 1);
+        await using var server = await TestServer.StartAsync(context => turn++ < refusals ? TestServer.Status(status, "Reason", "not now")(context) : ServeAsync(context, (1, "done"), (3, Success)));
+        server.NotReady = notReady;
+        using var client = server.Connect();
+        using var stdout = new MemoryStream();
+        Assert.Equal(0, await client.ExecAsync("shop", "web", null, ["ls"], stdout, Stream.Null, Cancellation));
+        Assert.Equal(("done", refusals + 1), (Text(stdout), server.Requests.Count));
+    }
+
+    [Fact]
+    public async Task A_command_waits_for_a_server_that_is_away()
+    {
+        var time = new ManualTimeProvider();
+        var away = await ServeAsync((3, Success));
+        await away.DisposeAsync();
+        using var client = away.Connect(new ApiClientOptions { Time = time, MaxRetries = 0 });
+        var run = client.ExecAsync("shop", "web", null, ["ls"], Stream.Null, Stream.Null, Cancellation);
+        await Eventually.HoldsAsync(() => time.PendingTimers > 0 || run.IsCompleted, "the wait for the server");
+        await using var server = await TestServer.StartAsync(context => ServeAsync(context, (3, Success)), port: away.Address.Port);
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(0, await run);
+        Assert.Single(server.Requests);
+    }
+
+    [Theory]
+    [InlineData(403)]
+    [InlineData(500)]
+    [InlineData(404)]
+    public async Task A_refusal_of_a_server_that_is_ready_counts(int status)
+    {
+        await using var server = await TestServer.StartAsync(TestServer.Status(status, "Reason", "no"));
+        using var client = server.Connect();
+        var error = await Assert.ThrowsAsync<ApiException>(() => client.ExecAsync("shop", "web", null, ["ls"], Stream.Null, Stream.Null, Cancellation));
+        Assert.Equal((HttpStatusCode)status, error.StatusCode);
+        // The first may be that of a server that has become ready since.
+        Assert.Equal(status == 404 ? 1 : 2, server.Requests.Count);
+    }
+
+    [Fact]
+    public async Task Who_gives_up_waiting_learns_what_the_server_said_last()
+    {
+        var time = new ManualTimeProvider();
+        await using var server = await TestServer.StartAsync(TestServer.Status(503, "ServiceUnavailable", "down"));
+        using var client = server.Connect(new ApiClientOptions { Time = time });
+        using var cancel = new CancellationTokenSource();
+        var run = client.ExecAsync("shop", "web", null, ["ls"], Stream.Null, Stream.Null, cancel.Token);
+        await Eventually.HoldsAsync(() => time.PendingTimers > 0, "the wait for the server");
+        await cancel.CancelAsync();
+        var ended = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => run);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, Assert.IsType<ApiException>(ended.InnerException).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_command_that_may_have_begun_is_not_started_again()
+    {
+        await using var server = await TestServer.StartAsync(TestServer.Drop, context => ServeAsync(context, (1, "half")), context => ServeAsync(context, (3, Success)));
+        using var client = server.Connect();
+        for (var turn = 1; turn <= 2; turn++)
+        {
+            await Assert.ThrowsAsync<HttpRequestException>(() => client.ExecAsync("shop", "web", null, ["ls"], Stream.Null, Stream.Null, Cancellation));
+            Assert.Equal(turn, server.Requests.Count);
+        }
+    }
+
     private static string Text(MemoryStream stream) => Encoding.UTF8.GetString(stream.ToArray());
 
-    private static Task<TestServer> ServeAsync(params (byte Channel, string Text)[] messages) => TestServer.StartAsync(async (HttpContext context) =>
+    private static Task<TestServer> ServeAsync(params (byte Channel, string Text)[] messages) => TestServer.StartAsync((HttpContext context) => ServeAsync(context, messages));
+
+    private static async Task ServeAsync(HttpContext context, params (byte Channel, string Text)[] messages)
     {
         using var socket = await context.WebSockets.AcceptWebSocketAsync("v4.channel.k8s.io");
         foreach (var (channel, text) in messages)
             await socket.SendAsync((byte[])[channel, .. Encoding.UTF8.GetBytes(text)], WebSocketMessageType.Binary, true, context.RequestAborted);
         await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, context.RequestAborted);
-    });
+    }
 }
