@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using NodeAgent.Cli.Invocation;
@@ -6,7 +7,7 @@ namespace NodeAgent.Cli.Terminal;
 
 /// <summary>
 /// Lines typed on the terminal that standard input is, unseen for as long as this lives. Console shows what is typed between two
-/// of its reads, and no interruption ends one.
+/// of its reads, and no interruption ends one. While the process is stopped, as by Ctrl-Z, the terminal shows what is typed to the shell.
 /// </summary>
 internal sealed class HiddenInput : IDisposable
 {
@@ -15,15 +16,33 @@ internal sealed class HiddenInput : IDisposable
 
     private static readonly UTF8Encoding Text = new(false, throwOnInvalidBytes: true);
 
-    private readonly byte[]? _settings = TerminalInterop.HideInput(TerminalInterop.StandardInput);
+    private readonly Lock _gate = new();
+    private PosixSignalRegistration _stopping;
+    private byte[]? _settings;
+    private string? _prompt;
     private bool _isOver;
+
+    public HiddenInput()
+    {
+        lock (_gate)
+        {
+            // In this order, so that no stop comes between the two.
+            _stopping = PosixSignalRegistration.Create(PosixSignal.SIGTSTP, OnStop);
+            _settings = TerminalInterop.HideInput(TerminalInterop.StandardInput);
+        }
+    }
 
     /// <summary>Asks for a line. The terminal edits it, and what is no character in it is left out.</summary>
     /// <exception cref="OperationCanceledException">It was interrupted.</exception>
     public string Ask(string prompt, CancellationToken cancellationToken)
     {
-        ObjectDisposedException.ThrowIf(_isOver, this);
-        StandardStreams.Error.Write(prompt);
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_isOver, this);
+            _prompt = prompt;
+            StandardStreams.Error.Write(prompt);
+        }
+
         // Left waiting when it is interrupted: the process ends without it.
         var typing = Task.Run(ReadLine, CancellationToken.None);
         try
@@ -32,8 +51,12 @@ internal sealed class HiddenInput : IDisposable
         }
         finally
         {
-            // The end of the line that was typed is not shown either, and after an interruption there is none.
-            StandardStreams.Error.WriteLine();
+            lock (_gate)
+            {
+                _prompt = null;
+                // The end of the line that was typed is not shown either, and after an interruption there is none.
+                StandardStreams.Error.WriteLine();
+            }
         }
 
         return typing.GetAwaiter().GetResult();
@@ -41,8 +64,39 @@ internal sealed class HiddenInput : IDisposable
 
     public void Dispose()
     {
-        _isOver = true;
+        lock (_gate)
+        {
+            if (_isOver) return;
+            _isOver = true;
+            _stopping.Dispose();
+            Restore();
+        }
+    }
+
+    private void Restore()
+    {
         if (_settings is not null) TerminalInterop.RestoreInput(TerminalInterop.StandardInput, _settings);
+    }
+
+    /// <summary>
+    /// A signal that somebody handles stops nobody, so the stop is made up for here. What was typed of the line is gone, as the terminal drops it: it
+    /// is asked for from its beginning once the process goes on.
+    /// </summary>
+    private void OnStop(PosixSignalContext context)
+    {
+        context.Cancel = true;
+        lock (_gate)
+        {
+            if (_isOver) return;
+            Restore();
+            // From here on the signal does what it does by default: nothing where no shell could let the process go on.
+            _stopping.Dispose();
+            TerminalInterop.Stop();
+            // It goes on here. In the background the terminal cannot be changed, and the kernel stops the process again until it is in front.
+            _stopping = PosixSignalRegistration.Create(PosixSignal.SIGTSTP, OnStop);
+            _settings = TerminalInterop.HideInput(TerminalInterop.StandardInput);
+            if (_prompt is not null) StandardStreams.Error.Write(_prompt);
+        }
     }
 
     private static string ReadLine()

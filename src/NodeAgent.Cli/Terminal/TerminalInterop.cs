@@ -23,6 +23,7 @@ internal static partial class TerminalInterop
     private const int TerminalSettingsSpace = 256;
     private const int LocalModes = 3 * sizeof(uint);
     private const uint ECHO = 8;
+    private const int SIGTSTP = 20;
     private const int TCSADRAIN = 1;
     private const int TCSAFLUSH = 2;
 
@@ -56,6 +57,12 @@ internal static partial class TerminalInterop
             if (Marshal.GetLastPInvokeError() != EINTR) return 0;
         }
     }
+
+    /// <summary>Stops the process as Ctrl-Z does, and returns when it goes on. The signal is the calling thread's, so that nothing behind this runs before.</summary>
+    public static void Stop() => Raise(SIGTSTP);
+
+    [LibraryImport("libc", EntryPoint = "raise")]
+    private static partial int Raise(int signal);
 
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     public static partial nint Write(int descriptor, ReadOnlySpan<byte> bytes, nint count);

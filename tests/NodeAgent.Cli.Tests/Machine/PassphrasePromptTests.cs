@@ -54,6 +54,24 @@ public sealed class PassphrasePromptTests
     }
 
     [Fact]
+    public async Task While_it_is_stopped_the_terminal_shows_what_is_typed_and_later_the_question_comes_again()
+    {
+        using var files = new TemporaryDirectory();
+        using var process = TerminalProcess.StartJobOrSkip("echo settings: $(stty -a); fg; exit", "repo", "init", "--repo", files["new"]);
+        await process.WaitForAsync(Question);
+        await process.TypeAsync("half of it" + TerminalProcess.ControlZ);
+        // The shell shows how the terminal is set, and brings the command to the front, which asks again.
+        await process.WaitForAsync(Question);
+        Assert.Contains(" echo ", process.Shown, StringComparison.Ordinal);
+        await process.TypeAsync(TerminalProcess.Enter);
+
+        // Nothing is left of what was typed before.
+        Assert.Equal(2, await process.EndAsync());
+        Assert.Contains("\nerror: the passphrase is empty (nothing was done; ", process.Shown, StringComparison.Ordinal);
+        Assert.DoesNotContain("half", process.Shown, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_empty_passphrase_in_a_variable_or_one_that_is_too_long_is_no_fault_of_the_program()
     {
         using var files = new TemporaryDirectory();

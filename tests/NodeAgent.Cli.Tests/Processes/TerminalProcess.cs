@@ -7,6 +7,7 @@ namespace NodeAgent.Cli.Tests.Processes;
 internal sealed class TerminalProcess : IDisposable
 {
     public const string ControlC = "\u0003";
+    public const string ControlZ = "\u001a";
     public const string Enter = "\r";
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
@@ -20,10 +21,18 @@ internal sealed class TerminalProcess : IDisposable
     public string Shown => _shown.ToString().ReplaceLineEndings("\n");
 
     /// <summary>Starts it, or skips the test where there is no script(1). No argument may have a quote in it.</summary>
-    public static TerminalProcess StartOrSkip(params string[] arguments)
+    public static TerminalProcess StartOrSkip(params string[] arguments) => StartCommandOrSkip($"exec {CommandOf(arguments)}");
+
+    /// <summary>Starts it as a job of a shell, which goes on with other commands when it is stopped.</summary>
+    public static TerminalProcess StartJobOrSkip(string then, params string[] arguments) =>
+        StartCommandOrSkip($"exec bash -mc \"{CommandOf(arguments)}; {then.Replace("$", "\\$", StringComparison.Ordinal)}\"");
+
+    // Tests that were started in the background ignore Ctrl-C, and so would what they start.
+    private static string CommandOf(string[] arguments) =>
+        $"env --default-signal=INT,TSTP,TTOU dotnet {string.Join(' ', new[] { NodeAgentProcess.Executable }.Concat(arguments).Select(argument => $"'{argument}'"))}";
+
+    private static TerminalProcess StartCommandOrSkip(string command)
     {
-        // Tests that were started in the background ignore Ctrl-C, and so would what they start.
-        var command = $"exec env --default-signal=INT dotnet {string.Join(' ', new[] { NodeAgentProcess.Executable }.Concat(arguments).Select(argument => $"'{argument}'"))}";
         var start = new ProcessStartInfo("script", ["-qec", command, "/dev/null"]) { RedirectStandardInput = true, RedirectStandardOutput = true };
         foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("NODEAGENT_", StringComparison.Ordinal)).ToArray())
             start.Environment.Remove(name);
