@@ -46,7 +46,7 @@ internal static class CompletionWait
 
             if (EndOf(resource.Phase()) is { } exitCode)
             {
-                await StandardStreams.Error.WriteLineAsync(StandardStreams.ErrorIsTerminal ? $"\r{ProgressOf(resource)}{Ansi.EraseToEndOfLine}" : "");
+                await StandardStreams.Error.WriteLineAsync(StandardStreams.ErrorIsTerminal ? $"\r{ProgressLine(resource)}" : "");
                 await StandardStreams.Out.WriteLineAsync(
                     $"{char.ToUpperInvariant(kind.Noun[0])}{kind.Noun[1..]} completed with status: {resource.Phase()}. More: nodeagent {kind.Noun} describe {name}, nodeagent {kind.Noun} logs {name}");
                 foreach (var reason in (string[])[resource.Text("status", "failureReason"), .. resource.Texts("status", "validationErrors")])
@@ -58,7 +58,7 @@ internal static class CompletionWait
                 return exitCode;
             }
 
-            await StandardStreams.Error.WriteAsync(StandardStreams.ErrorIsTerminal ? $"\r{ProgressOf(resource)}{Ansi.EraseToEndOfLine}" : ".");
+            await StandardStreams.Error.WriteAsync(StandardStreams.ErrorIsTerminal ? $"\r{ProgressLine(resource)}" : ".");
             try
             {
                 await timer.WaitForNextTickAsync(cancellationToken);
@@ -88,6 +88,10 @@ internal static class CompletionWait
             parts.Add($"{errors} errors");
         return string.Join(", ", parts);
     }
+
+    /// <summary>It is drawn over, which works for one line only.</summary>
+    private static string ProgressLine(JsonObject resource) =>
+        DisplayText.FitRight(ProgressOf(resource), Math.Max(1, (TerminalInterop.WidthOf(TerminalInterop.StandardError) ?? 80) - 1)) + Ansi.EraseToEndOfLine;
 
     private static int? EndOf(string phase) => phase switch
     {

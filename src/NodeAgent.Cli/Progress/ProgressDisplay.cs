@@ -118,7 +118,8 @@ internal sealed class ProgressDisplay : IAsyncDisposable
     {
         if (_latest is not { } sample)
             return;
-        var columns = Math.Max(20, (TerminalInterop.WidthOf(TerminalInterop.StandardError) ?? 80) - 1);
+        // A line that fills the last column may wrap.
+        var columns = Math.Max(1, (TerminalInterop.WidthOf(TerminalInterop.StandardError) ?? 80) - 1);
         // One write, over the old lines: erased and written apart, the display would flicker.
         var text = new StringBuilder(_linesOnScreen > 0 ? Ansi.Up(_linesOnScreen) : "");
         text.Append(ProgressText.LiveLine(sample, Elapsed, _rate, columns)).Append(Ansi.EraseToEndOfLine).Append('\n');

@@ -10,20 +10,27 @@ internal static class ProgressText
 {
     private const string Eighths = "░▏▎▍▌▋▊▉█";
 
-    /// <summary>Bar, share, bytes, files, rate and time left in at most so many columns; the bar takes what the words leave.</summary>
+    /// <summary>
+    /// Bar, share, time, bytes, files, rate and time left in at most so many columns. The bar takes what the words leave; where they do not fit, those
+    /// that are missed least go first: the files, the rate, the time that has passed.
+    /// </summary>
     public static string LiveLine(ProgressSample sample, TimeSpan elapsed, RateEstimator rate, int columns)
     {
-        var words = new StringBuilder();
-        words.Append(ElapsedTime.Clock(elapsed)).Append("  ").Append(Amounts(sample)).Append(RateAndTimeLeft(sample, rate));
         var (done, total) = sample.HasBytes ? (sample.BytesDone, sample.BytesTotal) : (sample.FilesDone, sample.FilesTotal);
-        if (!sample.TotalIsFinal || total <= 0)
-            return Cut(words.ToString(), columns);
-
-        var share = Math.Clamp(done / (double)total, 0, 1);
+        var isShare = sample.TotalIsFinal && total > 0;
+        var share = isShare ? Math.Clamp(done / (double)total, 0, 1) : 0;
         // Rounded down: 100 % is shown only when it is so.
-        var percent = string.Create(CultureInfo.InvariantCulture, $"{(int)(share * 100),3}%  ");
-        var room = columns - DisplayText.Width(words.ToString()) - percent.Length - 2;
-        return room < 8 ? Cut(percent + words, columns) : $"{Bar(share, Math.Min(room, 30))}  {percent}{words}";
+        var percent = isShare ? string.Create(CultureInfo.InvariantCulture, $"{(int)(share * 100),3}%  ") : "";
+        var clock = ElapsedTime.Clock(elapsed) + "  ";
+        var (amounts, speed, left) = (Amounts(sample), Rate(rate), TimeLeft(sample, rate));
+        // Where no bytes are counted, the files are the amount.
+        var less = sample.HasBytes ? Amounts(sample with { Unit = "" }) : amounts;
+        string[] fuller = [clock + amounts + speed + left, clock + less + speed + left, clock + less + left, less + left, less];
+        var room = columns - percent.Length;
+        var words = fuller.FirstOrDefault(words => DisplayText.Width(words) <= room) ?? DisplayText.FitRight(less, Math.Max(0, room));
+        var bar = room - DisplayText.Width(words) - 2;
+        var line = isShare && bar >= 8 && words == fuller[0] ? $"{Bar(share, Math.Min(bar, 30))}  {percent}{words}" : percent + words;
+        return DisplayText.FitRight(line.TrimEnd(), columns);
     }
 
     /// <summary>"1.2 GiB of 2.5 GiB, 1,234 of 50,000 files"; the totals only once they are final, bytes only where they are counted.</summary>
@@ -37,13 +44,12 @@ internal static class ProgressText
         return sample.Stage is not { } stage ? amounts : amounts.Length == 0 ? stage : $"{stage}: {amounts}";
     }
 
-    public static string RateAndTimeLeft(ProgressSample sample, RateEstimator rate)
-    {
-        var text = rate.BytesPerSecond >= 1 ? $", {ByteSize.Format(rate.BytesPerSecond)}/s" : "";
-        if (sample.TotalIsFinal && sample.BytesDone < sample.BytesTotal && rate.TimeLeft(sample.BytesTotal) is { } left)
-            text += $", {ElapsedTime.Clock(left)} left";
-        return text;
-    }
+    public static string RateAndTimeLeft(ProgressSample sample, RateEstimator rate) => Rate(rate) + TimeLeft(sample, rate);
+
+    private static string Rate(RateEstimator rate) => rate.BytesPerSecond >= 1 ? $", {ByteSize.Format(rate.BytesPerSecond)}/s" : "";
+
+    private static string TimeLeft(ProgressSample sample, RateEstimator rate) =>
+        sample.TotalIsFinal && sample.BytesDone < sample.BytesTotal && rate.TimeLeft(sample.BytesTotal) is { } left ? $", {ElapsedTime.Clock(left)} left" : "";
 
     private static string Bar(double share, int width)
     {
@@ -53,6 +59,4 @@ internal static class ProgressText
             bar.Append(Eighths[eighths % 8]);
         return bar.Append('░', Math.Max(0, width - bar.Length)).ToString();
     }
-
-    private static string Cut(string text, int columns) => text.Length <= columns ? text : text[..columns];
 }

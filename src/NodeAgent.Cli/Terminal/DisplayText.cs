@@ -80,6 +80,25 @@ internal static class DisplayText
         return string.Concat("…", text.AsSpan(start));
     }
 
+    /// <summary>Shortens a text from the right to at most so many columns.</summary>
+    public static string FitRight(string text, int columns)
+    {
+        if (Width(text) <= columns)
+            return text;
+        if (columns <= 1)
+            return columns == 1 ? "…" : "";
+        var end = 0;
+        var width = 1;
+        while (true)
+        {
+            var step = char.IsHighSurrogate(text[end]) && end + 1 < text.Length ? 2 : 1;
+            width += Width(text.AsSpan(end, step));
+            if (width > columns)
+                return string.Concat(text.AsSpan(0, end), "…");
+            end += step;
+        }
+    }
+
     /// <summary>Columns that the text takes on a terminal.</summary>
     public static int Width(ReadOnlySpan<char> text)
     {

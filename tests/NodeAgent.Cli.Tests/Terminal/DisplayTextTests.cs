@@ -26,6 +26,16 @@ public sealed class DisplayTextTests
         Assert.Equal("first; second \\u001b[0m", DisplayText.OneLine("first\nsecond \e[0m\n"));
 
     [Theory]
+    [InlineData("a long note", 7, "a long…")]
+    [InlineData("short", 5, "short")]
+    [InlineData("日本語日本語", 6, "日本…")]
+    [InlineData("😀😀😀", 5, "😀😀…")]
+    [InlineData("any", 1, "…")]
+    [InlineData("any", 0, "")]
+    public void A_long_text_keeps_its_beginning(string text, int columns, string shown) =>
+        Assert.Equal(shown, DisplayText.FitRight(text, columns));
+
+    [Theory]
     [InlineData("/a/long/path/name.txt", 10, "…/name.txt")]
     [InlineData("short", 10, "short")]
     [InlineData("日本語日本語", 5, "…本語")]
