@@ -7,7 +7,8 @@ using NodeAgent.Repository.Trees;
 namespace NodeAgent.Cli.Machine;
 
 /// <summary>How many entries differ, and by how many bytes of files.</summary>
-internal sealed class DiffSummary
+/// <param name="withMetadata">Whether entries that differ in metadata only were looked for. Where they were not, nothing is said of them.</param>
+internal sealed class DiffSummary(bool withMetadata)
 {
     private readonly Row _files = new("files");
     private readonly Row _directories = new("directories");
@@ -49,9 +50,10 @@ internal sealed class DiffSummary
         writer.WriteLine();
         foreach (var row in (Row[])[_files, _directories, _others])
         {
-            writer.WriteLine(string.Create(
+            writer.Write(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{row.Name + ":",-13}{row.Added,8:N0} added {row.Removed,8:N0} removed {row.Changed,8:N0} changed {row.Metadata,8:N0} only in metadata"));
+                $"{row.Name + ":",-13}{row.Added,8:N0} added {row.Removed,8:N0} removed {row.Changed,8:N0} changed"));
+            writer.WriteLine(withMetadata ? string.Create(CultureInfo.InvariantCulture, $" {row.Metadata,8:N0} only in metadata") : "");
         }
 
         if (_types > 0) writer.WriteLine(string.Create(CultureInfo.InvariantCulture, $"another type: {_types,8:N0}"));
@@ -63,9 +65,9 @@ internal sealed class DiffSummary
         ["change"] = "summary",
         ["first"] = first.ToString(),
         ["second"] = second.ToString(),
-        ["files"] = _files.ToJson(),
-        ["directories"] = _directories.ToJson(),
-        ["others"] = _others.ToJson(),
+        ["files"] = _files.ToJson(withMetadata),
+        ["directories"] = _directories.ToJson(withMetadata),
+        ["others"] = _others.ToJson(withMetadata),
         ["types"] = _types,
         ["addedBytes"] = _addedBytes,
         ["removedBytes"] = _removedBytes,
@@ -85,6 +87,6 @@ internal sealed class DiffSummary
 
         public long Metadata { get; set; }
 
-        public JsonObject ToJson() => new() { ["added"] = Added, ["removed"] = Removed, ["changed"] = Changed, ["metadata"] = Metadata };
+        public JsonObject ToJson(bool withMetadata) => new() { ["added"] = Added, ["removed"] = Removed, ["changed"] = Changed, ["metadata"] = withMetadata ? Metadata : null };
     }
 }

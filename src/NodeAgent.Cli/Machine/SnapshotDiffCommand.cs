@@ -45,10 +45,11 @@ internal static class SnapshotDiffCommand
         // 3. Each difference, then the sums.
         var isJson = MachineOutput.IsJson(parse);
         if (!isJson) await StandardStreams.Out.WriteLineAsync($"comparing {Describe(first)} with {Describe(second)}");
-        var summary = new DiffSummary();
+        var withMetadata = parse.GetValue(Metadata);
+        var summary = new DiffSummary(withMetadata);
         await foreach (var difference in new TreeDiff(trees, reader.Source).CompareAsync(before, after, path, cancellationToken))
         {
-            if (difference.Changes == TreeChanges.Metadata && !parse.GetValue(Metadata)) continue;
+            if (difference.Changes == TreeChanges.Metadata && !withMetadata) continue;
             summary.Add(difference);
             await StandardStreams.Out.WriteLineAsync(isJson ? JsonText.Format(ToJson(difference), JsonText.Compact) : ToText(difference));
         }

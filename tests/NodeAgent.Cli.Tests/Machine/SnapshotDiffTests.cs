@@ -19,12 +19,15 @@ public sealed class SnapshotDiffTests
         var lines = text.Split('\n');
         Assert.StartsWith($"comparing {first[..12]} of ", lines[0], StringComparison.Ordinal);
         Assert.Equal(["-    gone/", "-    gone/file", "+    new/", "+    new/file", "M    sub/changed", "T    sub/kind/", "M    sub/link"], lines[1..8]);
-        Assert.Contains("files:              1 added        1 removed        1 changed        0 only in metadata", text, StringComparison.Ordinal);
+        Assert.Contains("files:              1 added        1 removed        1 changed\n", text, StringComparison.Ordinal);
+        // It was not looked for.
+        Assert.DoesNotContain("metadata", text, StringComparison.Ordinal);
         Assert.Contains("directories:        1 added        1 removed", text, StringComparison.Ordinal);
         Assert.Contains("another type:        1", text, StringComparison.Ordinal);
         Assert.Contains("bytes of files: 5 B added, 5 B removed, 6 B changed to 6 B", text, StringComparison.Ordinal);
 
         var withMetadata = (await machine.RunAsync("snapshot", "diff", first, "latest", "sub", "--metadata")).Expect(0).Output.Split('\n');
+        Assert.Contains("files:              0 added        0 removed        1 changed        1 only in metadata", withMetadata);
         Assert.Equal(["U    sub/", "M    sub/changed", "T    sub/kind/", "M    sub/link", "U    sub/touched"], withMetadata[1..6]);
 
         var json = (await machine.RunAsync("snapshot", "diff", first, second, "-o", "json")).Expect(0).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!).ToList();
@@ -33,6 +36,7 @@ public sealed class SnapshotDiffTests
         Assert.Equal((4, 6), ((int)json[4]["sizeBefore"]!, (int)json[4]["size"]!));
         Assert.Equal(second, (string)json[7]["second"]!);
         Assert.Equal(1, (int)json[7]["files"]!["removed"]!);
+        Assert.Null(json[7]["files"]!["metadata"]);
     }
 
     [Fact]
