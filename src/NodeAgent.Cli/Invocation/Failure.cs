@@ -17,7 +17,7 @@ internal readonly record struct Failure(int ExitCode, string Message)
         CommandException command => new(command.ExitCode, command.Message),
         SnapshotNotFoundException => new(Cli.ExitCode.NotFound, $"{exception.Message} (nodeagent snapshot list shows all)"),
         RepositoryNotFoundException => new(Cli.ExitCode.RepositoryNotFound, exception.Message),
-        WrongKeyException => new(Cli.ExitCode.WrongKey, $"{exception.Message} (give the key or passphrase that it was made with)"),
+        WrongKeyException => new(Cli.ExitCode.WrongKey, exception.Message),
         RepositoryException => new(Cli.ExitCode.Failed, exception.Message),
         ClusterConfigException or ApiException or LeadershipLostException => new(Cli.ExitCode.Failed, exception.Message),
         UnauthorizedAccessException or IOException or HttpRequestException or TimeoutException => new(Cli.ExitCode.Failed, exception.Message),

@@ -97,7 +97,8 @@ internal static class RepoParityCommand
         if (report.Removed > 0) await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"removed {report.Removed:N0} that protected nothing any more"));
         if (!isUpdate && report.Percent > 0 && report.Protected < report.Objects)
             await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{Amount.Of(report.Objects - report.Protected, "object has", "objects have")} none: \"nodeagent repo parity update\" makes it"));
-        foreach (var key in report.Damaged) StandardStreams.Warn($"{key}: it is damaged or cannot be read, so that no parity was made of it (\"nodeagent repo check --read-data\" says what is affected)");
+        new WarningSeries("\"nodeagent repo check --read-data\" says what is affected", "--output json lists all")
+            .AddAll([.. report.Damaged.Select(key => $"{key}: it is damaged or cannot be read, so that no parity was made of it")]);
         return code;
     }
 

@@ -114,8 +114,8 @@ internal static class RepoPruneCommand
                 await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{name,-26}{sum.Packs,10:N0}{ByteSize.Format(sum.Bytes),14}{ByteSize.Format(sum.UnusedBytes),14}"));
         }
 
-        foreach (var pack in report.DamagedPacks)
-            StandardStreams.Warn($"{pack} stays: data in it that is used is damaged or could not be read (run \"nodeagent repo check --read-data\")");
+        new WarningSeries("data in it that is used is damaged or could not be read: run \"nodeagent repo check --read-data\"", "--output json lists all")
+            .AddAll([.. report.DamagedPacks.Select(pack => $"{pack} stays")]);
         if (options.DryRun)
         {
             await output.WriteLineAsync("nothing was changed (dry run)");

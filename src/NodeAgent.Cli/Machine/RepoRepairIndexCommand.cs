@@ -40,7 +40,8 @@ internal static class RepoRepairIndexCommand
         await RepairOptions.PrintMendedAsync(mended, options.DryRun);
         foreach (var removed in report.RemovedSegments) await output.WriteLineAsync($"{(options.DryRun ? "would remove" : "removed")} the damaged segment {removed}");
         foreach (var gone in report.GonePacks) await output.WriteLineAsync($"{(options.DryRun ? "would leave" : "left")} out {gone}, which is missing");
-        foreach (var problem in report.Unreadable) StandardStreams.Warn($"{problem.ObjectKey}: {problem.Message}");
+        new WarningSeries("\"nodeagent repo check --read-data\" says what is affected", "--output json lists all")
+            .AddAll([.. report.Unreadable.Select(problem => $"{problem.ObjectKey}: {problem.Message}")]);
         if (report.Merged.Written > 0)
             await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{Amount.Of(report.Merged.Replaced, "small segment", "small segments")} merged into {report.Merged.Written:N0}"));
         await output.WriteLineAsync(string.Create(

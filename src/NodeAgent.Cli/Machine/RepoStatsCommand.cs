@@ -113,7 +113,9 @@ internal static class RepoStatsCommand
         UsageReport usage;
         await using (var display = MachineOutput.StartProgress(parse, "stats"))
             usage = await new UsageSurvey(repository, new Reporter(display)).ExecuteAsync(groups, cancellationToken);
-        foreach (var problem in usage.Problems) StandardStreams.Warn($"{problem}: the figures are too low");
+        var warnings = new WarningSeries("the figures are too low: see \"nodeagent repo check\"", "\"nodeagent repo check --read-data\" names all");
+        // A survey keeps the first of them only, so how many there are is not known.
+        foreach (var problem in usage.Problems) warnings.Add(problem);
         return usage;
     }
 

@@ -12,10 +12,18 @@ internal static class RepositoryAccess
     public static async Task<ChunkRepository> OpenAsync(ParseResult parse, CancellationToken cancellationToken)
     {
         var store = RepositoryOptions.StoreOf(parse);
+        var mendable = new WarningSeries("nothing is lost so far: run \"nodeagent repo repair packs --read-data\" to mend it", "\"nodeagent repo check --read-data\" names all");
+        var segments = new WarningSeries(
+            "what only this segment names is found in the packs themselves: run \"nodeagent repo repair index\"", "\"nodeagent repo check\" names all");
         try
         {
             using var secret = RepositorySecrets.Read(parse, isNew: false, cancellationToken);
-            return await ChunkRepository.OpenAsync(store, secret, new RepositoryOpenOptions { OnDamagedSegment = WarnOfDamage, OnReadByParity = WarnOfMendable }, cancellationToken);
+            var options = new RepositoryOpenOptions
+            {
+                OnDamagedSegment = damage => segments.Add(damage.Message),
+                OnReadByParity = pack => mendable.Add($"{pack}: it is damaged, and was read by its parity"),
+            };
+            return await ChunkRepository.OpenAsync(store, secret, options, cancellationToken);
         }
         catch
         {
@@ -23,10 +31,4 @@ internal static class RepositoryAccess
             throw;
         }
     }
-
-    private static void WarnOfMendable(PackId pack) =>
-        StandardStreams.Warn($"{pack}: it is damaged, and was read by its parity: nothing is lost so far (run \"nodeagent repo repair packs --read-data\" to mend it)");
-
-    private static void WarnOfDamage(RepositoryFormatException damage) =>
-        StandardStreams.Warn($"{damage.Message}; what only this segment names is found in the packs themselves (run \"nodeagent repo repair index\")");
 }

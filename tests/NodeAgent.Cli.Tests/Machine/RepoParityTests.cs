@@ -28,7 +28,7 @@ public sealed class RepoParityTests
         }
 
         var restore = (await machine.RunAsync("snapshot", "restore", "latest", "--target", machine.Target)).Expect(0);
-        Assert.Contains("it is damaged, and was read by its parity: nothing is lost so far (run \"nodeagent repo repair packs --read-data\" to mend it)", restore.Error, StringComparison.Ordinal);
+        Assert.Contains("it is damaged, and was read by its parity (nothing is lost so far: run \"nodeagent repo repair packs --read-data\" to mend it)", restore.Error, StringComparison.Ordinal);
         foreach (var (name, seed) in new[] { ("before", 1), ("after", 2) })
             Assert.Equal(MachineRepository.Noise(900_000, seed), await File.ReadAllBytesAsync(Path.Combine(machine.Target, name), TestContext.Current.CancellationToken));
         var check = (await machine.RunAsync("repo", "check", "--read-data")).Expect(1);

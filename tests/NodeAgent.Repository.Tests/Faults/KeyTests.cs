@@ -39,8 +39,31 @@ public sealed class KeyTests : IDisposable
         var exception = await Assert.ThrowsAsync<WrongKeyException>(() => OpenAsync(wrong));
         Assert.DoesNotContain("horse", exception.Message, StringComparison.Ordinal);
         Assert.Contains(KeyFile(), exception.Message, StringComparison.Ordinal);
-        Assert.Contains("other kind of secret", (await Assert.ThrowsAsync<WrongKeyException>(() => OpenAsync(key))).Message, StringComparison.Ordinal);
+        Assert.Equal(
+            $"the key does not open the repository at {_test.Root}: it opens with a passphrase only (give that)",
+            (await Assert.ThrowsAsync<WrongKeyException>(() => OpenAsync(key))).Message);
         await (await OpenAsync(right)).DisposeAsync();
+    }
+
+    [Fact]
+    public async Task However_many_keys_a_repository_has_the_message_is_one_sentence()
+    {
+        await (await _test.InitializeAsync()).DisposeAsync();
+        var content = await File.ReadAllBytesAsync(Path.Combine(_test.Root, KeyFile()), Cancellation);
+        using var wrong = RepositorySecret.FromKey(new byte[RepositorySecret.KeyLength]);
+        Assert.Equal(
+            $"the key does not open the repository at {_test.Root}: it is another one, or {KeyFile()} is damaged (give the one that it was made with)",
+            (await Assert.ThrowsAsync<WrongKeyException>(() => OpenAsync(wrong))).Message);
+        for (var i = 0; i < 8; i++) await File.WriteAllBytesAsync(Path.Combine(_test.Root, $"keys/000000000000000{i}"), content, Cancellation);
+        Assert.Equal(
+            $"the key does not open the repository at {_test.Root}: it is none of the 9 that do (give one of those)",
+            (await Assert.ThrowsAsync<WrongKeyException>(() => OpenAsync(wrong))).Message);
+
+        // What is wrong with one of them is told, and how many more there are.
+        for (var i = 0; i < 8; i++) await File.WriteAllBytesAsync(Path.Combine(_test.Root, $"keys/000000000000000{i}"), content.AsMemory(0, 20).ToArray(), Cancellation);
+        var message = (await Assert.ThrowsAsync<WrongKeyException>(() => OpenAsync(wrong))).Message;
+        Assert.Contains("; and 7 more of its key objects cannot be used (give the one that it was made with)", message, StringComparison.Ordinal);
+        Assert.Equal(2, message.Split("keys/").Length - 1);
     }
 
     [Fact]
