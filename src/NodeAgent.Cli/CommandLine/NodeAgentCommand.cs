@@ -20,7 +20,7 @@ internal static class NodeAgentCommand
         if (parse.Action is ParseErrorAction)
             return ReportUsage(parse, Errors(parse));
         if (parse.Action is not HelpAction && UnknownFlag(parse) is { } flag)
-            return ReportUsage(parse, [$"unknown flag: {flag} (a name that begins with a dash goes after --)"]);
+            return ReportUsage(parse, [UnknownNames.Flag(parse, flag)]);
         if (parse.Action is HelpAction)
         {
             using var text = new StringWriter();
@@ -88,13 +88,15 @@ internal static class NodeAgentCommand
         var beforeDoubleDash = parse.Tokens.TakeWhile(token => token.Type != TokenType.DoubleDash).ToHashSet(ReferenceEqualityComparer.Instance);
         return parse.CommandResult.Children.OfType<ArgumentResult>()
             .SelectMany(argument => argument.Tokens)
-            .FirstOrDefault(token => token.Value is ['-', _, ..] && beforeDoubleDash.Contains(token))?.Value;
+            .FirstOrDefault(token => IsFlag(token.Value) && beforeDoubleDash.Contains(token))?.Value;
     }
+
+    private static bool IsFlag(string token) => token is ['-', _, ..];
 
     private static string[] Errors(ParseResult parse)
     {
-        if (parse.UnmatchedTokens is [var unknown, ..] && parse.CommandResult.Command.Subcommands.Count > 0)
-            return [$"unknown command: {unknown}"];
+        if (parse.UnmatchedTokens is [var unknown, ..] && (IsFlag(unknown) || parse.CommandResult.Command.Subcommands.Count > 0))
+            return [IsFlag(unknown) ? UnknownNames.Flag(parse, unknown) : UnknownNames.Command(parse, unknown)];
         return parse.CommandResult.Command is { Subcommands.Count: > 0 } group && group.Action is null
             ? [$"which one: give {string.Join(", ", group.Subcommands.Where(command => !command.Hidden).Select(command => command.Name))}"]
             : [.. parse.Errors.Select(error => error.Message)];
