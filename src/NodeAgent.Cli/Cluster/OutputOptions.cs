@@ -63,6 +63,10 @@ internal static class OutputOptions
         var header = kind.Columns.Select(column => column.Name)
             .Concat(labelColumns.Select(label => label[(label.LastIndexOf('/') + 1)..].ToUpperInvariant()));
         var table = new TextTable([.. header, .. (showLabels ? ["LABELS"] : Array.Empty<string>())]);
+        // Labels were asked for, and are what is longest.
+        if (showLabels) table.Yielding(new ColumnYield(kind.Columns.Length + labelColumns.Length, 12) { Stays = true });
+        table.Yielding([.. kind.Columns.Select((column, place) => (Column: column, Place: place)).Where(c => c.Column.Yields > 0).OrderBy(c => c.Column.Yields)
+            .Select(c => new ColumnYield(c.Place, c.Column.Min) { KeepsEnd = c.Column.KeepsEnd, Stays = c.Column.Stays })]);
         var now = TimeProvider.System.GetUtcNow();
         foreach (var resource in ResourceOrder.ForPeople(resources))
         {

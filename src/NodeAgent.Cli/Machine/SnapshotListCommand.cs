@@ -85,7 +85,8 @@ internal static class SnapshotListCommand
         }
 
         var now = DateTimeOffset.UtcNow;
-        var table = new TextTable("ID", "TIME", "HOST", "SOURCE", "FORGOTTEN", "CAN COME BACK UNTIL", "WHY");
+        var table = new TextTable("ID", "TIME", "HOST", "SOURCE", "FORGOTTEN", "CAN COME BACK UNTIL", "WHY")
+            .Yielding(new ColumnYield(2, 6), new ColumnYield(6, 12), new ColumnYield(3, 12) { KeepsEnd = true }, new ColumnYield(4, 0), new ColumnYield(1, 0));
         foreach (var f in forgotten)
         {
             table.Add(
@@ -108,7 +109,8 @@ internal static class SnapshotListCommand
 
     private static void PrintTable(List<Snapshot> snapshots)
     {
-        var table = new TextTable("ID", "TIME", "HOST", "SOURCE", "FILES", "SIZE", "NEW", "STATE", "TAGS").AlignRight(4, 5, 6);
+        var table = new TextTable("ID", "TIME", "HOST", "SOURCE", "FILES", "SIZE", "NEW", "STATE", "TAGS").AlignRight(4, 5, 6)
+            .Yielding(new ColumnYield(6, 0), new ColumnYield(4, 0), new ColumnYield(8, 8), new ColumnYield(2, 6), new ColumnYield(5, 0), new ColumnYield(3, 12) { KeepsEnd = true }, new ColumnYield(7, 0));
         foreach (var (id, manifest) in snapshots)
         {
             table.Add(
