@@ -59,7 +59,7 @@ internal static partial class TerminalInterop
     }
 
     /// <summary>Stops the process as Ctrl-Z does, and returns when it goes on. The signal is the calling thread's, so that nothing behind this runs before.</summary>
-    public static void Stop() => Raise(SIGTSTP);
+    public static void Stop() => _ = Raise(SIGTSTP);
 
     [LibraryImport("libc", EntryPoint = "raise")]
     private static partial int Raise(int signal);
