@@ -39,6 +39,9 @@ internal static class MachineOutput
             target["pathBytes"] = Convert.ToBase64String(path);
     }
 
+    /// <summary>A path within a source, snapshot or target, for people. What it is within has no name there, and would be seen as a colon behind nothing.</summary>
+    public static string PathText(ReadOnlySpan<byte> path) => path.IsEmpty ? "." : DisplayText.Name(path);
+
     private static string DecodedOrShown(ReadOnlySpan<byte> path, out bool isExact)
     {
         try

@@ -53,7 +53,7 @@ internal static class SnapshotCreateCommand
 
         // 4. What came of it.
         foreach (var issue in result.Manifest.Issues)
-            StandardStreams.Warn($"{DisplayText.Name(issue.Path)}: {issue.Operation}: {issue.Error}");
+            StandardStreams.Warn($"{MachineOutput.PathText(issue.Path)}: {issue.Operation}: {issue.Error}");
         if (MachineOutput.IsJson(parse))
             MachineOutput.PrintJson(SnapshotSummary.ToJson(result.Id.ToString(), result.Manifest, elapsed));
         else

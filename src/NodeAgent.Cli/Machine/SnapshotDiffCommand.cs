@@ -72,8 +72,7 @@ internal static class SnapshotDiffCommand
     private static string ToText(in TreeDifference difference)
     {
         var isDirectory = (difference.After ?? difference.Before)!.Type == TreeEntryType.Directory;
-        var name = difference.Path.IsEmpty ? "." : DisplayText.Name(difference.Path.Span);
-        return $"{Mark(difference.Changes)}    {name}{(isDirectory ? "/" : "")}";
+        return $"{Mark(difference.Changes)}    {MachineOutput.PathText(difference.Path.Span)}{(isDirectory ? "/" : "")}";
     }
 
     private static JsonObject ToJson(in TreeDifference difference)

@@ -158,7 +158,7 @@ internal static class SnapshotRestoreCommand
     private static void Warn(IEnumerable<FileIssue> issues)
     {
         foreach (var issue in issues)
-            StandardStreams.Warn($"{DisplayText.Name(issue.Path)}: {issue.Operation}: {issue.Reason}");
+            StandardStreams.Warn($"{MachineOutput.PathText(issue.Path)}: {issue.Operation}: {issue.Reason}");
     }
 
     private static JsonNode IssueToJson(FileIssue issue)

@@ -252,6 +252,13 @@ public sealed class SnapshotVerbTests
         var foreign = (await machine.RunAsync(nobody, "snapshot", "restore", "latest", "--target", machine.Files["foreign"])).Expect(3);
         Assert.Contains("owners cannot be restored here", Assert.Single(foreign.Messages), StringComparison.Ordinal);
         Assert.Equal("y", File.ReadAllText(machine.Files["foreign/linked"]));
+
+        // The target, too, has a name in what is said, and it is the one that paths in it are relative to.
+        machine.Shell("mkdir -m 755 closed");
+        var closed = (await machine.RunAsync(nobody, "snapshot", "restore", "latest", "--target", machine.Files["closed"])).Expect(3);
+        Assert.Contains(closed.Messages, line => line.StartsWith("warning: .: ", StringComparison.Ordinal));
+        Assert.Contains(closed.Messages, line => line.StartsWith("warning: link: ", StringComparison.Ordinal));
+        Assert.DoesNotContain(closed.Messages, line => line.StartsWith("warning: :", StringComparison.Ordinal) || line.Contains(machine.Files["closed"], StringComparison.Ordinal));
     }
 
     [Fact]
