@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using NodeAgent.Cli.CommandLine;
 using NodeAgent.Cli.Invocation;
 using NodeAgent.Cli.Progress;
@@ -14,7 +15,7 @@ using NodeAgent.Repository.Verification;
 namespace NodeAgent.Cli.Machine;
 
 /// <summary>Looks for damage. Exit code 1 when something is lost.</summary>
-internal static class RepoCheckCommand
+internal static partial class RepoCheckCommand
 {
     private const int MaxFiles = 100;
 
@@ -137,9 +138,9 @@ internal static class RepoCheckCommand
 
     private static void PrintText(CheckReport report, CheckOptions options)
     {
-        foreach (var alike in report.Problems.OrderByDescending(p => p.IsDamage).GroupBy(p => (p.IsDamage, p.Message)))
+        foreach (var alike in report.Problems.OrderByDescending(p => p.IsDamage).GroupBy(p => (p.IsDamage, Ids().Replace(p.Message, "…"))))
         {
-            // A pack that is gone costs thousands of chunks.
+            // A pack that is gone or altered costs thousands of chunks, and which they are tells people nothing.
             var shown = alike.Count() <= MaxAlike ? alike : alike.Take(MaxAlike - 1);
             foreach (var problem in shown) Print(problem);
             if (alike.Count() > MaxAlike) StandardStreams.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"    and {alike.Count() - MaxAlike + 1:N0} more of which the same is to be said (--output json lists all)"));
@@ -151,6 +152,9 @@ internal static class RepoCheckCommand
         for (var i = 0; i < commands.Count; i++)
             StandardStreams.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{(i == 0 ? "to mend it:" : "      then:")} {commands[i]}"));
     }
+
+    [GeneratedRegex("[0-9a-f]{32,}")]
+    private static partial Regex Ids();
 
     /// <summary>Claims no more than was looked at.</summary>
     private static string Verdict(CheckReport report, CheckOptions options)

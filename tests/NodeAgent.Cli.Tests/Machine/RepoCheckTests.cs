@@ -8,6 +8,30 @@ namespace NodeAgent.Cli.Tests.Machine;
 public sealed class RepoCheckTests
 {
     [Fact]
+    public async Task Of_damage_that_differs_in_ids_alone_the_first_are_named_and_the_rest_is_counted()
+    {
+        using var machine = await MachineRepository.CreateAsync();
+        machine.Shell("head -c 20000000 /dev/urandom > source/large");
+        await machine.BackUpAsync();
+        // No chunk is as short as the steps.
+        machine.Shell("""
+            for pack in $(find repository/data -type f -size +512k); do
+              at=100000; end=$(stat -c %s "$pack")
+              while [ $at -lt $((end - 100000)) ]; do printf XXXX | dd of="$pack" bs=1 seek=$at conv=notrunc status=none; at=$((at + 262144)); done
+            done
+            """);
+
+        var json = (await machine.RunAsync("repo", "check", "--read-data", "-o", "json")).Expect(1).Output;
+        var all = json.Split("the envelope is damaged").Length - 1;
+        Assert.True(all > 10, json);
+        var lines = (await machine.RunAsync("repo", "check", "--read-data")).Expect(1).Output.Split('\n').ToList();
+        Assert.Equal(9, lines.Count(line => line.Contains("the envelope is damaged", StringComparison.Ordinal)));
+        Assert.Equal(
+            $"    and {all - 9} more of which the same is to be said (--output json lists all)",
+            lines[lines.FindLastIndex(line => line.Contains("the envelope is damaged", StringComparison.Ordinal)) + 1]);
+    }
+
+    [Fact]
     public async Task What_was_read_is_remembered_in_the_cache_directory_and_not_read_again_within_the_given_age()
     {
         using var machine = await MachineRepository.CreateAsync();
