@@ -129,6 +129,20 @@ class MemoryGroup:
         """Where a process writes its id to be in it."""
         return os.path.join(self.path, "cgroup.procs")
 
+    def peak(self):
+        """The most that it held at once in MiB, page cache included; None where the kernel does not say."""
+        try:
+            with open(os.path.join(self.path, self.peak_file)) as f:
+                return int(f.read()) / (1 << 20)
+        except OSError:
+            return None
+
+    def anonymous(self):
+        """What it holds now in MiB that is of no file, and cannot be given back."""
+        with open(os.path.join(self.path, "memory.stat")) as f:
+            stat = dict(line.split() for line in f)
+        return int(stat.get("total_rss", stat.get("anon", "0"))) / (1 << 20)
+
     def remove(self):
         for _ in range(50):
             try:

@@ -29,6 +29,7 @@ public sealed class ChunkRepository : IAsyncDisposable
 
     private const int FootersAtOnce = 8;
 
+    private readonly IndexCache _cache;
     private readonly IndexLoader _loader;
     private readonly InstancePool<Blake3Hasher>[] _hashers;
     private readonly SemaphoreSlim _refresh = new(1);
@@ -36,6 +37,7 @@ public sealed class ChunkRepository : IAsyncDisposable
     private readonly HashSet<ushort> _unknownGenerations = [];
     private readonly List<IDisposable> _secrets = [];
     private readonly int _cacheBytes;
+    private readonly int _censusKeys;
     private readonly Dictionary<PackId, long> _condemnedAt = [];
     private HashSet<PackId> _condemned = [];
     private bool _loaded;
@@ -53,13 +55,15 @@ public sealed class ChunkRepository : IAsyncDisposable
         KeyId = keyId;
         _secrets.AddRange([RootKeys, Secret]);
         _cacheBytes = options.ReadCacheBytes;
+        _censusKeys = (int)Math.Min(options.IndexCacheLimits.Most, int.MaxValue);
         Gear = GearTable.Derive(keys.ChunkerKey);
         Keyring = new SessionKeyring(keys, RepositoryId);
         Objects = new SmallObjects(this);
         Index = new ChunkIndex(session => Keyring.Add(session));
         Parity = new ParityReader(this, options.OnReadByParity);
         _secrets.Add(Parity);
-        _loader = new IndexLoader(this, new IndexCache(options.IndexCacheDirectory, keys, RepositoryId, options.Time), options);
+        _cache = new IndexCache(options.IndexCacheDirectory, keys, RepositoryId, options.Time);
+        _loader = new IndexLoader(this, _cache, options);
         // Indexed by ChunkKind - 1.
         _hashers =
         [
@@ -337,6 +341,9 @@ public sealed class ChunkRepository : IAsyncDisposable
         await Store.DisposeAsync();
     }
 
+    /// <summary>What numbers chunks: with as much of them in memory as of the index. The caller disposes it.</summary>
+    internal ChunkCensus CreateCensus() => new(_cache.FindPlaceForScratch(), _censusKeys);
+
     internal static string SegmentKey(string session, ReadOnlySpan<byte> content) => $"{IndexSegment.Prefix}{session}-{HashOf(content)}";
 
     internal EnvelopeCipher CreateCipher(CipherSuite suite, byte[]? salt)
@@ -408,6 +415,8 @@ public sealed class ChunkRepository : IAsyncDisposable
 
     internal void AddToIndex(ReadOnlySpan<byte> segment, IEnumerable<PackContents> packs)
     {
+        // What nobody has asked for yet is read with all the rest when somebody does.
+        if (!_loaded) return;
         var contents = packs.ToList();
         foreach (var pack in contents) Index.Add(pack);
         if (contents.Count > 0)

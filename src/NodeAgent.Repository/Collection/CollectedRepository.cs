@@ -42,6 +42,8 @@ internal sealed class CollectedRepository : ICollectedRepository, IDisposable
 
     public string Session => _records.Session;
 
+    public ChunkCensus CreateCensus() => _repository.CreateCensus();
+
     public byte[] Seal(CollectionRecord record) => _records.Seal(record);
 
     public byte[] Seal(SessionRecord record) => _records.Seal(record);
@@ -129,6 +131,8 @@ internal sealed class CollectedRepository : ICollectedRepository, IDisposable
             ArrayPool<byte>.Shared.Return(buffer);
         }
     }
+
+    public IReadOnlyList<PackContents> TakeCopies(int least) => _copies.TakeSent(least);
 
     public Task<IReadOnlyList<PackContents>> CompleteCopiesAsync(CancellationToken cancellationToken) => _copies.CompleteAsync(cancellationToken);
 

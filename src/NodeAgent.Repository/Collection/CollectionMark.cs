@@ -5,16 +5,16 @@ using NodeAgent.Repository.Stores;
 namespace NodeAgent.Repository.Collection;
 
 /// <summary>
-/// Which chunks are used, and which packs hold them. Bounded in memory: 16 bytes for each chunk, four for the pack that keeps it, some bits, and what
-/// the walk remembers of pages.
+/// Which chunks are used, and which packs hold them. In memory are some bits for each chunk, what is known of packs, and what the walk remembers of pages; the ids of
+/// many chunks (16 bytes each), and which pack keeps each (four bytes), are in files that are mapped while it is alive.
 /// </summary>
-internal sealed class CollectionMark(ICollectedRepository repository, SegmentCatalog segments, CollectionTimes times, OmittedSteps omitted)
+internal sealed class CollectionMark(ICollectedRepository repository, SegmentCatalog segments, CollectionTimes times, OmittedSteps omitted) : IDisposable
 {
-    private readonly ChunkCensus _census = new();
+    private readonly ChunkCensus _census = repository.CreateCensus();
     private readonly HashSet<SnapshotId> _walked = [];
     private readonly Dictionary<PackId, int[]> _unnamed = [];
     private ChunkBits _used = new(0);
-    private int[] _keeper = [];
+    private ScratchTable<int> _keeper = new([], 0);
 
     public Dictionary<PackId, PackFacts> Packs { get; } = [];
 
@@ -22,6 +22,7 @@ internal sealed class CollectionMark(ICollectedRepository repository, SegmentCat
     public int Snapshots { get; private set; }
 
     /// <summary>Reads packs and index, and goes through the snapshots.</summary>
+    /// <exception cref="RepositoryException">The store failed, a temporary file found no room, or it cannot be told what is garbage.</exception>
     /// <param name="kept">The snapshots, listed before.</param>
     /// <param name="before">The sessions, listed before the snapshots.</param>
     /// <param name="ledger">Read before.</param>
@@ -30,12 +31,33 @@ internal sealed class CollectionMark(ICollectedRepository repository, SegmentCat
     public async Task ExecuteAsync(
         IReadOnlyDictionary<string, SnapshotId> kept, IReadOnlyDictionary<string, SessionState> before, Ledger ledger, Action<CollectionStage, long, long> progress, CancellationToken cancellationToken)
     {
+        try
+        {
+            await MarkAsync(kept, before, ledger, progress, cancellationToken);
+        }
+        catch (IOException exception)
+        {
+            // Stores have an exception of their own.
+            throw new RepositoryException($"a temporary file for the ids of all chunks cannot be written ({exception.Message}): make room, or set XDG_CACHE_HOME to a place that has some; nothing was removed", exception);
+        }
+    }
+
+    public void Dispose()
+    {
+        _census.Dispose();
+        _keeper.Dispose();
+    }
+
+    private async Task MarkAsync(
+        IReadOnlyDictionary<string, SnapshotId> kept, IReadOnlyDictionary<string, SessionState> before, Ledger ledger, Action<CollectionStage, long, long> progress, CancellationToken cancellationToken)
+    {
         var now = await repository.Store.GetTimeAsync(cancellationToken);
         foreach (var (pack, length) in await ListPacksAsync(cancellationToken)) Packs.Add(pack, new PackFacts(pack, length));
         var after = await SessionRoll.ReadAsync(repository.Store, cancellationToken);
+        var condemned = ledger.CondemnedPacks();
         foreach (var pack in Packs.Values)
         {
-            pack.IsCondemned = ledger.IsCondemned(pack.Id);
+            pack.IsCondemned = condemned.Contains(pack.Id);
             var session = pack.Id.Session.ToString("x16", System.Globalization.CultureInfo.InvariantCulture);
             pack.IsSpared = session == repository.Session || (!omitted.HasFlag(OmittedSteps.SpareRunning) && IsRunning(before.GetValueOrDefault(session), after.GetValueOrDefault(session), now));
         }
@@ -243,15 +265,19 @@ internal sealed class CollectionMark(ICollectedRepository repository, SegmentCat
     {
         var rank = 0;
         foreach (var pack in Packs.Values.OrderBy(p => p.IsCondemned).ThenBy(p => p.Id, PackOrder.Instance)) pack.Rank = rank++;
-        var keeper = new int[_census.Count];
         await segments.ForEachPackAsync(
-            all: false, () => Array.Fill(keeper, int.MaxValue),
+            all: false,
+            () =>
+            {
+                _keeper.Dispose();
+                _keeper = _census.CreateNumbers(int.MaxValue);
+            },
             pack =>
             {
                 if (!Packs.TryGetValue(pack.Pack, out var facts)) return Task.CompletedTask;
                 foreach (var chunk in pack.Chunks)
                 {
-                    if (_census.Find(chunk.Id) is >= 0 and var found && _used[found]) keeper[found] = Math.Min(keeper[found], facts.Rank);
+                    if (_census.Find(chunk.Id) is >= 0 and var found && _used[found]) _keeper[found] = Math.Min(_keeper[found], facts.Rank);
                 }
 
                 return Task.CompletedTask;
@@ -264,20 +290,19 @@ internal sealed class CollectionMark(ICollectedRepository repository, SegmentCat
             {
                 if (!Packs.TryGetValue(pack.Pack, out var facts) || !seen.Add(pack.Pack)) return Task.CompletedTask;
                 facts.ChunkBytes = pack.Chunks.Sum(c => (long)c.StoredLength);
-                facts.LiveBytes = pack.Chunks.Where(c => _census.Find(c.Id) is >= 0 and var found && keeper[found] == facts.Rank).Sum(c => (long)c.StoredLength);
+                facts.LiveBytes = pack.Chunks.Where(c => _census.Find(c.Id) is >= 0 and var found && _keeper[found] == facts.Rank).Sum(c => (long)c.StoredLength);
                 return Task.CompletedTask;
             },
             cancellationToken);
-        _keeper = keeper;
     }
 
     /// <summary>A used chunk that no pack holds is lost. Packs that came to be since they were listed count too.</summary>
     private async Task RequireAllAsync(IEnumerable<string> snapshots, CancellationToken cancellationToken)
     {
-        var keeper = _keeper;
-        _keeper = [];
+        using var keeper = _keeper;
+        _keeper = new ScratchTable<int>([], 0);
         var homeless = false;
-        for (var chunk = 0; chunk < keeper.Length && !homeless; chunk++) homeless = _used[chunk] && keeper[chunk] == int.MaxValue;
+        for (var chunk = 0; chunk < keeper.Count && !homeless; chunk++) homeless = _used[chunk] && keeper[chunk] == int.MaxValue;
         if (!homeless) return;
         var missing = new Dictionary<PackId, bool>();
         await segments.ForEachPackAsync(
@@ -293,7 +318,7 @@ internal sealed class CollectionMark(ICollectedRepository repository, SegmentCat
                 }
             },
             cancellationToken);
-        for (var chunk = 0; chunk < keeper.Length; chunk++)
+        for (var chunk = 0; chunk < keeper.Count; chunk++)
         {
             if (_used[chunk] && keeper[chunk] == int.MaxValue)
             {

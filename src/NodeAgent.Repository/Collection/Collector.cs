@@ -19,7 +19,7 @@ namespace NodeAgent.Repository.Collection;
 /// 11. the records say so, and are removed when nobody needs them any more.
 /// A stop at any moment leaves a valid repository.
 /// </summary>
-internal sealed class Collector
+internal sealed class Collector : IDisposable
 {
     private readonly CollectionScope _scope;
     private readonly SessionLife _life;
@@ -49,6 +49,9 @@ internal sealed class Collector
         _rewrite = new SegmentRewrite(repository, _segments, options.Segments);
         _deletion = new PackDeletion(_scope, _mark);
     }
+
+    /// <summary>Removes its temporary files.</summary>
+    public void Dispose() => _mark.Dispose();
 
     /// <summary>Says that the session lives; to be called now and then by whoever runs a collection.</summary>
     public Task BeatAsync(SessionRecord record, CancellationToken cancellationToken) => _life.BeatAsync(record, cancellationToken);

@@ -7,6 +7,9 @@ internal sealed class PackCopying(CollectionScope scope, CollectionMark mark, Se
 {
     private const int PacksPerSegment = 1024;
 
+    // What is known of a copy takes some 70 bytes until a segment names it.
+    private const int ChunksPerSegment = 100_000;
+
     private readonly List<string> _damaged = [];
 
     /// <summary>Packs that stay, because a chunk in them that is used is damaged.</summary>
@@ -20,6 +23,7 @@ internal sealed class PackCopying(CollectionScope scope, CollectionMark mark, Se
         var total = wanted.Sum(p => p.LiveBytes);
         var (done, bytes) = (0, 0L);
         Report();
+        long written = 0;
         await mark.ForEachSurvivorAsync(
             async (pack, chunks) =>
             {
@@ -32,18 +36,25 @@ internal sealed class PackCopying(CollectionScope scope, CollectionMark mark, Se
                 done++;
                 bytes += chunks.Sum(i => (long)pack.Chunks[i].StoredLength);
                 Report();
+                await IndexAsync(scope.Repository.TakeCopies(ChunksPerSegment));
             },
             cancellationToken);
-        var copies = await scope.Repository.CompleteCopiesAsync(cancellationToken);
-        foreach (var part in copies.Chunk(PacksPerSegment))
-        {
-            var segment = new IndexSegment(part, []);
-            var (key, content) = scope.Repository.SealSegment(segment);
-            await scope.Store.PutAsync(key, content, cancellationToken);
-            segments.Add(key, segment, content.Length, await scope.Store.GetTimeAsync(cancellationToken));
-        }
+        await IndexAsync(await scope.Repository.CompleteCopiesAsync(cancellationToken));
+        return written;
 
-        return copies.Sum(p => p.Size);
+        // All of it comes before the condemnation; a copy that is named a little earlier than the others is a chunk in two places.
+        async Task IndexAsync(IReadOnlyList<PackContents> copies)
+        {
+            foreach (var part in copies.Chunk(PacksPerSegment))
+            {
+                var segment = new IndexSegment(part, []);
+                var (key, content) = scope.Repository.SealSegment(segment);
+                await scope.Store.PutAsync(key, content, cancellationToken);
+                segments.Add(key, segment, content.Length, await scope.Store.GetTimeAsync(cancellationToken));
+            }
+
+            written += copies.Sum(p => p.Size);
+        }
 
         void Report() => scope.Report(new CollectionProgress(CollectionStage.Repack, done, wanted.Count) { Bytes = bytes, TotalBytes = total });
     }

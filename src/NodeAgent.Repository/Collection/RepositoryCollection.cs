@@ -18,7 +18,7 @@ public static class RepositoryCollection
         ArgumentNullException.ThrowIfNull(repository);
         ArgumentNullException.ThrowIfNull(options);
         using var collected = new CollectedRepository(repository);
-        var collector = new Collector(collected, options, times, progress);
+        using var collector = new Collector(collected, options, times, progress);
         var record = new SessionRecord(repository.Time.GetUtcNow(), options.Program, options.Hostname, (int)times.FenceLifetime.TotalSeconds);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var heart = options.DryRun ? Task.CompletedTask : Heart.BeatAsync(() => collector.BeatAsync(record, stop.Token), times.Heartbeat, repository.Time, stop.Token);

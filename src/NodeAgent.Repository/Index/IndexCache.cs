@@ -76,7 +76,18 @@ internal sealed class IndexCache
     }
 
     /// <summary>Begins a new base: in the cache, else in a temporary file that this process alone has. Null when neither can be written. The caller disposes it.</summary>
-    public PendingBase? TryBegin()
+    public PendingBase? TryBegin() =>
+        TryAtPlaces((directory, isCache) => new PendingBase(directory, isCache ? Path.Combine(directory, FileName) : null, _key, _repositoryId));
+
+    /// <summary>A directory for temporary files as large as the index: that of the cache, else the machine's. Null when neither can be written.</summary>
+    public string? FindPlaceForScratch() => TryAtPlaces(static (directory, _) =>
+    {
+        new TemporaryFile(directory).Dispose();
+        return directory;
+    });
+
+    private T? TryAtPlaces<T>(Func<string, bool, T> use)
+        where T : class
     {
         foreach (var (directory, isCache) in (ReadOnlySpan<(string?, bool)>)[(_directory, true), (Path.GetTempPath(), false)])
         {
@@ -89,7 +100,7 @@ internal sealed class IndexCache
                     RemoveStaleFiles(directory);
                 }
 
-                return new PendingBase(directory, isCache ? Path.Combine(directory, FileName) : null, _key, _repositoryId);
+                return use(directory, isCache);
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {

@@ -55,6 +55,13 @@ internal sealed class TemporaryFile : IDisposable
         }
     }
 
+    /// <summary>Writes what is left; the file, to be mapped.</summary>
+    public SafeFileHandle Complete()
+    {
+        Flush();
+        return _handle;
+    }
+
     public void Dispose() => _handle.Dispose();
 
     private void Flush()

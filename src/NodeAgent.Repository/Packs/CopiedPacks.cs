@@ -15,6 +15,7 @@ internal sealed class CopiedPacks(ChunkRepository repository, EnvelopeCipher cip
 {
     private readonly ulong _session = BinaryPrimitives.ReadUInt64BigEndian(cipher.Salt);
     private readonly List<PackContents> _sent = [];
+    private int _sentChunks;
     private PackBuilder? _data;
     private PackBuilder? _metadata;
 
@@ -38,14 +39,23 @@ internal sealed class CopiedPacks(ChunkRepository repository, EnvelopeCipher cip
         else _metadata = builder;
     }
 
+    /// <summary>The packs that were sent since this or <see cref="CompleteAsync"/> was last called, if they hold so many chunks; else none. None of them is in an index segment yet.</summary>
+    public IReadOnlyList<PackContents> TakeSent(int least) => _sentChunks < least ? [] : TakeAll();
+
     /// <summary>Sends what is left to send. Answers the packs that were sent since it was last called; none of them is in an index segment yet.</summary>
     public async Task<IReadOnlyList<PackContents>> CompleteAsync(CancellationToken cancellationToken)
     {
         if (_data is { IsEmpty: false }) await SendAsync(_data, cancellationToken);
         if (_metadata is { IsEmpty: false }) await SendAsync(_metadata, cancellationToken);
         (_data, _metadata) = (null, null);
+        return TakeAll();
+    }
+
+    private PackContents[] TakeAll()
+    {
         PackContents[] sent = [.. _sent];
         _sent.Clear();
+        _sentChunks = 0;
         return sent;
     }
 
@@ -55,5 +65,6 @@ internal sealed class CopiedPacks(ChunkRepository repository, EnvelopeCipher cip
         await repository.Store.PutAsync(pack.Contents.Pack.Key, pack.Buffer.AsMemory(0, pack.Length), cancellationToken);
         SentBytes += pack.Length;
         _sent.Add(pack.Contents);
+        _sentChunks += pack.Contents.Chunks.Count;
     }
 }

@@ -22,8 +22,12 @@ internal sealed class RepairSession : ISegmentRepository, IAsyncDisposable
 {
     private const int Rounds = 12;
     private const int DeletesAFence = 100;
-    private const int ChunksPerSegment = 100_000;
-    private const int PacksPerSegment = 1024;
+
+    /// <summary>Chunks, and packs, that one segment of a repair names at most, unless a single pack has more.</summary>
+    internal const int ChunksPerSegment = 100_000;
+
+    /// <inheritdoc cref="ChunksPerSegment"/>
+    internal const int PacksPerSegment = 1024;
 
     private readonly ChunkRepository _repository;
     private readonly EnvelopeCipher _cipher;

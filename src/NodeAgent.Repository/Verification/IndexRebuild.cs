@@ -11,7 +11,7 @@ namespace NodeAgent.Repository.Verification;
 /// Makes the index whole again from what the packs say of themselves:
 /// 1. the segments are read, and those that are damaged are noted;
 /// 2. the packs are listed, and the footers of those that no sound segment names are read;
-/// 3. new segments name these packs, so that from here on nothing depends on the damaged ones;
+/// 3. new segments name these packs, written as soon as enough was read for one, so that in the end nothing depends on the damaged ones;
 /// 4. the damaged segments are removed;
 /// 5. packs that segments name and that are gone are left out, so that backups store again what was in them;
 /// 6. segments are merged when there are very many.
@@ -53,62 +53,49 @@ public static class IndexRebuild
         }
 
         MassRemoval.Require(gone.Count, named.Count, options.AllowMassRemoval);
-        var found = await ReadFootersAsync(repository, unnamed, unreadable, progress, cancellationToken);
-        if (!options.DryRun) await WriteAsync(repository, options, survey, found, gone, cancellationToken);
+        await using var writing = new RebuildWriting(repository, options);
+        await ReadFootersAsync(repository, unnamed, writing, unreadable, progress, cancellationToken);
+        await writing.CompleteAsync(survey.Damaged, gone, cancellationToken);
 
         // 6. many small ones; not beside one that cannot be understood, which may replace others
         var merged = options.DryRun || unreadable.Any(p => IndexSegment.IsKey(p.ObjectKey))
             ? new SegmentRewriteReport(0, 0, 0)
             : await MergeAsync(repository, cancellationToken);
-        return new IndexRebuildReport(survey.All.Count, survey.Damaged, found.Count, found.Sum(p => (long)p.Chunks.Count), [.. unreadable.OrderBy(p => p.ObjectKey, StringComparer.Ordinal)])
+        return new IndexRebuildReport(survey.All.Count, survey.Damaged, writing.Packs, writing.Chunks, [.. unreadable.OrderBy(p => p.ObjectKey, StringComparer.Ordinal)])
         {
             GonePacks = [.. gone.Select(p => p.Key).Order(StringComparer.Ordinal)],
             Merged = merged,
         };
     }
 
-    private static async Task<IReadOnlyCollection<PackContents>> ReadFootersAsync(
-        ChunkRepository repository, List<(PackId Pack, long Length)> packs, ConcurrentQueue<CheckProblem> unreadable, IProgress<CheckProgress>? progress, CancellationToken cancellationToken)
+    private static async Task ReadFootersAsync(
+        ChunkRepository repository, List<(PackId Pack, long Length)> packs, RebuildWriting writing, ConcurrentQueue<CheckProblem> unreadable, IProgress<CheckProgress>? progress, CancellationToken cancellationToken)
     {
-        var found = new ConcurrentBag<PackContents>();
         long done = 0;
         long bytes = 0;
         var total = packs.Sum(p => p.Length);
+        // Packs of one session stand together, so that a segment names few sessions.
+        packs.Sort((a, b) => a.Pack.Session != b.Pack.Session ? a.Pack.Session.CompareTo(b.Pack.Session) : a.Pack.Hash.CompareTo(b.Pack.Hash));
         await Parallel.ForEachAsync(packs, new ParallelOptions { MaxDegreeOfParallelism = ReadersAtOnce, CancellationToken = cancellationToken }, async (pack, token) =>
         {
+            PackContents contents;
             try
             {
-                found.Add(await PackReader.ReadContentsAsync(repository, pack.Pack, pack.Length, token));
+                contents = await PackReader.ReadContentsAsync(repository, pack.Pack, pack.Length, token);
             }
             catch (RepositoryException exception)
             {
                 var format = exception as RepositoryFormatException;
                 unreadable.Enqueue(new CheckProblem(pack.Pack.Key, format?.Offset, format?.Why ?? exception.Message, IsDamage: true));
+                return;
             }
 
+            // A store that cannot be written ends it; that is not the pack's fault.
+            await writing.AddAsync(contents, token);
             progress?.Report(new CheckProgress("packs", Interlocked.Increment(ref done), packs.Count, Interlocked.Add(ref bytes, pack.Length), total));
         });
-        return found;
     }
 
-    private static async Task WriteAsync(
-        ChunkRepository repository, IndexRebuildOptions options, SegmentSurvey survey, IReadOnlyCollection<PackContents> found, HashSet<PackId> gone, CancellationToken cancellationToken)
-    {
-        if (found.Count == 0 && gone.Count == 0 && survey.Damaged.Count == 0) return;
-        await using var session = await RepairSession.BeginAsync(repository, options.Origin, cancellationToken);
-
-        // 3. new segments
-        await session.WriteSegmentsAsync(found, cancellationToken);
-
-        // 4. the damaged ones
-        foreach (var key in survey.Damaged) await repository.Store.DeleteAsync(key, cancellationToken);
-
-        // 5. packs that are gone
-        if (gone.Count == 0) return;
-        await session.CondemnAsync(gone, cancellationToken);
-        await session.LeaveOutAsync(gone, cancellationToken);
-        await session.SweptAsync(cancellationToken);
-    }
     private static async Task<SegmentRewriteReport> MergeAsync(ChunkRepository repository, CancellationToken cancellationToken)
     {
         using var collected = new CollectedRepository(repository);

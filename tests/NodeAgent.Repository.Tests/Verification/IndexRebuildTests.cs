@@ -1,4 +1,5 @@
 using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Packs;
 using NodeAgent.Repository.Tests.Support;
 using NodeAgent.Repository.Verification;
 
@@ -41,6 +42,33 @@ public sealed class IndexRebuildTests : IDisposable
         var report = await RebuildAsync();
 
         Assert.Equal((0, Packs.Length, 0), (report.Segments, report.AddedPacks, report.Unreadable.Count));
+        await AssertSoundAsync(first, second);
+    }
+
+    [Fact]
+    public async Task Segments_are_written_while_packs_are_still_being_read()
+    {
+        var (first, second) = await BackUpTwiceAsync();
+        var packs = Packs.Length;
+        foreach (var segment in Segments) File.Delete(segment);
+        await using (var repository = await _test.OpenAsync())
+        {
+            await using var writing = new RebuildWriting(repository, new IndexRebuildOptions(), chunksPerSegment: 20);
+            var (added, waiting, written) = (0, 0, 0);
+            foreach (var (pack, length) in await repository.ListPacksAsync(Cancellation))
+            {
+                var contents = await PackReader.ReadContentsAsync(repository, pack, length, Cancellation);
+                await writing.AddAsync(contents, Cancellation);
+                added += contents.Chunks.Count;
+                if ((waiting += contents.Chunks.Count) >= 20) (waiting, written) = (0, written + 1);
+                Assert.Equal(written, Directory.Exists(Path.Combine(_test.Root, "index")) ? Segments.Length : 0);
+            }
+
+            Assert.True(written > 1, $"{written} segments");
+            await writing.CompleteAsync([], new HashSet<PackId>(), Cancellation);
+            Assert.Equal((packs, (long)added), (writing.Packs, writing.Chunks));
+        }
+
         await AssertSoundAsync(first, second);
     }
 

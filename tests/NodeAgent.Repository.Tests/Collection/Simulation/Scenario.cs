@@ -87,7 +87,7 @@ internal sealed class Scenario
     public async Task CollectAsync(string actor, bool isGreedy = false, bool waits = true)
     {
         var options = new CollectionOptions { MaxUnusedShare = isGreedy ? 0 : 1, ForgetGrace = TimeSpan.Zero, Wait = waits };
-        var collector = new Collector(new SimulatedRecords(StoreOf(actor), State.NewSession()), options, CollectionTimes.Default, null, _omitted);
+        using var collector = new Collector(new SimulatedRecords(StoreOf(actor), State.NewSession()), options, CollectionTimes.Default, null, _omitted);
         await GuardAsync(() => collector.ExecuteAsync(SimulatedRecords.Announcement, CancellationToken.None));
     }
 

@@ -191,7 +191,8 @@ internal sealed class Schedule
 
     private async Task CollectOnceAsync(SimulatedStore store, CollectionOptions options)
     {
-        var report = await new Collector(new SimulatedRecords(store, _state.NewSession()), options, CollectionTimes.Default, null, _omitted).ExecuteAsync(SimulatedRecords.Announcement, CancellationToken.None);
+        using var collector = new Collector(new SimulatedRecords(store, _state.NewSession()), options, CollectionTimes.Default, null, _omitted);
+        var report = await collector.ExecuteAsync(SimulatedRecords.Announcement, CancellationToken.None);
         Statistics.Deleted += report.DeletedPacks;
         Statistics.Absolved += report.AbsolvedPacks;
     }

@@ -16,6 +16,8 @@ internal sealed class SimulatedRecords(SimulatedStore store, string session) : I
 
     public string Session { get; } = store.Session = session;
 
+    public ChunkCensus CreateCensus() => new(null, 0);
+
     public static SessionRecord Announcement { get; } = new(default, null, null);
 
     public byte[] Seal(CollectionRecord record) => store.State.Seal(record);
@@ -53,6 +55,8 @@ internal sealed class SimulatedRecords(SimulatedStore store, string session) : I
         _copies.AddRange(chunks.Select(i => pack.Chunks[i]));
         return true;
     }
+
+    public IReadOnlyList<PackContents> TakeCopies(int least) => [];
 
     public async Task<IReadOnlyList<PackContents>> CompleteCopiesAsync(CancellationToken cancellationToken)
     {
