@@ -7,7 +7,7 @@ namespace NodeAgent.Repository.Collection;
 
 /// <summary>
 /// Numbers for chunks, so that what is known of a chunk takes a bit or four bytes elsewhere: 16 bytes for each, in order, in memory while they are few, else in a mapped
-/// file beside a quarter of a byte a chunk in memory. Two among 2^30 chunks are taken for the same with probability 2^-69. Chunks are added first; then it is sealed and asked.
+/// file beside a quarter of a byte a chunk in memory. Two among 2^30 chunks are taken for the same with probability 2^-68. Chunks are added first; then it is sealed and asked.
 /// </summary>
 /// <param name="directory">Where files may be; null for none, all is in memory then.</param>
 /// <param name="most">Chunks that are in memory at a time, 16 bytes each; 256 at least.</param>
@@ -16,6 +16,9 @@ internal sealed class ChunkCensus(string? directory, int most) : IDisposable
     private const int KeyLength = 16;
     private const int KeysPerBucket = 16;
     private const int LeastKeys = 256;
+
+    // The last bit of a key says whether the chunk was added more than once.
+    private static readonly UInt128 Repeated = UInt128.One;
 
     // Sorted parts of what was added, each without repetitions.
     private readonly List<(long Start, int Count)> _runs = [];
@@ -86,7 +89,7 @@ internal sealed class ChunkCensus(string? directory, int most) : IDisposable
         while (low <= high)
         {
             var middle = (int)(((uint)low + (uint)high) / 2);
-            var found = _sorted[middle];
+            var found = _sorted[middle] & ~Repeated;
             if (found == key) return middle;
             if (found < key) low = middle + 1;
             else high = middle - 1;
@@ -94,6 +97,9 @@ internal sealed class ChunkCensus(string? directory, int most) : IDisposable
 
         return -1;
     }
+
+    /// <summary>Whether a chunk was added more than once, as when several packs hold it.</summary>
+    public bool IsRepeated(int chunk) => (_sorted[chunk] & Repeated) != UInt128.Zero;
 
     /// <summary>A number for each chunk, all the same at first; where the census is. The caller disposes it.</summary>
     /// <exception cref="IOException">The disk is full.</exception>
@@ -111,7 +117,8 @@ internal sealed class ChunkCensus(string? directory, int most) : IDisposable
         var kept = 0;
         for (var i = 0; i < _added; i++)
         {
-            if (i == 0 || _keys[i] != _keys[kept - 1]) _keys[kept++] = _keys[i];
+            if (kept > 0 && (_keys[i] | Repeated) == (_keys[kept - 1] | Repeated)) _keys[kept - 1] |= Repeated;
+            else _keys[kept++] = _keys[i];
         }
 
         _added = kept;
@@ -138,10 +145,20 @@ internal sealed class ChunkCensus(string? directory, int most) : IDisposable
         UInt128? last = null;
         while (next.TryDequeue(out var run, out var key))
         {
-            if (key != last) yield return key;
-            last = key;
+            if ((key | Repeated) == (last | Repeated))
+            {
+                last |= Repeated;
+            }
+            else
+            {
+                if (last is { } complete) yield return complete;
+                last = key;
+            }
+
             if (run.TryNext(out var following)) next.Enqueue(run, following);
         }
+
+        if (last is { } end) yield return end;
     }
 
     /// <summary>Notes where the keys of each bucket begin, so that a look-up touches one page of a file.</summary>
@@ -166,6 +183,6 @@ internal sealed class ChunkCensus(string? directory, int most) : IDisposable
     {
         Span<byte> bytes = stackalloc byte[ChunkId.Length];
         id.CopyTo(bytes);
-        return BinaryPrimitives.ReadUInt128BigEndian(bytes);
+        return BinaryPrimitives.ReadUInt128BigEndian(bytes) & ~Repeated;
     }
 }

@@ -6,7 +6,7 @@ namespace NodeAgent.Repository.Collection;
 
 /// <summary>
 /// Which chunks are used, and which packs hold them. In memory are some bits for each chunk, what is known of packs, and what the walk remembers of pages; the ids of
-/// many chunks (16 bytes each), and which pack keeps each (four bytes), are in files that are mapped while it is alive.
+/// many chunks (16 bytes each), and which pack keeps those that several have (four bytes), are in files that are mapped while it is alive.
 /// </summary>
 internal sealed class CollectionMark(ICollectedRepository repository, SegmentCatalog segments, CollectionTimes times, OmittedSteps omitted) : IDisposable
 {
@@ -14,7 +14,8 @@ internal sealed class CollectionMark(ICollectedRepository repository, SegmentCat
     private readonly HashSet<SnapshotId> _walked = [];
     private readonly Dictionary<PackId, int[]> _unnamed = [];
     private ChunkBits _used = new(0);
-    private ScratchTable<int> _keeper = new([], 0);
+    private ChunkBits _held = new(0);
+    private ScratchTable<int>? _keeper;
 
     public Dictionary<PackId, PackFacts> Packs { get; } = [];
 
@@ -45,7 +46,7 @@ internal sealed class CollectionMark(ICollectedRepository repository, SegmentCat
     public void Dispose()
     {
         _census.Dispose();
-        _keeper.Dispose();
+        _keeper?.Dispose();
     }
 
     private async Task MarkAsync(
@@ -269,15 +270,21 @@ internal sealed class CollectionMark(ICollectedRepository repository, SegmentCat
             all: false,
             () =>
             {
-                _keeper.Dispose();
-                _keeper = _census.CreateNumbers(int.MaxValue);
+                _keeper?.Dispose();
+                _keeper = null;
+                _held = new ChunkBits(_census.Count);
             },
             pack =>
             {
                 if (!Packs.TryGetValue(pack.Pack, out var facts)) return Task.CompletedTask;
                 foreach (var chunk in pack.Chunks)
                 {
-                    if (_census.Find(chunk.Id) is >= 0 and var found && _used[found]) _keeper[found] = Math.Min(_keeper[found], facts.Rank);
+                    if (_census.Find(chunk.Id) is not (>= 0 and var found) || !_used[found]) continue;
+                    _held.Set(found);
+                    // Few chunks are in several packs, as a rule in none; for the others there is nothing to choose.
+                    if (!_census.IsRepeated(found)) continue;
+                    _keeper ??= _census.CreateNumbers(int.MaxValue);
+                    _keeper[found] = Math.Min(_keeper[found], facts.Rank);
                 }
 
                 return Task.CompletedTask;
@@ -290,20 +297,18 @@ internal sealed class CollectionMark(ICollectedRepository repository, SegmentCat
             {
                 if (!Packs.TryGetValue(pack.Pack, out var facts) || !seen.Add(pack.Pack)) return Task.CompletedTask;
                 facts.ChunkBytes = pack.Chunks.Sum(c => (long)c.StoredLength);
-                facts.LiveBytes = pack.Chunks.Where(c => _census.Find(c.Id) is >= 0 and var found && _keeper[found] == facts.Rank).Sum(c => (long)c.StoredLength);
+                facts.LiveBytes = pack.Chunks.Where(c => _census.Find(c.Id) is >= 0 and var found && _used[found] && (!_census.IsRepeated(found) || _keeper?[found] == facts.Rank)).Sum(c => (long)c.StoredLength);
                 return Task.CompletedTask;
             },
             cancellationToken);
+        _keeper?.Dispose();
+        _keeper = null;
     }
 
     /// <summary>A used chunk that no pack holds is lost. Packs that came to be since they were listed count too.</summary>
     private async Task RequireAllAsync(IEnumerable<string> snapshots, CancellationToken cancellationToken)
     {
-        using var keeper = _keeper;
-        _keeper = new ScratchTable<int>([], 0);
-        var homeless = false;
-        for (var chunk = 0; chunk < keeper.Count && !homeless; chunk++) homeless = _used[chunk] && keeper[chunk] == int.MaxValue;
-        if (!homeless) return;
+        if (_held.HoldsAll(_used)) return;
         var missing = new Dictionary<PackId, bool>();
         await segments.ForEachPackAsync(
             all: false, static () => { },
@@ -314,22 +319,17 @@ internal sealed class CollectionMark(ICollectedRepository repository, SegmentCat
                 if (!there) return;
                 foreach (var chunk in pack.Chunks)
                 {
-                    if (_census.Find(chunk.Id) is >= 0 and var found) keeper[found] = int.MaxValue - 1;
+                    if (_census.Find(chunk.Id) is >= 0 and var found) _held.Set(found);
                 }
             },
             cancellationToken);
-        for (var chunk = 0; chunk < keeper.Count; chunk++)
+        if (_held.HoldsAll(_used)) return;
+        foreach (var snapshot in snapshots)
         {
-            if (_used[chunk] && keeper[chunk] == int.MaxValue)
-            {
-                foreach (var snapshot in snapshots)
-                {
-                    if (await repository.Store.StatAsync(snapshot, cancellationToken) is null) throw new CollectionRefusedException("another collection removed snapshots meanwhile; run it again");
-                }
-
-                throw new CollectionRefusedException(
-                    "a snapshot uses chunks of packs that are missing, so what is left of them elsewhere must not be removed; run \"nodeagent repo repair index\" first, and \"nodeagent repo check\" if that does not help");
-            }
+            if (await repository.Store.StatAsync(snapshot, cancellationToken) is null) throw new CollectionRefusedException("another collection removed snapshots meanwhile; run it again");
         }
+
+        throw new CollectionRefusedException(
+            "a snapshot uses chunks of packs that are missing, so what is left of them elsewhere must not be removed; run \"nodeagent repo repair index\" first, and \"nodeagent repo check\" if that does not help");
     }
 }

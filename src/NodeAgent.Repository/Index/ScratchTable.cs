@@ -1,6 +1,7 @@
 using System.IO.MemoryMappedFiles;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
+using NodeAgent.Repository.Interop;
 
 namespace NodeAgent.Repository.Index;
 
@@ -30,6 +31,8 @@ internal sealed unsafe class ScratchTable<T> : IDisposable
         byte* start = null;
         _view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
         _start = (T*)(start + _view.PointerOffset);
+        // Of 128 KiB around each number that was wanted, nothing else would be.
+        LibC.ExpectRandomUse((nint)_start, (nuint)((long)count * sizeof(T)));
     }
 
     /// <summary>Numbers in it.</summary>

@@ -29,6 +29,7 @@ internal static partial class LibC
 
     /// <summary>F_GETFL, F_SETFL.</summary>
     private const int GetFlagsCommand = 3, SetFlagsCommand = 4;
+    private const int AdviseRandom = 1;
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Open(string path, int flags);
@@ -62,6 +63,12 @@ internal static partial class LibC
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     public static partial int Synchronize(int descriptor);
+
+    /// <summary>Pages of a mapping are wanted one here, one there: none is read ahead. A kernel that refuses reads more, that is all.</summary>
+    public static void ExpectRandomUse(nint start, nuint length) => _ = Advise(start, length, AdviseRandom);
+
+    [LibraryImport("libc", EntryPoint = "madvise", SetLastError = true)]
+    private static partial int Advise(nint start, nuint length, int advice);
 
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     public static partial int Close(int descriptor);

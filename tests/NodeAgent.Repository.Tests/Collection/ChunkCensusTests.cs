@@ -36,7 +36,13 @@ public sealed class ChunkCensusTests : IDisposable
         Assert.Equal(count, census.Count);
         Assert.Equal(hasDirectory && count > 512, census.IsMapped);
         var sorted = ids.OrderBy(KeyOf).ToList();
-        for (var i = 0; i < sorted.Count; i++) Assert.Equal(i, census.Find(sorted[i]));
+        var twice = ids.Where((_, i) => i % 3 == 0).ToHashSet();
+        for (var i = 0; i < sorted.Count; i++)
+        {
+            Assert.Equal(i, census.Find(sorted[i]));
+            Assert.Equal(twice.Contains(sorted[i]), census.IsRepeated(i));
+        }
+
         for (var i = 0; i < 1000; i++) Assert.Equal(-1, census.Find(packs.NewId()));
         Assert.Empty(Directory.GetFileSystemEntries(directory));
     }
@@ -48,7 +54,7 @@ public sealed class ChunkCensusTests : IDisposable
         for (var i = 0; i < 3000; i++)
         {
             var bytes = new byte[ChunkId.Length];
-            BinaryPrimitives.WriteInt32BigEndian(bytes.AsSpan(12), i * 7);
+            BinaryPrimitives.WriteInt32BigEndian(bytes.AsSpan(12), i * 14);
             ids.Add(new ChunkId(bytes));
         }
 
