@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Net;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using Amazon.Runtime;
 using Amazon.S3;
 using Amazon.S3.Model;
@@ -317,7 +316,7 @@ public sealed class S3Store : IObjectStore, IFencedWrites
         {
             BucketName = _options.Bucket,
             Key = _prefix + key,
-            InputStream = AsStream(body),
+            InputStream = new BodyStream(body),
             MD5Digest = S3ObjectHeaders.ContentMd5(body.Span),
             UseChunkEncoding = false,
             AutoResetStreamPosition = true,
@@ -439,10 +438,6 @@ public sealed class S3Store : IObjectStore, IFencedWrites
             left -= part.Length;
         }
     }
-
-    private static MemoryStream AsStream(ReadOnlyMemory<byte> body) => MemoryMarshal.TryGetArray(body, out var array)
-        ? new MemoryStream(array.Array!, array.Offset, array.Count, writable: false)
-        : new MemoryStream(body.ToArray(), writable: false);
 
     /// <summary>The object's length: that of the answer, or what stands after the slash of the range that it is.</summary>
     internal static long LengthOf(GetObjectResponse answer) =>
