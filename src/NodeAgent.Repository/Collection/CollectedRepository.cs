@@ -141,6 +141,7 @@ internal sealed class CollectedRepository : ICollectedRepository, IDisposable
     public void Dispose()
     {
         _reader.Dispose();
+        _copies.Dispose();
         _cipher.Dispose();
     }
 

@@ -88,7 +88,8 @@ internal sealed class RepairSession : ISegmentRepository, IAsyncDisposable
     /// <summary>Takes a chunk over that is at hand in clear.</summary>
     public ValueTask AddPlainAsync(ChunkId id, ChunkKind kind, ReadOnlyMemory<byte> plain, CancellationToken cancellationToken)
     {
-        var envelope = _sealer.Seal(kind, id, plain.Span, _repository.ComputeId).ToArray();
+        var envelope = new byte[_sealer.Compress(plain.Span)];
+        _sealer.Seal(kind, id, plain.Span, envelope, _repository.ComputeId);
         return AddAsync(new PackedChunk(id, kind, _cipher.Identity, envelope.Length, plain.Length), envelope, cancellationToken);
     }
 
@@ -185,6 +186,7 @@ internal sealed class RepairSession : ISegmentRepository, IAsyncDisposable
         if (_isAnnounced && !_isInDoubt) await TryEndAsync();
         _stop.Dispose();
         _sealer.Dispose();
+        _copies.Dispose();
         _cipher.Dispose();
     }
 

@@ -1,62 +1,68 @@
 using NodeAgent.Repository.Compression;
 using NodeAgent.Repository.Crypto;
+using NodeAgent.Repository.Interop;
 using NodeAgent.Repository.Objects;
 
 namespace NodeAgent.Repository.Sessions;
 
 /// <summary>
-/// Compresses, encrypts and checks one chunk at a time, in its own buffers. What it gives out has been opened again from
-/// the sealed bytes and hashed to the same id: a flaw of the memory, the compressor or the cipher does not reach the store.
+/// Compresses, encrypts and checks one chunk at a time, in two steps, since how long its envelope is shows only once it is compressed. What was sealed has been
+/// opened again where it lies and hashed to the same id: a flaw of the memory, the compressor or the cipher does not reach the store.
 /// </summary>
 internal sealed class ChunkSealer(EnvelopeCipher cipher, int level) : IDisposable
 {
-    private const int GrowthStep = 1 << 20;
-
     private readonly ZstdCodec? _codec = ZstdCodec.IsAvailable ? new ZstdCodec() : null;
-    private byte[] _envelope = [];
-    private byte[] _opened = [];
-    private byte[] _plain = [];
 
-    /// <summary>The envelope of a chunk; valid until the next call.</summary>
-    public ReadOnlySpan<byte> Seal(ChunkKind kind, ChunkId id, ReadOnlySpan<byte> plaintext, Func<ChunkKind, ReadOnlySpan<byte>, ChunkId> computeId)
+    /// <summary>The compressed chunk, and afterwards what the envelope was opened to. As long as the longest chunk; it costs what the longest one needed so far.</summary>
+    private readonly PageBuffer _payload = new(ChunkRepository.MaxChunkLength + EnvelopeCipher.InnerHeaderLength);
+    private readonly PageBuffer _plain = new(ChunkRepository.MaxChunkLength);
+    private int _compressed;
+
+    /// <summary>First step: returns how long the chunk's envelope is.</summary>
+    public int Compress(ReadOnlySpan<byte> plaintext)
     {
-        Grow(ref _envelope, ZstdCodec.CompressBound(plaintext.Length) + EnvelopeCipher.Overhead);
-        var type = ChunkEnvelope.TypeOf(kind);
+        _compressed = _codec?.Compress(plaintext, _payload.Span[..plaintext.Length], level) ?? 0;
+        return (_compressed > 0 ? _compressed : plaintext.Length) + EnvelopeCipher.Overhead;
+    }
+
+    /// <summary>Second step: seals and checks what was compressed last.</summary>
+    /// <param name="kind">Of the chunk.</param>
+    /// <param name="id">Its id.</param>
+    /// <param name="plaintext">The same as in the first step.</param>
+    /// <param name="envelope">Where it is to lie, as long as the first step said.</param>
+    /// <param name="computeId">Hashes a chunk.</param>
+    /// <exception cref="RepositoryException">What was sealed is not the chunk.</exception>
+    public void Seal(ChunkKind kind, ChunkId id, ReadOnlySpan<byte> plaintext, Span<byte> envelope, Func<ChunkKind, ReadOnlySpan<byte>, ChunkId> computeId)
+    {
         Span<byte> associated = stackalloc byte[ChunkEnvelope.AssociatedLength];
         ChunkEnvelope.Associate(kind, id, associated);
-
-        var payload = _envelope.AsSpan(EnvelopeCipher.PayloadOffset);
-        var compressed = _codec?.Compress(plaintext, payload[..ZstdCodec.CompressBound(plaintext.Length)], level) ?? 0;
-        var length = compressed > 0
-            ? cipher.Seal(type, true, (uint)plaintext.Length, payload[..compressed], associated, _envelope)
-            : cipher.Seal(type, false, (uint)plaintext.Length, plaintext, associated, _envelope);
-
-        var envelope = _envelope.AsSpan(0, length);
-        Verify(kind, id, envelope, associated, computeId);
-        return envelope;
+        var isCompressed = _compressed > 0;
+        cipher.Seal(ChunkEnvelope.TypeOf(kind), isCompressed, (uint)plaintext.Length, isCompressed ? _payload.Span[.._compressed] : plaintext, associated, envelope);
+        Verify(kind, id, plaintext.Length, envelope, associated, computeId);
     }
 
-    public void Dispose() => _codec?.Dispose();
-
-    private void Verify(ChunkKind kind, ChunkId id, ReadOnlySpan<byte> envelope, ReadOnlySpan<byte> associated, Func<ChunkKind, ReadOnlySpan<byte>, ChunkId> computeId)
+    public void Dispose()
     {
-        Grow(ref _opened, envelope.Length);
-        var opened = cipher.Open(envelope, associated, _opened);
-        ReadOnlySpan<byte> plain = opened.Payload(_opened);
+        _codec?.Dispose();
+        ((IDisposable)_payload).Dispose();
+        ((IDisposable)_plain).Dispose();
+    }
+
+    private void Verify(ChunkKind kind, ChunkId id, int length, ReadOnlySpan<byte> envelope, ReadOnlySpan<byte> associated, Func<ChunkKind, ReadOnlySpan<byte>, ChunkId> computeId)
+    {
+        var opened = cipher.Open(envelope, associated, _payload.Span);
+        ReadOnlySpan<byte> plain = opened.Payload(_payload.Span);
+        if (opened.PlainLength != length) throw Faulty(kind, id);
         if (opened.Compressed)
         {
-            Grow(ref _plain, (int)opened.PlainLength);
-            _codec!.Decompress(plain, _plain.AsSpan(0, (int)opened.PlainLength));
-            plain = _plain.AsSpan(0, (int)opened.PlainLength);
+            var whole = _plain.Span[..length];
+            _codec!.Decompress(plain, whole);
+            plain = whole;
         }
 
-        if (computeId(kind, plain) != id)
-            throw new RepositoryException($"{kind} chunk {id} did not survive compression and encryption: this machine's memory or processor is faulty; nothing was published");
+        if (computeId(kind, plain) != id) throw Faulty(kind, id);
     }
 
-    private static void Grow(ref byte[] buffer, int length)
-    {
-        // In steps, so that chunks which each are a little longer than the last do not leave a trail of buffers behind.
-        if (buffer.Length < length) buffer = GC.AllocateUninitializedArray<byte>(length <= 64 << 10 ? 64 << 10 : (length + GrowthStep - 1) / GrowthStep * GrowthStep);
-    }
+    private static RepositoryException Faulty(ChunkKind kind, ChunkId id) =>
+        new($"{kind} chunk {id} did not survive compression and encryption: this machine's memory or processor is faulty; nothing was published");
 }

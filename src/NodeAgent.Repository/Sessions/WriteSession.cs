@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Security.Cryptography;
 using System.Threading.Channels;
 using NodeAgent.Repository.Collection;
 using NodeAgent.Repository.Crypto;
@@ -48,11 +47,10 @@ public sealed class WriteSession : IAsyncDisposable
     private readonly HashSet<ChunkId> _pending = [];
     private readonly ConcurrentBag<ChunkSealer> _dataSealers = [];
     private readonly ConcurrentBag<ChunkSealer> _metadataSealers = [];
-    private readonly ConcurrentBag<byte[]> _dataBuffers = [];
-    private readonly ConcurrentBag<byte[]> _metadataBuffers = [];
-    private readonly PackBuilder?[] _data = new PackBuilder?[2];
+    private readonly OpenPacks _packs;
     private readonly Channel<SealedPack> _sealed;
     private readonly Task[] _uploads;
+    private readonly long _mostHeld;
     private readonly List<PackContents> _unindexed = [];
     private readonly Func<ChunkKind, ReadOnlySpan<byte>, ChunkId> _computeId;
     private readonly CollectionTimes _times;
@@ -64,7 +62,6 @@ public sealed class WriteSession : IAsyncDisposable
     private Task _heart = Task.CompletedTask;
     private Ledger? _known;
     private bool _isInDoubt;
-    private PackBuilder? _metadata;
     private int _outstanding;
     private TaskCompletionSource? _drained;
     private TaskCompletionSource? _room;
@@ -85,7 +82,11 @@ public sealed class WriteSession : IAsyncDisposable
         _record = new SessionRecord(repository.Time.GetUtcNow(), options.Program, options.Hostname, (int)_times.FenceLifetime.TotalSeconds);
         // One pack waits while the others are sent: 16 MiB each.
         _sealed = Channel.CreateBounded<SealedPack>(1);
-        _uploads = [.. Enumerable.Range(0, Math.Max(1, options.Uploads)).Select(_ => Task.Run(UploadAsync))];
+        var uploads = Math.Max(1, options.Uploads);
+        _packs = new OpenPacks(repository.Config.Parameters.PackTarget, _cipher.Identity);
+        // Those that are sent and those that are filled, all of them full.
+        _mostHeld = (uploads + OpenPacks.DataPacks) * (long)repository.Config.Parameters.PackTarget;
+        _uploads = [.. Enumerable.Range(0, uploads).Select(_ => Task.Run(UploadAsync))];
     }
 
     /// <summary>The session's name in the store.</summary>
@@ -141,11 +142,12 @@ public sealed class WriteSession : IAsyncDisposable
         await AwaitRoomAsync(cancellationToken);
         var id = _repository.ComputeId(kind, plaintext.Span);
         if (!TryClaim(id, plaintext.Length)) return new StoredChunk(id, false, 0);
-        SealedPack? complete;
         int stored;
+        PackBuilder? full;
+        PackBuilder? settled;
         try
         {
-            (stored, complete) = SealInto(kind, id, plaintext.Span);
+            (stored, full, settled) = SealInto(kind, id, plaintext.Span);
         }
         catch (Exception exception)
         {
@@ -154,21 +156,21 @@ public sealed class WriteSession : IAsyncDisposable
             throw;
         }
 
-        if (complete is not null) await SendAsync(complete, cancellationToken);
+        if (full is not null) await SendAsync(full, cancellationToken);
+        if (settled is not null) await SendAsync(settled, cancellationToken);
         return new StoredChunk(id, true, stored);
     }
 
     /// <summary>Sends all packs and the index segment that names them. Not to be called while chunks are being stored.</summary>
     public async Task FlushAsync(CancellationToken cancellationToken)
     {
-        List<SealedPack> open;
-        lock (_gate)
+        foreach (var builder in _packs.Take())
         {
-            open = [.. new[] { _data[0], _data[1], _metadata }.Where(b => b is { IsEmpty: false }).Select(b => b!.Complete(_cipher, _repository.RepositoryId, _name))];
-            _data[0] = _data[1] = _metadata = null;
+            // One that waits for a chunk which was not sound will never be complete.
+            if (!builder.IsSettled) ThrowIfFailed();
+            await SendAsync(builder, cancellationToken);
         }
 
-        foreach (var pack in open) await SendAsync(pack, cancellationToken);
         await DrainAsync(cancellationToken);
         await WriteSegmentAsync(everything: true, cancellationToken);
         ThrowIfFailed();
@@ -220,6 +222,7 @@ public sealed class WriteSession : IAsyncDisposable
         await _heart;
         if (_known is not null && !_isInDoubt) await TryEndAsync();
         while (_dataSealers.TryTake(out var sealer) || _metadataSealers.TryTake(out sealer)) sealer.Dispose();
+        _packs.Dispose();
         _stop.Dispose();
         _abandoned.Dispose();
         _cipher.Dispose();
@@ -261,36 +264,32 @@ public sealed class WriteSession : IAsyncDisposable
         }
     }
 
-    private (int Stored, SealedPack? Complete) SealInto(ChunkKind kind, ChunkId id, ReadOnlySpan<byte> plaintext)
+    /// <summary>
+    /// Seals a chunk into its place in a pack. Gives the packs that are complete by that: the one that had no room left for it, and the one that it is in when others have
+    /// filled that meanwhile.
+    /// </summary>
+    private (int Stored, PackBuilder? Full, PackBuilder? Settled) SealInto(ChunkKind kind, ChunkId id, ReadOnlySpan<byte> plaintext)
     {
         if (!SealersOf(kind).TryTake(out var sealer)) sealer = new ChunkSealer(_cipher, _level);
         try
         {
-            var envelope = sealer.Seal(kind, id, plaintext, _computeId);
-            var chunk = new PackedChunk(id, kind, _cipher.Identity, envelope.Length, plaintext.Length);
-            PackBuilder? full = null;
+            var length = sealer.Compress(plaintext);
+            var place = _packs.Reserve(new PackedChunk(id, kind, _cipher.Identity, length, plaintext.Length));
+            // The pack is not sent before all that are in it have been found sound.
+            sealer.Seal(kind, id, plaintext, place.Envelope, _computeId);
+            var settled = _packs.Settle(place);
             lock (_gate)
             {
-                // Data chunks go to either of two packs at random, so that a pack's size is no sum of consecutive chunks.
-                ref var place = ref kind == ChunkKind.Data ? ref _data[RandomNumberGenerator.GetInt32(2)] : ref _metadata;
-                if (place is not null && !place.Takes(envelope.Length, _cipher.Identity))
-                {
-                    full = place;
-                    place = null;
-                }
-
-                place ??= NewBuilder(kind, envelope.Length);
-                place.Add(envelope, chunk);
                 _statistics = _statistics with
                 {
                     NewChunks = _statistics.NewChunks + 1,
                     NewBytes = _statistics.NewBytes + plaintext.Length,
                     NewDataBytes = _statistics.NewDataBytes + (kind == ChunkKind.Data ? plaintext.Length : 0),
-                    StoredBytes = _statistics.StoredBytes + envelope.Length,
+                    StoredBytes = _statistics.StoredBytes + length,
                 };
             }
 
-            return (envelope.Length, full?.Complete(_cipher, _repository.RepositoryId, _name));
+            return (length, place.Full, settled);
         }
         finally
         {
@@ -298,30 +297,22 @@ public sealed class WriteSession : IAsyncDisposable
         }
     }
 
-    private PackBuilder NewBuilder(ChunkKind kind, int firstEnvelope)
-    {
-        BuffersOf(kind).TryTake(out var buffer);
-        return PackBuilder.Create(_repository.Config.Parameters.PackTarget, kind, firstEnvelope, _cipher.Identity, buffer);
-    }
-
-    /// <summary>Packs of data are several times as large as the others: what was made for one kind is of no use to the other.</summary>
-    private ConcurrentBag<byte[]> BuffersOf(ChunkKind kind) => kind == ChunkKind.Data ? _dataBuffers : _metadataBuffers;
-
     /// <summary>What has sealed a large chunk has large buffers, which pages of a tree do not need.</summary>
     private ConcurrentBag<ChunkSealer> SealersOf(ChunkKind kind) => kind == ChunkKind.Data ? _dataSealers : _metadataSealers;
 
-    private async Task SendAsync(SealedPack pack, CancellationToken cancellationToken)
+    private async Task SendAsync(PackBuilder builder, CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _outstanding);
         try
         {
-            await _sealed.Writer.WriteAsync(pack, cancellationToken);
+            await _sealed.Writer.WriteAsync(builder.Complete(_cipher, _repository.RepositoryId, _name), cancellationToken);
         }
         catch (Exception exception)
         {
             Complete();
             // Its chunks are claimed and will never be stored.
             Fail(exception);
+            builder.Dispose();
             throw;
         }
     }
@@ -332,13 +323,8 @@ public sealed class WriteSession : IAsyncDisposable
         {
             try
             {
-                if (_failure is null)
-                {
-                    await _repository.Store.PutAsync(pack.Contents.Pack.Key, pack.Buffer.AsMemory(0, pack.Length), _abandoned.Token);
-                    BuffersOf(pack.Contents.Chunks[0].Kind).Add(pack.Buffer);
-                    lock (_gate) _unindexed.Add(pack.Contents);
-                    await WriteSegmentAsync(everything: false, _abandoned.Token);
-                }
+                if (_failure is null) await PutAsync(pack);
+                else _packs.Lost(pack, wasGiven: false);
             }
             catch (Exception exception)
             {
@@ -349,6 +335,23 @@ public sealed class WriteSession : IAsyncDisposable
                 Complete();
             }
         }
+    }
+
+    private async Task PutAsync(SealedPack pack)
+    {
+        try
+        {
+            await _repository.Store.PutAsync(pack.Contents.Pack.Key, pack.Bytes, _abandoned.Token);
+        }
+        catch
+        {
+            _packs.Lost(pack, wasGiven: true);
+            throw;
+        }
+
+        _packs.Stored(pack);
+        lock (_gate) _unindexed.Add(pack.Contents);
+        await WriteSegmentAsync(everything: false, _abandoned.Token);
     }
 
     private async Task WriteSegmentAsync(bool everything, CancellationToken cancellationToken)
@@ -384,7 +387,9 @@ public sealed class WriteSession : IAsyncDisposable
         await _repository.SettleIndexAsync(cancellationToken);
     }
 
-    /// <summary>Waits while one more pack than are sent is complete: each that is completed beyond that would be 18 MiB that nobody can take.</summary>
+    /// <summary>
+    /// Waits while one more pack than are sent is complete, or packs take more memory than they may: each that is completed beyond that would be 16 MiB that nobody can take.
+    /// </summary>
     private async ValueTask AwaitRoomAsync(CancellationToken cancellationToken)
     {
         while (true)
@@ -392,7 +397,7 @@ public sealed class WriteSession : IAsyncDisposable
             Task wait;
             lock (_gate)
             {
-                if (_outstanding <= _uploads.Length) return;
+                if (_outstanding == 0 || (_outstanding <= _uploads.Length && _packs.HeldBytes <= _mostHeld)) return;
                 _room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
                 wait = _room.Task;
             }

@@ -27,21 +27,21 @@ internal static class DirectFile
     /// Writes a new file from its beginning. False when the file system does not do this, or not in this way: the file is empty then, and is to be
     /// written in the plain way, which also meets, and names, whatever else was the cause. In both cases it is a plain file afterwards.
     /// </summary>
-    public static bool TryWrite(SafeFileHandle file, ReadOnlySpan<byte> body)
+    /// <param name="file">Open for writing.</param>
+    /// <param name="body">What is to be in it. Written as it lies where it begins at a multiple of 4 KiB, else by way of a copy.</param>
+    public static unsafe bool TryWrite(SafeFileHandle file, ReadOnlySpan<byte> body)
     {
         if (RemoteKinds.Contains(LibC.FileSystemKind(file) & 0xFFFFFFFF)) return false;
         var flags = LibC.GetFlags(file);
         if (flags < 0 || LibC.SetFlags(file, flags | LibC.Direct) < 0) return false;
-        if (!Free.TryTake(out var piece)) piece = new AlignedPiece();
         try
         {
-            for (var at = 0; at < body.Length; at += PieceLength)
+            // Pinned for as long as it is looked at: the collector might move an array between the look at its address and the write.
+            fixed (byte* start = body)
             {
-                var part = body[at..Math.Min(at + PieceLength, body.Length)];
-                part.CopyTo(piece.Bytes);
-                var padded = (part.Length + Alignment - 1) / Alignment * Alignment;
-                piece.Bytes[part.Length..padded].Clear();
-                RandomAccess.Write(file, piece.Bytes[..padded], at);
+                var written = (nuint)start % Alignment == 0 ? body.Length / Alignment * Alignment : 0;
+                if (written > 0) RandomAccess.Write(file, body[..written], 0);
+                if (written < body.Length) WriteCopied(file, body, written);
             }
 
             if (body.Length % Alignment != 0) RandomAccess.SetLength(file, body.Length);
@@ -55,8 +55,28 @@ internal static class DirectFile
         }
         finally
         {
-            Free.Add(piece);
             _ = LibC.SetFlags(file, flags);
+        }
+    }
+
+    /// <summary>Writes the body from an offset on, piece by piece, the last one padded with zeros.</summary>
+    private static void WriteCopied(SafeFileHandle file, ReadOnlySpan<byte> body, int offset)
+    {
+        if (!Free.TryTake(out var piece)) piece = new AlignedPiece();
+        try
+        {
+            for (var at = offset; at < body.Length; at += PieceLength)
+            {
+                var part = body[at..Math.Min(at + PieceLength, body.Length)];
+                part.CopyTo(piece.Bytes);
+                var padded = (part.Length + Alignment - 1) / Alignment * Alignment;
+                piece.Bytes[part.Length..padded].Clear();
+                RandomAccess.Write(file, piece.Bytes[..padded], at);
+            }
+        }
+        finally
+        {
+            Free.Add(piece);
         }
     }
 

@@ -6,6 +6,7 @@ using NodeAgent.Repository.Compression;
 using NodeAgent.Repository.Crypto;
 using NodeAgent.Repository.Hashing;
 using NodeAgent.Repository.Index;
+using NodeAgent.Repository.Interop;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Packs;
 using NodeAgent.Repository.Sessions;
@@ -320,7 +321,7 @@ public sealed class GoldenObjectTests : IAsyncLifetime
     {
         var session = chunks[0].Chunk.Session;
         using var cipher = _repository.CreateCipher(session.Suite, session.Salt.ToArray());
-        var builder = new PackBuilder(new byte[1 << 20], 1 << 20, cipher.Identity);
+        var builder = new PackBuilder(new PageBuffer(1 << 20), 1 << 20, cipher.Identity);
         var associated = new byte[ChunkEnvelope.AssociatedLength];
         foreach (var (chunk, payload, compressed, _) in chunks)
         {
@@ -332,6 +333,6 @@ public sealed class GoldenObjectTests : IAsyncLifetime
 
         var pack = builder.Complete(cipher, GoldenFiles.RepositoryId, BinaryPrimitives.ReadUInt64BigEndian(session.Salt.Span));
         Assert.Equal(HashOf(content), pack.Contents.Pack.Hash);
-        return pack.Buffer[..pack.Length];
+        return pack.Bytes.ToArray();
     }
 }

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using NodeAgent.Repository.Crypto;
 using NodeAgent.Repository.Index;
+using NodeAgent.Repository.Interop;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Packs;
 using NodeAgent.Repository.Sessions;
@@ -31,8 +32,8 @@ internal static class GoldenObjects
             (GoldenFiles.Config, config),
             (GoldenFiles.RawKeyObject, rawKey),
             (GoldenFiles.PassphraseKeyObject, passphraseKey),
-            (GoldenFiles.DataPack, dataPack.Buffer[..dataPack.Length]),
-            (GoldenFiles.TreePack, treePack.Buffer[..treePack.Length]),
+            (GoldenFiles.DataPack, dataPack.Bytes.ToArray()),
+            (GoldenFiles.TreePack, treePack.Bytes.ToArray()),
             (GoldenFiles.IndexSegment, Sealed(repository, 0x33, ObjectKind.Index, EnvelopeType.IndexSegment, new IndexSegment([dataPack.Contents, treePack.Contents], [new ChunkId(GoldenFiles.Salt(0x77))]).Encode())),
             (GoldenFiles.Snapshot, Sealed(repository, 0x44, ObjectKind.Snapshot, EnvelopeType.Snapshot, Manifest().ToJson())),
             (GoldenFiles.ForgetMark, Sealed(repository, 0x55, ObjectKind.Forget, EnvelopeType.Forget, JsonSerializer.SerializeToUtf8Bytes(new ForgetRecord(new string('a', 64), GoldenFiles.Time, "too old"), SnapshotJson.Default.ForgetRecord))),
@@ -144,11 +145,12 @@ internal static class GoldenObjects
     {
         using var cipher = repository.CreateCipher(suite, GoldenFiles.Salt(salt));
         using var sealer = new ChunkSealer(cipher, 3);
-        var builder = new PackBuilder(new byte[1 << 20], 1 << 20, cipher.Identity);
+        var builder = new PackBuilder(new PageBuffer(1 << 20), 1 << 20, cipher.Identity);
         foreach (var (kind, plain) in chunks)
         {
             var id = repository.ComputeId(kind, plain);
-            var envelope = sealer.Seal(kind, id, plain, repository.ComputeId);
+            var envelope = new byte[sealer.Compress(plain)];
+            sealer.Seal(kind, id, plain, envelope, repository.ComputeId);
             builder.Add(envelope, new PackedChunk(id, kind, cipher.Identity, envelope.Length, plain.Length));
         }
 

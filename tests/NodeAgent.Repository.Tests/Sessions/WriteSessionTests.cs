@@ -102,6 +102,55 @@ public sealed class WriteSessionTests : IDisposable
     }
 
     [Fact]
+    public async Task What_a_failed_put_still_reads_is_left_as_it_is()
+    {
+        await (await _test.InitializeAsync()).DisposeAsync();
+        var store = new PutStore(_test.Root);
+        await using var repository = await TestRepository.OpenAsync(store);
+        ReadOnlyMemory<byte> kept = default;
+        byte[] copy = [];
+        await using (var session = await repository.BeginSessionAsync(new WriteSessionOptions(), Cancellation))
+        {
+            await session.StoreAsync(ChunkKind.Data, Bytes(SeededRandom.Create(), 30_000), Cancellation);
+            // As a request does that goes on in the background when nobody waits for its answer any more.
+            store.OnBody = (key, body) =>
+            {
+                if (!key.StartsWith("data/", StringComparison.Ordinal)) return;
+                (kept, copy) = (body, body.ToArray());
+                throw new StoreException(StoreFailure.Transient, "writing", key, "told to");
+            };
+            await Assert.ThrowsAsync<StoreException>(() => session.FlushAsync(Cancellation));
+        }
+
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        GC.Collect();
+        Assert.True(copy.Length > 30_000);
+        Assert.True(kept.Span.SequenceEqual(copy));
+    }
+
+    [Fact]
+    public async Task Packs_that_several_threads_fill_at_once_hold_what_their_index_says()
+    {
+        var random = SeededRandom.Create();
+        var chunks = Enumerable.Range(0, 400).Select(_ => Bytes(random, random.Next(1, 40_000))).ToList();
+        await using (var repository = await _test.InitializeAsync())
+        {
+            await using var session = await repository.BeginSessionAsync(new WriteSessionOptions(), Cancellation);
+            await Parallel.ForEachAsync(
+                chunks, new ParallelOptions { MaxDegreeOfParallelism = 8, CancellationToken = Cancellation },
+                async (chunk, token) => await session.StoreAsync(ChunkKind.Data, chunk, token));
+            await session.FlushAsync(Cancellation);
+        }
+
+        // By another process, from the store alone.
+        await using var opened = await _test.OpenAsync();
+        using var reader = opened.CreateReader();
+        foreach (var chunk in chunks)
+            Assert.True((await reader.ReadSharedAsync(ChunkKind.Data, opened.ComputeId(ChunkKind.Data, chunk), 1 << 20, Cancellation)).Span.SequenceEqual(chunk));
+    }
+
+    [Fact]
     public async Task Many_threads_store_the_same_chunks_and_each_is_stored_once()
     {
         var random = SeededRandom.Create();

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using NodeAgent.Repository.Interop;
 using NodeAgent.Repository.Stores;
 using NodeAgent.Repository.Tests.Support;
 
@@ -30,6 +32,47 @@ public sealed class DirectFileTests : IDisposable
         RandomAccess.Write(file, "odd"u8, 1);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(4095)]
+    [InlineData(4096)]
+    [InlineData((1 << 20) + 1)]
+    [InlineData(4 << 20)]
+    [InlineData((8 << 20) + 4095)]
+    public void Memory_that_begins_at_a_page_is_written_as_it_lies(int length)
+    {
+        using var memory = new PageBuffer((9 << 20) + 1);
+        var all = memory.Span;
+        SeededRandom.Create().NextBytes(all);
+        // Not at the buffer's own beginning, and with other bytes after it that do not belong to the file.
+        var body = all.Slice(1 << 16, length);
+        var before = all.ToArray();
+        using var file = File.OpenHandle(Path.Combine(_directory, "file"), FileMode.CreateNew, FileAccess.ReadWrite);
+        if (!DirectFile.TryWrite(file, body)) Assert.Skip($"the file system of {_directory} does not write past the page cache: set TMPDIR to a directory on ext4, XFS or Btrfs");
+        Assert.Equal(length, RandomAccess.GetLength(file));
+        var read = new byte[length];
+        Assert.Equal(length, RandomAccess.Read(file, read, 0));
+        Assert.True(body.SequenceEqual(read));
+        Assert.True(all.SequenceEqual(before));
+    }
+
+    [Fact]
+    public void An_array_is_written_wherever_in_a_page_a_part_of_it_begins()
+    {
+        var array = GC.AllocateArray<byte>(3 << 20, pinned: true);
+        SeededRandom.Create().NextBytes(array);
+        // Each of these parts begins at another place in a page; one of them at its beginning.
+        var page = (int)((4096 - (Address(array) % 4096)) % 4096);
+        foreach (var (part, i) in new[] { page, page + 1, page + 512, page + 4095, 0 }.Select((part, i) => (part, i)))
+        {
+            using var file = File.OpenHandle(Path.Combine(_directory, $"file{i}"), FileMode.CreateNew, FileAccess.ReadWrite);
+            if (!DirectFile.TryWrite(file, array.AsSpan(part, (2 << 20) + 77))) Assert.Skip($"the file system of {_directory} does not write past the page cache: set TMPDIR to a directory on ext4, XFS or Btrfs");
+            var read = new byte[(2 << 20) + 78];
+            Assert.Equal(read.Length - 1, RandomAccess.Read(file, read, 0));
+            Assert.True(array.AsSpan(part, (2 << 20) + 77).SequenceEqual(read.AsSpan(0, read.Length - 1)));
+        }
+    }
+
     [Fact]
     public void A_full_disk_leaves_an_empty_file_for_the_plain_way()
     {
@@ -42,7 +85,12 @@ public sealed class DirectFileTests : IDisposable
         using var file = File.OpenHandle(Path.Combine(disk.Path, "file"), FileMode.CreateNew, FileAccess.ReadWrite);
         Assert.False(DirectFile.TryWrite(file, new byte[9 << 20]));
         Assert.Equal(0, RandomAccess.GetLength(file));
+        using var memory = new PageBuffer(9 << 20);
+        Assert.False(DirectFile.TryWrite(file, memory.Span));
+        Assert.Equal(0, RandomAccess.GetLength(file));
     }
+
+    private static nint Address(byte[] pinned) => Marshal.UnsafeAddrOfPinnedArrayElement(pinned, 0);
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
 }

@@ -11,6 +11,9 @@ internal sealed class PutStore(string root) : IObjectStore
     /// <summary>Called with the key and the put's own token; the put goes on when it returns.</summary>
     public Func<string, CancellationToken, Task> BeforePut { get; set; } = static (_, _) => Task.CompletedTask;
 
+    /// <summary>The same with the body, after that.</summary>
+    public Action<string, ReadOnlyMemory<byte>> OnBody { get; set; } = static (_, _) => { };
+
     /// <summary>The same with the prefix of a listing.</summary>
     public Func<string, Task> BeforeList { get; set; } = static _ => Task.CompletedTask;
 
@@ -26,6 +29,7 @@ internal sealed class PutStore(string root) : IObjectStore
     public async ValueTask<PutOutcome> PutAsync(string key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
     {
         await BeforePut(key, cancellationToken);
+        OnBody(key, body);
         return await _inner.PutAsync(key, body, cancellationToken);
     }
 
