@@ -37,6 +37,9 @@ internal sealed unsafe class PageBuffer : MemoryManager<byte>
     /// <summary>Bytes.</summary>
     public int Length { get; }
 
+    /// <summary>Whether somebody holds a pin, as a socket does that sends from it.</summary>
+    public bool IsPinned => Volatile.Read(ref _pins) != 0;
+
     /// <summary>All of it.</summary>
     public Span<byte> Span => GetSpan();
 
@@ -72,7 +75,7 @@ internal sealed unsafe class PageBuffer : MemoryManager<byte>
     public bool TryEmpty()
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        if (Volatile.Read(ref _pins) != 0) return false;
+        if (IsPinned) return false;
         _mapping.GiveBack();
         return true;
     }

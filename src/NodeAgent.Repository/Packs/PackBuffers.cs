@@ -4,7 +4,7 @@ using NodeAgent.Repository.Objects;
 
 namespace NodeAgent.Repository.Packs;
 
-/// <summary>The memory of packs, used again once the store has what was in it. Those that wait for that take none. Thread-safe.</summary>
+/// <summary>The memory of packs, used again once the store has what was in it. Of those that wait for that, one of each kind keeps its pages. Thread-safe.</summary>
 internal sealed class PackBuffers
 {
     // Of 18 MiB a huge page more or less is little; of 4.5 MiB, most of which stay empty, it is not.
@@ -28,7 +28,9 @@ internal sealed class PackBuffers
     /// </remarks>
     public void GiveBack(SealedPack pack)
     {
-        if (pack.Buffer.TryEmpty()) Of(pack.Contents.Chunks[0].Kind).Add(pack.Buffer);
+        var free = Of(pack.Contents.Chunks[0].Kind);
+        // The first keeps its pages: to have each pack take its own anew was a tenth of the processor time of a first backup, for 12 MiB less.
+        if (!pack.Buffer.IsPinned && (free.IsEmpty || pack.Buffer.TryEmpty())) free.Add(pack.Buffer);
         else pack.Buffer.Abandon();
     }
 
