@@ -24,7 +24,9 @@ namespace NodeAgent.Filesystem;
 /// </summary>
 public static class BackupRun
 {
-    /// <summary>More steps than a bundle may span, so that the walk never waits for a bundle that waits for the walk.</summary>
+    /// <summary>
+    /// Steps in the queue: more than a bundle may span, and those that wait to be put there, so that the walk never waits for a bundle that waits for the walk.
+    /// </summary>
     private const int QueueLength = 2 * BundleWriter.MaxSteps;
 
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromMilliseconds(100);
@@ -71,8 +73,8 @@ public static class BackupRun
         var mounts = new MountRules(request);
         using var workers = new WorkerPool(WorkerCount.ForBackup(request.Workers, request.Memory).Number);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var capture = new TreeCapture(request, repository, session, parent, workers, counters, issues, mounts, stop.Token);
-        var queue = Channel.CreateBounded<CapturedEntry>(new BoundedChannelOptions(QueueLength) { SingleReader = true, SingleWriter = true });
+        var queue = Channel.CreateBounded<CapturedEntry[]>(new BoundedChannelOptions(QueueLength / StepWriter.StepsPerMessage) { SingleReader = true, SingleWriter = true });
+        var capture = new TreeCapture(request, repository, session, parent, workers, counters, issues, mounts, queue.Writer, stop.Token);
         var walk = Task.Run(() => WalkAsync(capture, root, only, queue.Writer, stop.Token), CancellationToken.None);
         TreeEntry rootEntry;
         long bytes;
@@ -141,11 +143,11 @@ public static class BackupRun
         };
     }
 
-    private static async Task WalkAsync(TreeCapture capture, DirectoryHandle root, byte[]? only, ChannelWriter<CapturedEntry> output, CancellationToken cancellationToken)
+    private static async Task WalkAsync(TreeCapture capture, DirectoryHandle root, byte[]? only, ChannelWriter<CapturedEntry[]> output, CancellationToken cancellationToken)
     {
         try
         {
-            await capture.WalkAsync(root, only, output, cancellationToken);
+            await capture.WalkAsync(root, only, cancellationToken);
             output.TryComplete();
         }
         catch (Exception exception)
@@ -157,41 +159,42 @@ public static class BackupRun
 
     /// <summary>Takes the entries in order and writes directories from the leaves up. Returns the source's own entry.</summary>
     private static async Task<(TreeEntry Root, long Bytes)> AssembleAsync(
-        ChunkRepository repository, WriteSession session, ChannelReader<CapturedEntry> input, CaptureCounters counters, ProgressReporter reporter, CancellationToken cancellationToken)
+        ChunkRepository repository, WriteSession session, ChannelReader<CapturedEntry[]> input, CaptureCounters counters, ProgressReporter reporter, CancellationToken cancellationToken)
     {
         var open = new Stack<(DirectoryWriter Writer, TreeEntry Carrier)>();
         var bytes = 0L;
         try
         {
-            await foreach (var step in input.ReadAllAsync(cancellationToken))
+            await foreach (var steps in input.ReadAllAsync(cancellationToken))
             {
-                if (step.Entry is null)
+                foreach (var step in steps)
                 {
-                    var (writer, carrier) = open.Pop();
-                    using (writer)
+                    if (step.Entry is null)
                     {
-                        var complete = carrier.WithDirectory(await writer.CompleteAsync(carrier, cancellationToken), step.IsIncomplete);
-                        if (open.Count == 0) return (complete, bytes);
-                        await open.Peek().Writer.AddAsync(complete, cancellationToken);
+                        var (writer, carrier) = open.Pop();
+                        using (writer)
+                        {
+                            var complete = carrier.WithDirectory(await writer.CompleteAsync(carrier, cancellationToken), step.IsIncomplete);
+                            if (open.Count == 0) return (complete, bytes);
+                            await open.Peek().Writer.AddAsync(complete, cancellationToken);
+                        }
                     }
-                }
-                else if (step.Entry.Type == TreeEntryType.Directory)
-                {
-                    open.Push((new DirectoryWriter(async (kind, plain, token) => (await session.StoreAsync(kind, plain, token)).Id, repository.Config.Parameters.Trees, repository.Gear), step.Entry));
-                }
-                else
-                {
-                    var entry = step.Entry;
-                    if (step.Content is not null)
+                    else if (step.Entry.Type == TreeEntryType.Directory)
                     {
-                        var content = await step.Content.WaitAsync(cancellationToken);
-                        entry = WithContent(entry, content);
-                        bytes += entry.Size;
-                        counters.FilesDone++;
+                        open.Push((new DirectoryWriter(async (kind, plain, token) => (await session.StoreAsync(kind, plain, token)).Id, repository.Config.Parameters.Trees, repository.Gear), step.Entry));
                     }
+                    else
+                    {
+                        var entry = await CompleteAsync(step, cancellationToken);
+                        if (entry.Type == TreeEntryType.RegularFile)
+                        {
+                            bytes += entry.Size;
+                            counters.FilesDone++;
+                        }
 
-                    reporter.Report(step.Path);
-                    await open.Peek().Writer.AddAsync(entry, cancellationToken);
+                        reporter.Report(step.Path);
+                        await open.Peek().Writer.AddAsync(entry, cancellationToken);
+                    }
                 }
             }
 
@@ -201,6 +204,19 @@ public static class BackupRun
         {
             while (open.TryPop(out var left)) left.Writer.Dispose();
         }
+    }
+
+    /// <summary>The entry with its content, which may be on its way still.</summary>
+    private static async ValueTask<TreeEntry> CompleteAsync(CapturedEntry step, CancellationToken cancellationToken)
+    {
+        var entry = step.Entry!;
+        if (step.Slice is { } slice)
+        {
+            var chunk = slice.Chunk.IsCompletedSuccessfully ? slice.Chunk.Result : await slice.Chunk.WaitAsync(cancellationToken);
+            return entry.WithContent(new BundleSlice(chunk, slice.Offset, slice.Length));
+        }
+
+        return step.Content is null ? entry : WithContent(entry, await step.Content.WaitAsync(cancellationToken));
     }
 
     private static TreeEntry WithContent(TreeEntry entry, CapturedContent content) => new()

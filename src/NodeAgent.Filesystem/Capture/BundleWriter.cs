@@ -27,15 +27,14 @@ internal sealed class BundleWriter(WriteSession session, BundleParameters parame
     private int _steps;
     private TaskCompletionSource<ChunkId> _chunk = New();
 
-    /// <summary>Adds a whole file. The slice is known when the bundle is complete.</summary>
-    public Task<CapturedContent> Add(ReadOnlySpan<byte> content)
+    /// <summary>Adds a whole file. Where it is, is known when the bundle is complete.</summary>
+    public PendingSlice Add(ReadOnlySpan<byte> content)
     {
         if (_length + content.Length > parameters.MaxSize) Close();
         if (_buffer is null && !_free.TryTake(out _buffer)) _buffer = GC.AllocateUninitializedArray<byte>(parameters.MaxSize);
-        var offset = _length;
-        content.CopyTo(_buffer.AsSpan(offset));
+        var slice = new PendingSlice(_chunk.Task, _length, content.Length);
+        content.CopyTo(_buffer.AsSpan(_length));
         _length += content.Length;
-        var slice = SliceAsync(_chunk.Task, offset, content.Length);
         if (_length >= parameters.MinSize && EndsBundle(content)) Close();
         return slice;
     }
@@ -59,9 +58,6 @@ internal sealed class BundleWriter(WriteSession session, BundleParameters parame
     public void Abandon(Exception reason) => _chunk.TrySetException(reason);
 
     private static TaskCompletionSource<ChunkId> New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-    private static async Task<CapturedContent> SliceAsync(Task<ChunkId> chunk, int offset, int length) =>
-        new(new BundleSlice(await chunk, offset, length), length, false);
 
     private bool EndsBundle(ReadOnlySpan<byte> content) =>
         (session.ComputeId(ChunkKind.Data, content).Prefix & ((1UL << parameters.CutBits) - 1)) == 0;

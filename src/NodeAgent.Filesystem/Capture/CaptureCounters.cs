@@ -31,6 +31,21 @@ internal sealed class CaptureCounters
 
     public void AddBytesDone(long count) => Interlocked.Add(ref _bytesDone, count);
 
+    /// <summary>One more regular file.</summary>
+    public void AddFile(long size)
+    {
+        Files++;
+        BytesSeen += size;
+    }
+
+    /// <summary>A regular file that was read.</summary>
+    /// <param name="wasThere">Whether the parent snapshot has one of its name.</param>
+    public void AddRead(bool wasThere)
+    {
+        if (wasThere) ChangedFiles++;
+        else NewFiles++;
+    }
+
     public SnapshotStatistics ToStatistics(long bytes, Repository.Sessions.SessionStatistics stored) => new()
     {
         Files = Files,

@@ -4,8 +4,8 @@ using NodeAgent.Repository.Trees;
 namespace NodeAgent.Filesystem.Capture;
 
 /// <summary>One step of the walk, in order: an entry whose content may still be on its way, or the end of a directory.</summary>
-/// <param name="Entry">The entry without content; null for the end of a directory.</param>
-/// <param name="Content">The content of a regular file, when it is known.</param>
+/// <param name="Entry">The entry; null for the end of a directory.</param>
+/// <param name="Content">The content of a regular file, when it is known; null when the entry has it, or <see cref="Slice"/> says where it will be.</param>
 /// <param name="Path">The path, for issues.</param>
 internal sealed record CapturedEntry(TreeEntry? Entry, Task<CapturedContent>? Content, TreePath Path)
 {
@@ -15,6 +15,9 @@ internal sealed record CapturedEntry(TreeEntry? Entry, Task<CapturedContent>? Co
     public static CapturedEntry EndOfIncompleteDirectory { get; } = EndOfDirectory with { IsIncomplete = true };
 
     public bool IsIncomplete { get; private init; }
+
+    /// <summary>Where the content of a small file will be.</summary>
+    public PendingSlice? Slice { get; init; }
 }
 
 /// <summary>What was read of a regular file.</summary>

@@ -36,7 +36,7 @@ internal sealed class ParentTree : IDisposable
 
     public TreeReader Tree { get; }
 
-    public bool IsUnchanged(TreeCursor before, in FileStatus now) =>
+    public bool IsUnchanged(TreeEntry before, in FileStatus now) =>
         before.Type == now.Type && before.Size == now.Size && before.Modified == now.Modified && before.Changed == now.Changed
         && before.Inode == now.Inode && !before.ChangedWhileRead && !before.UnreadableContent
         && before.Modified < _racyFrom && before.Changed < _racyFrom;

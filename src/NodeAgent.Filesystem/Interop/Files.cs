@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 using NodeAgent.Repository.Trees;
@@ -7,7 +8,8 @@ using NodeAgent.Repository.Trees;
 namespace NodeAgent.Filesystem.Interop;
 
 /// <summary>The calls on files that capture and restore make: relative to a handle, never through a symbolic link.</summary>
-internal static unsafe class Files
+[SkipLocalsInit]
+internal static unsafe partial class Files
 {
     /// <summary>openat2, the same number on every architecture.</summary>
     internal const nint OpenAt2Number = 437;
@@ -27,6 +29,12 @@ internal static unsafe class Files
 
     internal static readonly nint GetDentsNumber = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 61 : 217;
     internal static readonly nint RenameAt2Number = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 276 : 316;
+
+    /// <summary>Bytes that a listed name takes besides its own: the array's fields, its place in the list and in what the list leaves behind when it grows.</summary>
+    internal const int NameOverhead = 24 + 24;
+
+    /// <summary>A name and the zero after it.</summary>
+    private const int NameRoom = 256;
     private static bool _openAt2Missing;
 
     /// <summary>Opens a directory by a path of the configuration; its last component may be a link.</summary>
@@ -67,7 +75,8 @@ internal static unsafe class Files
     public static DirectoryHandle? TryOpen(DirectoryHandle directory, ReadOnlySpan<byte> name, int flags, uint mode, out int error)
     {
         flags |= OpenFlags.CloseOnExec | OpenFlags.NoFollow;
-        fixed (byte* p = Terminated(name))
+        var room = stackalloc byte[NameRoom];
+        fixed (byte* p = Terminated(name, new Span<byte>(room, NameRoom)))
         {
             if (!_openAt2Missing)
             {
@@ -108,7 +117,8 @@ internal static unsafe class Files
     public static FileStatus Status(DirectoryHandle directory, ReadOnlySpan<byte> name, bool cached = false)
     {
         var buffer = stackalloc byte[StatLength];
-        fixed (byte* p = Terminated(name))
+        var room = stackalloc byte[NameRoom];
+        fixed (byte* p = Terminated(name, new Span<byte>(room, NameRoom)))
         {
             var flags = LibC.NoFollowLinks | (name.IsEmpty ? LibC.EmptyPath : 0) | (cached ? LibC.DoNotSync : 0);
             if (LibC.Statx(directory.Descriptor, p, flags, StatMask, buffer) != 0) throw Failed("statx");
@@ -156,8 +166,6 @@ internal static unsafe class Files
     /// <param name="most">Bytes of memory that they may take: a directory of more is refused rather than that this process ends for want of memory.</param>
     public static List<byte[]> Names(DirectoryHandle directory, ReadOnlySpan<byte> prefix = default, long most = long.MaxValue)
     {
-        // The array's own fields, its place in the list and in what the list leaves behind when it grows.
-        const int each = 24 + 24;
         var taken = 0L;
         const int bufferLength = 256 << 10;
         const int nameOffset = 19;
@@ -176,7 +184,7 @@ internal static unsafe class Files
                     {
                         var name = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(p + at + nameOffset);
                         if (!name.StartsWith(prefix) || name.SequenceEqual("."u8) || name.SequenceEqual(".."u8)) continue;
-                        if ((taken += name.Length + each) > most) throw new FileSystemException("getdents", Errno.NoMemory);
+                        if ((taken += name.Length + NameOverhead) > most) throw new FileSystemException("getdents", Errno.NoMemory);
                         names.Add(name.ToArray());
                     }
                 }
@@ -200,64 +208,6 @@ internal static unsafe class Files
             var length = LibC.ReadLinkAt(directory.Descriptor, p, buffer, longest);
             return length >= 0 ? new ReadOnlySpan<byte>(buffer, (int)length).ToArray() : throw Failed("readlink");
         }
-    }
-
-    /// <summary>Extended attributes by an open descriptor, sorted by name.</summary>
-    public static List<ExtendedAttribute> Attributes(DirectoryHandle file) =>
-        ReadAttributes((list, size) => LibC.ListAttributes(file.Descriptor, (byte*)list, size), (name, value, size) => LibC.GetAttribute(file.Descriptor, (byte*)name, (byte*)value, size));
-
-    /// <summary>Extended attributes of something that cannot be opened, such as a link or a device.</summary>
-    public static List<ExtendedAttribute> Attributes(DirectoryHandle directory, ReadOnlySpan<byte> name)
-    {
-        // The directory is named by its descriptor, so that nothing above it can be swapped; the l-calls do not follow the last name.
-        fixed (byte* p = PathBelow(directory, name))
-        {
-            var path = (nint)p;
-            return ReadAttributes((list, size) => LibC.ListAttributesOfPath((byte*)path, (byte*)list, size), (attribute, value, size) => LibC.GetAttributeOfPath((byte*)path, (byte*)attribute, (byte*)value, size));
-        }
-    }
-
-    public static void SetAttribute(DirectoryHandle file, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
-    {
-        fixed (byte* n = Terminated(name), v = value)
-        {
-            if (LibC.SetAttribute(file.Descriptor, n, v, (nuint)value.Length, 0) != 0) throw Failed("setxattr");
-        }
-    }
-
-    /// <summary>For a handle that only names a file (O_PATH): a link, a device, a fifo.</summary>
-    public static void SetAttributeOfNamed(DirectoryHandle file, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
-    {
-        fixed (byte* p = PathOf(file), n = Terminated(name), v = value)
-        {
-            if (LibC.SetAttributeOfPath(p, n, v, (nuint)value.Length, 0) != 0) throw Failed("setxattr");
-        }
-    }
-
-    public static bool HasAttribute(DirectoryHandle file, ReadOnlySpan<byte> name)
-    {
-        fixed (byte* n = Terminated(name)) return LibC.GetAttribute(file.Descriptor, n, null, 0) >= 0;
-    }
-
-    /// <summary>Removes an attribute; it is no failure when the file or the file system has none.</summary>
-    public static void RemoveAttribute(DirectoryHandle file, ReadOnlySpan<byte> name)
-    {
-        fixed (byte* n = Terminated(name))
-        {
-            if (LibC.RemoveAttribute(file.Descriptor, n) != 0 && Marshal.GetLastPInvokeError() is not (Errno.NoData or Errno.NotSupported)) throw Failed("removexattr");
-        }
-    }
-
-    /// <summary>The inode's flags (chattr); null where the file system has none.</summary>
-    public static uint? InodeFlags(DirectoryHandle file)
-    {
-        uint flags = 0;
-        return LibC.Control(file.Descriptor, GetFlags, &flags) == 0 ? flags : null;
-    }
-
-    public static void SetInodeFlags(DirectoryHandle file, uint flags)
-    {
-        if (LibC.Control(file.Descriptor, SetFlags, &flags) != 0) throw Failed("set flags");
     }
 
     /// <summary>The next data extent at or after an offset; null when only a hole follows.</summary>
@@ -294,6 +244,16 @@ internal static unsafe class Files
         }
 
         return done;
+    }
+
+    /// <summary>Reads from the beginning of a regular file with one call, which gives less than the buffer takes only where the file ends.</summary>
+    public static int ReadStart(DirectoryHandle file, Span<byte> buffer)
+    {
+        fixed (byte* p = buffer)
+        {
+            var read = LibC.ReadAt(file.Descriptor, p, (nuint)buffer.Length, 0);
+            return read >= 0 ? (int)read : throw Failed("read");
+        }
     }
 
     public static void WriteAt(DirectoryHandle file, ReadOnlySpan<byte> content, long offset)
@@ -336,163 +296,12 @@ internal static unsafe class Files
     /// <summary>What was read need not stay in the page cache: in a container it counts against the memory limit.</summary>
     public static void AdviseNotNeeded(DirectoryHandle file) => _ = LibC.Advise(file.Descriptor, 0, 0, AdviseDontNeed);
 
-    public static void MakeDirectory(DirectoryHandle directory, ReadOnlySpan<byte> name, uint mode)
-    {
-        fixed (byte* p = Terminated(name))
-        {
-            if (LibC.MakeDirectoryAt(directory.Descriptor, p, mode) != 0) throw Failed("mkdir");
-        }
-    }
-
-    public static void MakeNode(DirectoryHandle directory, ReadOnlySpan<byte> name, uint mode, uint major, uint minor)
-    {
-        fixed (byte* p = Terminated(name))
-        {
-            if (LibC.MakeNodeAt(directory.Descriptor, p, mode, DeviceNumber(major, minor)) != 0) throw Failed("mknod");
-        }
-    }
-
-    /// <summary>The packing of glibc's makedev.</summary>
-    internal static ulong DeviceNumber(uint major, uint minor) =>
-        ((ulong)(major & 0xfffff000) << 32) | ((ulong)(major & 0xfff) << 8) | ((ulong)(minor & 0xffffff00) << 12) | (minor & 0xff);
-
-    public static void MakeSymlink(ReadOnlySpan<byte> target, DirectoryHandle directory, ReadOnlySpan<byte> name)
-    {
-        fixed (byte* t = Terminated(target), p = Terminated(name))
-        {
-            if (LibC.SymlinkAt(t, directory.Descriptor, p) != 0) throw Failed("symlink");
-        }
-    }
-
-    /// <summary>Another name for the file that a descriptor has open.</summary>
-    public static void Link(DirectoryHandle file, DirectoryHandle directory, ReadOnlySpan<byte> name)
-    {
-        fixed (byte* from = PathOf(file), p = Terminated(name))
-        {
-            if (LibC.LinkAt(LibC.CurrentDirectory, from, directory.Descriptor, p, LibC.FollowLinks) != 0) throw Failed("link");
-        }
-    }
-
-    public static void Remove(DirectoryHandle directory, ReadOnlySpan<byte> name, bool isDirectory = false)
-    {
-        fixed (byte* p = Terminated(name))
-        {
-            if (LibC.UnlinkAt(directory.Descriptor, p, isDirectory ? LibC.RemoveDirectory : 0) != 0) throw Failed(isDirectory ? "rmdir" : "unlink");
-        }
-    }
-
-    public static void Rename(DirectoryHandle directory, ReadOnlySpan<byte> from, ReadOnlySpan<byte> to)
-    {
-        fixed (byte* f = Terminated(from), t = Terminated(to))
-        {
-            if (LibC.RenameAt(directory.Descriptor, f, directory.Descriptor, t) != 0) throw Failed("rename");
-        }
-    }
-
-    /// <summary>Renames unless the new name is taken; false when it is.</summary>
-    public static bool TryRenameNew(DirectoryHandle directory, ReadOnlySpan<byte> from, ReadOnlySpan<byte> to)
-    {
-        fixed (byte* f = Terminated(from), t = Terminated(to))
-        {
-            if (LibC.SystemCall(RenameAt2Number, directory.Descriptor, f, directory.Descriptor, t, RenameNoReplace) == 0) return true;
-            switch (Marshal.GetLastPInvokeError())
-            {
-                case Errno.Exists:
-                    return false;
-                case Errno.Invalid or Errno.NotImplemented:
-                    // A kernel or file system without it: a link is made only where nothing is, and works on all of these.
-                    if (LibC.LinkAt(directory.Descriptor, f, directory.Descriptor, t, 0) == 0)
-                    {
-                        Remove(directory, from);
-                        return true;
-                    }
-
-                    return Marshal.GetLastPInvokeError() == Errno.Exists ? false : throw Failed("link");
-                default:
-                    throw Failed("rename");
-            }
-        }
-    }
-
-    /// <summary>Owner of a component, or of the handle itself when the name is empty; returns the errno, 0 for success.</summary>
-    public static int TryChangeOwner(DirectoryHandle directory, ReadOnlySpan<byte> name, uint user, uint group)
-    {
-        fixed (byte* p = Terminated(name))
-        {
-            return LibC.ChangeOwnerAt(directory.Descriptor, p, user, group, LibC.NoFollowLinks | (name.IsEmpty ? LibC.EmptyPath : 0)) == 0 ? 0 : Marshal.GetLastPInvokeError();
-        }
-    }
-
-    public static void ChangeMode(DirectoryHandle file, uint mode)
-    {
-        if (LibC.ChangeMode(file.Descriptor, mode) != 0) throw Failed("chmod");
-    }
-
-    /// <summary>Mode of what a handle only names (O_PATH): a device or a fifo, never a link.</summary>
-    public static void ChangeModeOfNamed(DirectoryHandle file, uint mode)
-    {
-        fixed (byte* p = PathOf(file))
-        {
-            if (LibC.ChangeModeAt(LibC.CurrentDirectory, p, mode, 0) != 0) throw Failed("chmod");
-        }
-    }
-
-    /// <summary>Modification time of a component (not followed), or of the handle itself when the name is empty.</summary>
-    public static void SetTime(DirectoryHandle directory, ReadOnlySpan<byte> name, FileTimestamp modified)
-    {
-        // The access time is set alike: it is not kept, and "now" would tell nothing.
-        var times = stackalloc long[4] { modified.Seconds, modified.Nanoseconds, modified.Seconds, modified.Nanoseconds };
-        fixed (byte* p = name.IsEmpty ? PathOf(directory) : Terminated(name))
-        {
-            var result = name.IsEmpty
-                ? LibC.SetTimesAt(LibC.CurrentDirectory, p, times, 0)
-                : LibC.SetTimesAt(directory.Descriptor, p, times, LibC.NoFollowLinks);
-            if (result != 0) throw Failed("utimensat");
-        }
-    }
-
     public static void SynchronizeFileSystem(DirectoryHandle directory)
     {
         if (LibC.SynchronizeFileSystem(directory.Descriptor) != 0) throw Failed("syncfs");
     }
 
     public static bool IsRoot => LibC.EffectiveUser() == 0;
-
-    private static List<ExtendedAttribute> ReadAttributes(Func<nint, nuint, nint> list, Func<nint, nint, nuint, nint> get)
-    {
-        const int most = 64 << 10;
-        var result = new List<ExtendedAttribute>();
-        // Most files have none, and the first call says so without a buffer.
-        var length = list(0, 0);
-        if (length == 0) return result;
-        if (length < 0) return Marshal.GetLastPInvokeError() == Errno.NotSupported ? result : throw Failed("listxattr");
-        var names = ArrayPool<byte>.Shared.Rent(most);
-        var value = ArrayPool<byte>.Shared.Rent(most);
-        try
-        {
-            fixed (byte* n = names, v = value)
-            {
-                length = list((nint)n, most);
-                if (length < 0) throw Failed("listxattr");
-                for (nint at = 0; at < length;)
-                {
-                    var name = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(n + at);
-                    var size = get((nint)(n + at), (nint)v, most);
-                    if (size >= 0) result.Add(new ExtendedAttribute(name.ToArray(), new ReadOnlySpan<byte>(v, (int)size).ToArray()));
-                    else if (Marshal.GetLastPInvokeError() != Errno.NoData) throw Failed("getxattr"); // ENODATA: removed meanwhile
-                    at += name.Length + 1;
-                }
-            }
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(names);
-            ArrayPool<byte>.Shared.Return(value);
-        }
-
-        result.Sort((a, b) => a.Name.Span.SequenceCompareTo(b.Name.Span));
-        return result;
-    }
 
     private static byte[] PathBelow(DirectoryHandle directory, ReadOnlySpan<byte> name) =>
         [.. Encoding.ASCII.GetBytes($"/proc/self/fd/{directory.Descriptor}/"), .. name, 0];
@@ -501,6 +310,15 @@ internal static unsafe class Files
     private static byte[] PathOf(DirectoryHandle file) => [.. Encoding.ASCII.GetBytes($"/proc/self/fd/{file.Descriptor}"), 0];
 
     private static byte[] Terminated(ReadOnlySpan<byte> path) => [.. path, 0];
+
+    /// <summary>The same without an array for what fits the room, as names do.</summary>
+    private static Span<byte> Terminated(ReadOnlySpan<byte> path, Span<byte> room)
+    {
+        if (path.Length >= room.Length) return Terminated(path);
+        path.CopyTo(room);
+        room[path.Length] = 0;
+        return room;
+    }
 
     private static FileTimestamp Time(ReadOnlySpan<byte> time) =>
         new(BinaryPrimitives.ReadInt64LittleEndian(time), BinaryPrimitives.ReadUInt32LittleEndian(time[8..]));

@@ -77,6 +77,9 @@ public sealed class TreeEntry
     /// <summary>The same entry with a directory's content, as <see cref="DirectoryWriter.CompleteAsync"/> returned it for this carrier.</summary>
     public TreeEntry WithDirectory(DirectoryContent directory, bool isIncomplete = false) => With(Content, directory, ExtendedAttributes, UnreadableContent || isIncomplete);
 
+    /// <summary>The same entry, of a regular file, with its content.</summary>
+    public TreeEntry WithContent(FileContent content) => With(content, null, ExtendedAttributes, UnreadableContent);
+
     /// <summary>The same entry with other content and attributes, of which it is told whether something is missing.</summary>
     internal TreeEntry With(FileContent? content, DirectoryContent? directory, IReadOnlyList<ExtendedAttribute> attributes, bool unreadableContent) => new()
     {

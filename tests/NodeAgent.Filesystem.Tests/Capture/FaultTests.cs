@@ -14,6 +14,8 @@ public sealed class FaultTests
     {
         await using var test = await TestBackup.CreateAsync(TestBackup.SmallPacks);
         WriteLarge(test, 30);
+        // More than are looked at ahead of the walk.
+        test.Shell("seq -f 'm%g' 3000 | xargs touch");
         Directory.CreateDirectory(test.InSource("z directory", "inner"));
         File.WriteAllText(test.InSource("z file"), "gone soon");
         File.WriteAllText(test.InSource("z last"), "stays");
@@ -31,7 +33,7 @@ public sealed class FaultTests
         Assert.All(result.Manifest.Issues, issue => Assert.Contains("vanished", issue.Error, StringComparison.Ordinal));
         Assert.Null(await test.TryFindAsync(result.Manifest, "z file"));
         Assert.Null(await test.TryFindAsync(result.Manifest, "z directory"));
-        Assert.Equal(31, result.Manifest.Stats.Files);
+        Assert.Equal(3031, result.Manifest.Stats.Files);
         await test.CheckAsync();
         await test.RestoreAsync(result.Manifest);
         // The root's own time is that of before the deletion.

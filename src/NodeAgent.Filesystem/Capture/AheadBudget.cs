@@ -1,0 +1,38 @@
+namespace NodeAgent.Filesystem.Capture;
+
+/// <summary>How far ahead of the walk may be looked: some thousand names, a few MiB, and few of the descriptors that a process may have. Thread-safe.</summary>
+internal sealed class AheadBudget
+{
+    /// <summary>Bytes that the names of one directory may take: a larger one is opened by the walk.</summary>
+    public const long MostNameBytes = 1 << 20;
+
+    private const int MostNames = 2048;
+    private const int MostDirectories = 128;
+
+    /// <summary>Of the content of files and of names in directories.</summary>
+    private const long MostBytes = 4 << 20;
+
+    private long _names;
+    private long _directories;
+    private long _bytes;
+
+    /// <summary>Whether there is room for a batch or nearly so: where there is none, looking ahead had better wait than leave names for the walk.</summary>
+    public bool HasRoom => Volatile.Read(ref _names) < MostNames && Volatile.Read(ref _directories) < MostDirectories && Volatile.Read(ref _bytes) < MostBytes / 2;
+
+    public void TakeNames(int count) => Interlocked.Add(ref _names, count);
+
+    public void ReturnNames(int count) => Interlocked.Add(ref _names, -count);
+
+    public void TakeDirectory() => Interlocked.Increment(ref _directories);
+
+    public void ReturnDirectory() => Interlocked.Decrement(ref _directories);
+
+    public bool TryTakeBytes(long count)
+    {
+        if (Interlocked.Add(ref _bytes, count) <= MostBytes) return true;
+        Interlocked.Add(ref _bytes, -count);
+        return false;
+    }
+
+    public void ReturnBytes(long count) => Interlocked.Add(ref _bytes, -count);
+}

@@ -1,0 +1,51 @@
+using NodeAgent.Filesystem.Interop;
+using NodeAgent.Repository.Trees;
+
+namespace NodeAgent.Filesystem.Capture;
+
+/// <summary>Makes entries of what the kernel says.</summary>
+internal static class EntryOf
+{
+    /// <summary>Of an inode's flags only those that a user sets: the others say how the file system stores the file.</summary>
+    private const uint SettableFlags = 0x8 | 0x10 | 0x20 | 0x40 | 0x80 | 0x00800000 | 0x10000 | 0x20000 | 0x4000;
+
+    /// <summary>The flags of an open file that are kept.</summary>
+    public static uint FlagsOf(DirectoryHandle file) => (Files.InodeFlags(file) ?? 0) & SettableFlags;
+
+    /// <summary>An entry; a file is without its content, a directory without its entries.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="status">What it is.</param>
+    /// <param name="attributes">Its extended attributes, as they are stored.</param>
+    /// <param name="inodeFlags">See <see cref="FlagsOf"/>.</param>
+    /// <param name="hardLinkDevice">Set for a file with several names.</param>
+    /// <param name="linkTarget">Of a symbolic link.</param>
+    /// <param name="isUnreadable">Whether its content could not be read.</param>
+    public static TreeEntry Status(
+        byte[] name, in FileStatus status, IReadOnlyList<ExtendedAttribute> attributes, uint inodeFlags, ulong? hardLinkDevice, ReadOnlyMemory<byte> linkTarget, bool isUnreadable)
+    {
+        var type = status.Type!.Value;
+        var isDevice = type is TreeEntryType.CharacterDevice or TreeEntryType.BlockDevice;
+        return new TreeEntry
+        {
+            Type = type,
+            Name = name,
+            Mode = status.Permissions,
+            UserId = status.UserId,
+            GroupId = status.GroupId,
+            Modified = status.Modified,
+            Changed = status.Changed,
+            Birth = status.Birth,
+            Inode = status.Inode,
+            HardLinkDevice = hardLinkDevice,
+            InodeFlags = inodeFlags,
+            ExtendedAttributes = attributes,
+            UnreadableContent = isUnreadable,
+            Size = type == TreeEntryType.RegularFile ? status.Size : 0,
+            Content = type == TreeEntryType.RegularFile ? EmptyContent.Instance : null,
+            Directory = type == TreeEntryType.Directory ? EmptyDirectory.Instance : null,
+            LinkTarget = linkTarget,
+            DeviceMajor = isDevice ? status.RdevMajor : 0,
+            DeviceMinor = isDevice ? status.RdevMinor : 0,
+        };
+    }
+}

@@ -1,0 +1,29 @@
+namespace NodeAgent.Filesystem.Capture;
+
+/// <summary>Some names of a directory that are looked at together.</summary>
+/// <param name="directory">Whose names they are.</param>
+/// <param name="start">Index of the first one.</param>
+/// <param name="count">How many.</param>
+internal sealed class NameBatch(OpenedDirectory directory, int start, int count) : AheadWork
+{
+    /// <summary>Names in a batch: enough that handing it over costs nothing beside looking at them.</summary>
+    public const int Length = 64;
+
+    public OpenedDirectory Directory => directory;
+
+    public int Start => start;
+
+    public int Count => count;
+
+    /// <summary>By place from <see cref="Start"/> on. Only for who took the batch, and for the walk when it is done; empty when the walk has gone through it.</summary>
+    public SeenName[] Seen { get; set; } = [];
+
+    /// <summary>Memory that the contents are in.</summary>
+    public List<byte[]>? Pieces { get; set; }
+
+    /// <summary>Bytes of the last piece that are in use.</summary>
+    public int Filled { get; set; }
+
+    /// <summary>Bytes of content, as they were counted against what may be read ahead.</summary>
+    public long ContentBytes { get; set; }
+}

@@ -1,0 +1,180 @@
+using System.Collections.Concurrent;
+using NodeAgent.Filesystem.Interop;
+using NodeAgent.Repository;
+using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Sessions;
+using NodeAgent.Repository.Trees;
+
+namespace NodeAgent.Filesystem.Capture;
+
+/// <summary>
+/// Looks at names for the walk, see <see cref="LookAhead"/>. It takes the plain cases, which are nearly all: whatever fails, changes while it is looked at, is large, has several
+/// names or lies on another mount is left for the walk, which looks again and knows what to say of it. Thread-safe.
+/// </summary>
+internal sealed class NameScout(BackupRequest request, RepositoryParameters parameters, WriteSession session, ParentTree? parent, PathPatterns excludes, MountRules mounts, AheadBudget budget, long mostNames)
+{
+    private const int PieceLength = 64 << 10;
+
+    /// <summary>A longer value of an extended attribute may have to be stored as a chunk, which is not for those who look ahead.</summary>
+    private const int PlainAttributes = 4096;
+
+    private readonly int _fileLimit = Math.Min(parameters.Bundles.FileLimit, PieceLength - 1);
+    private readonly ConcurrentBag<byte[]> _free = [];
+
+    /// <summary>Looks at all names of a batch.</summary>
+    public async ValueTask SeeAsync(NameBatch batch, CancellationToken cancellationToken)
+    {
+        var directory = batch.Directory;
+        batch.Seen = new SeenName[batch.Count];
+        if (directory.IsNamed) return;
+        var cursor = directory.RentCursor(parent, batch.Start);
+        for (var i = 0; i < batch.Count; i++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var name = directory.Names[batch.Start + i];
+            try
+            {
+                var path = directory.Path.Below(name);
+                if (excludes.Matches(path))
+                {
+                    batch.Seen[i] = new SeenName(SeenKind.LeftOut);
+                    continue;
+                }
+
+                var status = Files.Status(directory.Handle, name, mounts.IsLocal);
+                if (!IsPlain(directory, status)) continue;
+                var before = cursor is null ? null : await cursor.FindAsync(name, batch.Start + i, cancellationToken);
+                batch.Seen[i] = status.Type switch
+                {
+                    TreeEntryType.RegularFile when await IsUnchangedAsync(before, status, cancellationToken) => new SeenName(SeenKind.Unchanged, path, before),
+                    TreeEntryType.RegularFile => ReadSmall(batch, directory, name, path, status, before),
+                    TreeEntryType.Directory => new SeenName(SeenKind.Directory, Directory: new ClosedDirectory(directory, name, path, before is { Type: TreeEntryType.Directory } ? before : null)),
+                    _ => SeeLink(directory, name, path, status),
+                };
+            }
+            catch (FileSystemException)
+            {
+                // Left for the walk.
+            }
+            catch (RepositoryException)
+            {
+                // A damaged parent, or one that cannot be read, spares no reading.
+                directory.ForgetBefore();
+                cursor = null;
+            }
+        }
+
+        directory.Return(cursor);
+    }
+
+    /// <summary>Opens and lists a directory; leaves it closed where the walk has to see for itself.</summary>
+    public void Open(ClosedDirectory directory)
+    {
+        // The walk says so of one that lies too deep.
+        if (directory.Path.Depth >= TreeLimits.MaxDepth) return;
+        DirectoryHandle? handle = null;
+        try
+        {
+            handle = Files.OpenToRead(directory.Above.Handle, directory.Name);
+            var status = Files.Status(handle, []);
+            if (status.Type != TreeEntryType.Directory || !IsSameMount(directory.Above, status)) return;
+            var names = Files.Names(handle, most: Math.Min(mostNames, AheadBudget.MostNameBytes));
+            if (request.ExcludeCaches && names.Exists(CacheTag.IsName)) return;
+            var attributes = Files.Attributes(handle);
+            if (!ArePlain(attributes)) return;
+            var entry = EntryOf.Status(directory.Name, status, attributes, EntryOf.FlagsOf(handle), null, default, isUnreadable: false);
+            var bytes = names.Sum(name => (long)name.Length + Files.NameOverhead);
+            if (!budget.TryTakeBytes(bytes)) return;
+            directory.Entry = entry;
+            directory.Opened = new OpenedDirectory(handle, names, directory.Path, status.MountId, directory.Before) { AheadBytes = bytes };
+            handle = null;
+        }
+        catch (FileSystemException)
+        {
+            // Left for the walk.
+        }
+        finally
+        {
+            handle?.Dispose();
+        }
+    }
+
+    /// <summary>Takes back the memory of a batch that the walk has gone through.</summary>
+    public void Release(NameBatch batch)
+    {
+        batch.Seen = [];
+        Drop(batch);
+    }
+
+    /// <summary>Takes back the memory of contents; the caller has made sure that nobody comes to them.</summary>
+    public void Drop(NameBatch batch)
+    {
+        if (batch.Pieces is null) return;
+        foreach (var piece in batch.Pieces) _free.Add(piece);
+        batch.Pieces = null;
+    }
+
+    private bool IsPlain(OpenedDirectory directory, in FileStatus status) => status.Type switch
+    {
+        TreeEntryType.Directory => IsSameMount(directory, status),
+        TreeEntryType.RegularFile or TreeEntryType.SymbolicLink => status.Links == 1 && IsSameMount(directory, status),
+        _ => false,
+    };
+
+    private bool IsSameMount(OpenedDirectory directory, in FileStatus status) => !request.OneFileSystem || status.MountId == directory.MountId;
+
+    private async ValueTask<bool> IsUnchangedAsync(TreeEntry? before, FileStatus status, CancellationToken cancellationToken) =>
+        before is not null && !request.ForceReread && parent!.IsUnchanged(before, status) && await parent.IsLiveAsync(before, session, cancellationToken);
+
+    private SeenName ReadSmall(NameBatch batch, OpenedDirectory directory, byte[] name, TreePath path, in FileStatus status, TreeEntry? before)
+    {
+        if (status.Size > _fileLimit || status.MayHaveHoles || !budget.TryTakeBytes(status.Size)) return default;
+        batch.ContentBytes += status.Size;
+        using var file = Files.OpenToRead(directory.Handle, name);
+        var attributes = Files.Attributes(file);
+        if (!ArePlain(attributes)) return default;
+        var flags = EntryOf.FlagsOf(file);
+        var length = (int)status.Size;
+        var content = Memory<byte>.Empty;
+        if (length > 0)
+        {
+            // One byte more than it should have shows that it grew.
+            var room = Room(batch, length + 1);
+            if (Files.ReadStart(file, room.Span) != length) return default;
+            content = room[..length];
+            batch.Filled += length;
+        }
+
+        // The same file as was seen by its name, and what was read in between is its content.
+        if (Files.Status(file, []) != status) return default;
+        return new SeenName(SeenKind.Content, path, EntryOf.Status(name, status, attributes, flags, null, default, isUnreadable: false), content) with { WasThere = before is { Type: TreeEntryType.RegularFile } };
+    }
+
+    private static SeenName SeeLink(OpenedDirectory directory, byte[] name, TreePath path, in FileStatus status)
+    {
+        var attributes = Files.Attributes(directory.Handle, name);
+        return ArePlain(attributes)
+            ? new SeenName(SeenKind.Link, path, EntryOf.Status(name, status, attributes, 0, null, Files.LinkTarget(directory.Handle, name), isUnreadable: false))
+            : default;
+    }
+
+    private static bool ArePlain(List<ExtendedAttribute> attributes)
+    {
+        var length = 0L;
+        foreach (var attribute in attributes) length += attribute.Length;
+        return length <= PlainAttributes;
+    }
+
+    /// <summary>Room at the end of the batch's memory.</summary>
+    private Memory<byte> Room(NameBatch batch, int length)
+    {
+        batch.Pieces ??= [];
+        if (batch.Pieces.Count == 0 || batch.Filled + length > PieceLength)
+        {
+            batch.Pieces.Add(_free.TryTake(out var piece) ? piece : GC.AllocateUninitializedArray<byte>(PieceLength));
+            batch.Filled = 0;
+        }
+
+        return batch.Pieces[^1].AsMemory(batch.Filled, length);
+    }
+}

@@ -1,0 +1,395 @@
+using NodeAgent.Filesystem.Interop;
+using NodeAgent.Repository;
+using NodeAgent.Repository.Chunking;
+using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Sessions;
+using NodeAgent.Repository.Trees;
+
+namespace NodeAgent.Filesystem.Capture;
+
+/// <summary>
+/// Looks at a name when the walk is there: what nobody looked at ahead of it, and everything of which somebody must be told. What a regular file holds is read here when it
+/// is small, by workers when not. For the walk's thread.
+/// </summary>
+internal sealed class NameVisitor(
+    BackupRequest request, ChunkRepository repository, WriteSession session, ParentTree? parent, PathPatterns excludes, MountRules mounts, WorkerPool workers, BundleWriter bundles,
+    StepWriter steps, CaptureCounters counters, IssueList issues)
+{
+    private const string Vanished = "it vanished before it could be read";
+    private const string Replaced = "it became something else while it was read";
+
+    /// <summary>A longer value of an extended attribute is a chunk of its own: ext4 holds none without its ea_inode feature.</summary>
+    private const int InlineAttributeLimit = 4096;
+
+    /// <summary>What the values of one entry may take before nearly all of them become chunks: an entry must fit a page.</summary>
+    private const int InlineAttributesLimit = 128 << 10;
+    private const int SmallAttribute = 64;
+
+    private readonly RepositoryParameters _parameters = repository.Config.Parameters;
+    private readonly FileReader _files = new(session, new FastCdc(repository.Gear, repository.Config.Parameters.Chunker), workers, counters.AddBytesDone);
+    private readonly LinkedContents _linked = new();
+    private readonly Dictionary<ulong, ulong> _deviceOrdinals = [];
+    private readonly byte[] _small = new byte[repository.Config.Parameters.Bundles.FileLimit + 1];
+
+    /// <summary>Bytes for the names of one directory: they are sorted in memory.</summary>
+    public long MostNames { get; } = (request.Memory > 0 ? request.Memory : WorkerCount.ProcessMemory) / 2;
+
+    /// <summary>The source's own directory, with the names that are wanted of it, or with all.</summary>
+    public async ValueTask<OpenedDirectory> BeginAsync(DirectoryHandle root, byte[]? only, FileStatus status, CancellationToken cancellationToken)
+    {
+        _deviceOrdinals.Add(status.Device, 0);
+        await steps.WriteAsync(new CapturedEntry(await DescribeAsync(root, [], TreePath.Root, status, root, false, cancellationToken), null, TreePath.Root), cancellationToken);
+        counters.Directories++;
+        return new OpenedDirectory(root, only is null ? Files.Names(root, most: MostNames) : [only], TreePath.Root, status.MountId, parent?.Root) { IsNamed = only is not null };
+    }
+
+    /// <summary>Writes what is under a name; returns a directory to go into, which the caller then owns.</summary>
+    /// <param name="above">Where the name is.</param>
+    /// <param name="index">Its place there.</param>
+    /// <param name="depth">Directories that are open above it.</param>
+    /// <param name="cancellationToken">Ends the walk.</param>
+    public async ValueTask<OpenedDirectory?> VisitAsync(OpenedDirectory above, int index, int depth, CancellationToken cancellationToken)
+    {
+        var name = above.Names[index];
+        var path = above.Path.Below(name);
+        if (!above.IsNamed && excludes.Matches(path)) return null;
+        FileStatus status;
+        try
+        {
+            status = Files.Status(above.Handle, name, mounts.IsLocal);
+        }
+        catch (FileSystemException failure)
+        {
+            if (request.OneFileSystem && !above.IsNamed && Files.MountOf(above.Handle, name) is { } mount && !mounts.Allow(above.MountId, mount))
+            {
+                // Not even its owner can be told: somebody's own file system, or one whose server is gone. It is not of the source.
+                above.IsIncomplete = true;
+                mounts.LeaveOut(path, mount);
+                return null;
+            }
+
+            issues.Add(path, failure.Operation, failure.Error == Errno.NoEntry ? Vanished : failure.Reason);
+            above.IsIncomplete |= failure.Error != Errno.NoEntry;
+            return null;
+        }
+
+        if (status.Type is not { } type)
+        {
+            above.IsIncomplete = true;
+            issues.Add(path, "statx", $"unknown type of file (mode {Convert.ToString(status.Mode, 8)})");
+            return null;
+        }
+
+        if (!above.IsNamed && !mounts.Allow(above.MountId, status.MountId))
+        {
+            await LeaveOutAsync(above, name, path, status, cancellationToken);
+            return null;
+        }
+
+        var before = await FindBeforeAsync(above, index, cancellationToken);
+        if (type == TreeEntryType.Directory && depth >= TreeLimits.MaxDepth)
+        {
+            issues.Add(path, "open", $"directories are nested deeper than {TreeLimits.MaxDepth}: what is in this one is left out (back it up as a source of its own)");
+            await KeepEmptyAsync(above, name, path, status, isUnreadable: true, cancellationToken);
+        }
+        else if (type == TreeEntryType.Directory) return await EnterAsync(above, name, path, status, before, cancellationToken);
+        else if (type == TreeEntryType.RegularFile) await ReadFileAsync(above, name, path, status, before, cancellationToken);
+        else await OtherAsync(above, name, path, status, cancellationToken);
+        return null;
+    }
+
+    /// <summary>The entry of that name in the parent; null when there is none.</summary>
+    private async ValueTask<TreeEntry?> FindBeforeAsync(OpenedDirectory above, int index, CancellationToken cancellationToken)
+    {
+        var cursor = above.RentCursor(parent, index);
+        try
+        {
+            return cursor is null ? null : await cursor.FindAsync(above.Names[index], index, cancellationToken);
+        }
+        catch (RepositoryException)
+        {
+            above.ForgetBefore();
+            return null;
+        }
+        finally
+        {
+            above.Return(cursor);
+        }
+    }
+
+    /// <summary>
+    /// The directory under a mount cannot be seen. What is mounted there lends its owner and mode, so that a restore has a place to mount it again;
+    /// a mounted file is left out. Nothing more is asked of it: it may not answer.
+    /// </summary>
+    private async ValueTask LeaveOutAsync(OpenedDirectory above, byte[] name, TreePath path, FileStatus status, CancellationToken cancellationToken)
+    {
+        mounts.LeaveOut(path, status.MountId);
+        if (status.Type == TreeEntryType.Directory) await KeepEmptyAsync(above, name, path, status, isUnreadable: false, cancellationToken);
+        else above.IsIncomplete = true;
+    }
+
+    private async ValueTask KeepEmptyAsync(OpenedDirectory above, byte[] name, TreePath path, FileStatus status, bool isUnreadable, CancellationToken cancellationToken)
+    {
+        counters.Directories++;
+        await steps.WriteAsync(new CapturedEntry(await DescribeAsync(above.Handle, name, path, status, null, isUnreadable, cancellationToken, withoutAttributes: true), null, path), cancellationToken);
+        await steps.WriteAsync(CapturedEntry.EndOfDirectory, cancellationToken);
+    }
+
+    private async ValueTask<OpenedDirectory?> EnterAsync(OpenedDirectory above, byte[] name, TreePath path, FileStatus status, TreeEntry? before, CancellationToken cancellationToken)
+    {
+        DirectoryHandle? handle = null;
+        try
+        {
+            handle = Files.OpenToRead(above.Handle, name);
+            // The name may have been given to something else since it was looked at.
+            var now = Files.Status(handle, []);
+            if (now.Type != TreeEntryType.Directory)
+            {
+                above.IsIncomplete = true;
+                issues.Add(path, "open", Replaced);
+                return null;
+            }
+
+            if (!above.IsNamed && !mounts.Allow(above.MountId, now.MountId))
+            {
+                // Mounted since it was looked at, or by the look: network file systems do so.
+                await LeaveOutAsync(above, name, path, now, cancellationToken);
+                return null;
+            }
+
+            var names = Files.Names(handle, most: MostNames);
+            if (request.ExcludeCaches && CacheTag.Marks(handle, names)) names = [CacheTag.Name];
+            var entry = await DescribeAsync(above.Handle, name, path, now, handle, false, cancellationToken);
+            await steps.WriteAsync(new CapturedEntry(entry, null, path), cancellationToken);
+            counters.Directories++;
+            var opened = new OpenedDirectory(handle, names, path, now.MountId, before is { Type: TreeEntryType.Directory } ? before : null);
+            handle = null;
+            return opened;
+        }
+        catch (FileSystemException failure)
+        {
+            issues.Add(path, failure.Operation, failure.Error == Errno.NoEntry ? Vanished : failure.Reason);
+            if (failure.Error == Errno.NoEntry) return null;
+            // It is there but cannot be read: keep what is known of it.
+            await KeepEmptyAsync(above, name, path, status, isUnreadable: true, cancellationToken);
+            return null;
+        }
+        finally
+        {
+            handle?.Dispose();
+        }
+    }
+
+    private async ValueTask ReadFileAsync(OpenedDirectory above, byte[] name, TreePath path, FileStatus status, TreeEntry? before, CancellationToken cancellationToken)
+    {
+        if (before is not null && !request.ForceReread && parent!.IsUnchanged(before, status) && await parent.IsLiveAsync(before, session, cancellationToken))
+        {
+            counters.AddFile(status.Size);
+            counters.Unchanged++;
+            counters.AddBytesDone(status.Size);
+            // An equal change time means equal attributes too: they need not be read again.
+            var kept = EntryOf.Status(name, status, before.ExtendedAttributes, before.InodeFlags, HardLinkDevice(status), default, isUnreadable: false);
+            var known = Task.FromResult(new CapturedContent(before.Content, before.Size, false));
+            _linked.Add(status, known);
+            await steps.WriteAsync(new CapturedEntry(kept, known, path), cancellationToken);
+            return;
+        }
+
+        TreeEntry entry;
+        Task<CapturedContent> content;
+        DirectoryHandle? handle = null;
+        try
+        {
+            handle = Files.OpenToRead(above.Handle, name);
+            var now = Files.Status(handle, []);
+            if (now.Type != TreeEntryType.RegularFile)
+            {
+                above.IsIncomplete = true;
+                issues.Add(path, "open", Replaced);
+                return;
+            }
+
+            status = now;
+            entry = await DescribeAsync(above.Handle, name, path, status, handle, false, cancellationToken);
+            if (_linked.Find(status) is { } read)
+            {
+                content = read;
+                counters.AddBytesDone(status.Size);
+            }
+            else if (status.Size <= _parameters.Bundles.FileLimit && !status.MayHaveHoles && TryReadSmall(handle, ref status, path) is { } small)
+            {
+                content = small;
+            }
+            else
+            {
+                content = ReadLarge(handle, status, path, cancellationToken);
+                handle = null; // the worker's now
+            }
+
+            _linked.Add(status, content);
+        }
+        catch (FileSystemException failure)
+        {
+            if (failure.Error == Errno.NoEntry)
+            {
+                issues.Add(path, failure.Operation, Vanished);
+                return;
+            }
+
+            issues.Add(path, failure.Operation, failure.Reason);
+            entry = await DescribeAsync(above.Handle, name, path, status, null, true, cancellationToken);
+            content = Task.FromResult(new CapturedContent(null, status.Size, false));
+        }
+        finally
+        {
+            handle?.Dispose();
+        }
+
+        counters.AddFile(status.Size);
+        counters.AddRead(before is { Type: TreeEntryType.RegularFile });
+        await steps.WriteAsync(new CapturedEntry(entry, content, path), cancellationToken);
+    }
+
+    /// <summary>Reads a small file here and now; null, with its new status, when it has become a large one.</summary>
+    private Task<CapturedContent>? TryReadSmall(DirectoryHandle handle, ref FileStatus status, TreePath path)
+    {
+        const int tries = 2;
+        for (var attempt = 1; ; attempt++)
+        {
+            // One byte more than it should have shows that it grew.
+            var length = Files.ReadAt(handle, _small, 0);
+            var after = Files.Status(handle, []);
+            var changed = length != status.Size || after.Size != status.Size || after.Modified != status.Modified || after.Changed != status.Changed;
+            if (changed && attempt < tries)
+            {
+                status = after;
+                if (after.Size > _parameters.Bundles.FileLimit) return null;
+                continue;
+            }
+
+            if (changed)
+            {
+                issues.Add(path, "read", "it changed while it was read");
+                length = Math.Min(length, _parameters.Bundles.FileLimit);
+            }
+
+            counters.AddBytesDone(length);
+            var bytes = _small.AsSpan(0, length);
+            if (length == 0) return Task.FromResult(new CapturedContent(EmptyContent.Instance, 0, changed, status));
+            if (length <= _parameters.InlineFileLimit) return Task.FromResult(new CapturedContent(new InlineContent(bytes.ToArray()), length, changed, status));
+            return SliceAsync(bundles.Add(bytes), changed, status);
+        }
+
+        static async Task<CapturedContent> SliceAsync(PendingSlice slice, bool changed, FileStatus status) =>
+            new(new BundleSlice(await slice.Chunk, slice.Offset, slice.Length), slice.Length, changed, status);
+    }
+
+    private Task<CapturedContent> ReadLarge(DirectoryHandle handle, FileStatus status, TreePath path, CancellationToken cancellationToken)
+    {
+        var result = new TaskCompletionSource<CapturedContent>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _ = workers.Run(async () =>
+        {
+            using (handle)
+            {
+                try
+                {
+                    var content = await _files.ReadAsync(handle, status, cancellationToken);
+                    var after = Files.Status(handle, []);
+                    if (HasChanged(status, after, content))
+                    {
+                        status = after;
+                        content = await _files.ReadAsync(handle, after, cancellationToken) with { Status = after };
+                        if (HasChanged(after, Files.Status(handle, []), content))
+                        {
+                            issues.Add(path, "read", "it changed while it was read");
+                            content = content with { Changed = true };
+                        }
+                    }
+
+                    result.TrySetResult(content);
+                }
+                catch (FileSystemException failure)
+                {
+                    issues.Add(path, failure.Operation, failure.Reason);
+                    result.TrySetResult(new CapturedContent(null, status.Size, false));
+                }
+                catch (Exception exception)
+                {
+                    // The assembler waits for this content and ends the run with the reason.
+                    result.TrySetException(exception);
+                }
+            }
+        });
+        return result.Task;
+
+        static bool HasChanged(in FileStatus before, in FileStatus after, CapturedContent content) =>
+            before.Size != after.Size || before.Modified != after.Modified || before.Changed != after.Changed || content.Size != after.Size;
+    }
+
+    private async ValueTask OtherAsync(OpenedDirectory above, byte[] name, TreePath path, FileStatus status, CancellationToken cancellationToken)
+    {
+        TreeEntry entry;
+        try
+        {
+            entry = await DescribeAsync(above.Handle, name, path, status, null, false, cancellationToken);
+        }
+        catch (FileSystemException failure)
+        {
+            issues.Add(path, failure.Operation, failure.Error == Errno.NoEntry ? Vanished : failure.Error == Errno.Invalid ? Replaced : failure.Reason);
+            above.IsIncomplete |= failure.Error != Errno.NoEntry;
+            return;
+        }
+
+        if (status.Type == TreeEntryType.SymbolicLink) counters.Symlinks++;
+        else counters.Others++;
+        await steps.WriteAsync(new CapturedEntry(entry, null, path), cancellationToken);
+    }
+
+    /// <summary>The entry without content. Attributes come from the handle, or by name.</summary>
+    private async ValueTask<TreeEntry> DescribeAsync(
+        DirectoryHandle directory, byte[] name, TreePath path, FileStatus status, DirectoryHandle? handle, bool unreadable, CancellationToken cancellationToken, bool withoutAttributes = false)
+    {
+        IReadOnlyList<ExtendedAttribute> attributes = [];
+        uint inodeFlags = 0;
+        if (!unreadable && !withoutAttributes)
+        {
+            try
+            {
+                attributes = await StoredAsync(handle is not null ? Files.Attributes(handle) : Files.Attributes(directory, name), cancellationToken);
+                if (handle is not null) inodeFlags = EntryOf.FlagsOf(handle);
+            }
+            catch (FileSystemException failure)
+            {
+                issues.Add(path, failure.Operation, failure.Reason);
+            }
+        }
+
+        ReadOnlyMemory<byte> target = status.Type == TreeEntryType.SymbolicLink ? Files.LinkTarget(directory, name) : default;
+        return EntryOf.Status(name, status, attributes, inodeFlags, HardLinkDevice(status), target, unreadable);
+    }
+
+    private ulong? HardLinkDevice(in FileStatus status) => status.Links > 1 && status.Type != TreeEntryType.Directory ? Ordinal(status.Device) : null;
+
+    /// <summary>Large values become chunks, so that an entry stays small whatever a file carries.</summary>
+    private async ValueTask<IReadOnlyList<ExtendedAttribute>> StoredAsync(List<ExtendedAttribute> attributes, CancellationToken cancellationToken)
+    {
+        if (attributes.Count == 0) return attributes;
+        var limit = attributes.Sum(a => a.Length) > InlineAttributesLimit ? SmallAttribute : InlineAttributeLimit;
+        for (var i = 0; i < attributes.Count; i++)
+        {
+            if (attributes[i].Length <= limit) continue;
+            var stored = await session.StoreAsync(ChunkKind.Data, attributes[i].Value, cancellationToken);
+            attributes[i] = new ExtendedAttribute(attributes[i].Name, stored.Id, attributes[i].Length);
+        }
+
+        return attributes;
+    }
+
+    private ulong Ordinal(ulong device)
+    {
+        if (_deviceOrdinals.TryGetValue(device, out var ordinal)) return ordinal;
+        ordinal = (ulong)_deviceOrdinals.Count;
+        _deviceOrdinals.Add(device, ordinal);
+        return ordinal;
+    }
+}
