@@ -17,7 +17,10 @@ internal sealed class AheadBudget
     private long _bytes;
 
     /// <summary>Whether there is room for a batch or nearly so: where there is none, looking ahead had better wait than leave names for the walk.</summary>
-    public bool HasRoom => Volatile.Read(ref _names) < MostNames && Volatile.Read(ref _directories) < MostDirectories && Volatile.Read(ref _bytes) < MostBytes / 2;
+    public bool HasRoom => IsBelow(MostNames, MostDirectories, MostBytes / 2);
+
+    /// <summary>Whether there is so much room that a helper that was sent away is called again: for a name or two it would come and go all the time.</summary>
+    public bool HasMuchRoom => IsBelow(MostNames / 2, MostDirectories / 2, MostBytes / 4);
 
     public void TakeNames(int count) => Interlocked.Add(ref _names, count);
 
@@ -35,4 +38,7 @@ internal sealed class AheadBudget
     }
 
     public void ReturnBytes(long count) => Interlocked.Add(ref _bytes, -count);
+
+    private bool IsBelow(long names, long directories, long bytes) =>
+        Volatile.Read(ref _names) < names && Volatile.Read(ref _directories) < directories && Volatile.Read(ref _bytes) < bytes;
 }

@@ -105,7 +105,7 @@ internal sealed class LookAhead(NameScout scout, AheadBudget budget, int helpers
     {
         lock (_gate)
         {
-            if (_isStopped || _helping == helpers || _work.Count == 0 || !budget.HasRoom) return;
+            if (_isStopped || _helping == helpers || _work.Count == 0 || !budget.HasMuchRoom) return;
             _helping++;
         }
 

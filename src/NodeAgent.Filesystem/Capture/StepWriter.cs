@@ -9,7 +9,7 @@ namespace NodeAgent.Filesystem.Capture;
 internal sealed class StepWriter(ChannelWriter<CapturedEntry[]> output, BundleWriter bundles)
 {
     /// <summary>Steps in a full message.</summary>
-    public const int StepsPerMessage = 32;
+    public const int StepsPerMessage = 64;
 
     private readonly List<CapturedEntry> _steps = new(StepsPerMessage);
 

@@ -133,7 +133,7 @@ public sealed class SnapshotRestoreTests
         Assert.Equal("1073741827\n", machine.Shell($"{Command("dump latest large")} | wc -c"));
         Assert.Equal("end", machine.Shell($"{Command("dump latest large")} | tail -c 3"));
 
-        string Command(string verb) => $"DOTNET_GCHeapHardLimit=0xC000000 dotnet {NodeAgentProcess.Executable} snapshot {verb} {string.Join(' ', machine.Access)}";
+        string Command(string verb) => $"DOTNET_GCHeapHardLimit=0xC000000 {NodeAgentProcess.ShellCommand} snapshot {verb} {string.Join(' ', machine.Access)}";
     }
 
     /// <summary>Files that have their final name, and which files they are.</summary>

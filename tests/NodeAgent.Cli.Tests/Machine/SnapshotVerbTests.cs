@@ -384,7 +384,7 @@ public sealed class SnapshotVerbTests
         Assert.Null(entries[2]!["pathBytes"]);
 
         // Through a shell, since .NET cannot pass such an argument.
-        var command = $"dotnet '{NodeAgentProcess.Executable}' snapshot dump latest \"$(printf 'caf\\351')\" --repo '{machine.Path}' --key-file '{machine.KeyFile}'";
+        var command = $"{NodeAgentProcess.ShellCommand} snapshot dump latest \"$(printf 'caf\\351')\" --repo '{machine.Path}' --key-file '{machine.KeyFile}'";
         Assert.Equal("x", machine.Shell(command));
     }
 
@@ -395,7 +395,7 @@ public sealed class SnapshotVerbTests
         machine.Put("sub/large", MachineRepository.Noise(9_000_000));
         machine.Put("sub/small", "x"u8.ToArray());
         await machine.BackUpAsync();
-        var command = $"dotnet '{NodeAgentProcess.Executable}' snapshot dump latest sub --tar --repo '{machine.Path}' --key-file '{machine.KeyFile}'";
+        var command = $"{NodeAgentProcess.ShellCommand} snapshot dump latest sub --tar --repo '{machine.Path}' --key-file '{machine.KeyFile}'";
 
         machine.Shell($"mkdir out; {command} | tar -C out -xf -; cmp source/sub/large out/sub/large; cmp source/sub/small out/sub/small");
         Assert.Equal("141\n", machine.Shell($"{{ {command} || echo $? >&3; }} 3>code | head -c 1 > /dev/null; cat code"));

@@ -10,14 +10,12 @@ internal sealed record CommandEnvironment
 
     public Dictionary<string, string> Variables { get; init; } = [];
 
-    /// <summary>A program that runs dotnet in turn, as setpriv does; null for dotnet itself.</summary>
-    public string? Program { get; init; }
-
-    public string[] ProgramArguments { get; init; } = [];
+    /// <summary>A command that runs the one that follows it, as setpriv does; empty for none.</summary>
+    public string[] Through { get; init; } = [];
 
     /// <summary>For a process that is to be interrupted: tests that were started in the background ignore Ctrl-C, and so would what they start.</summary>
-    public static CommandEnvironment Interruptible => new() { Program = "env", ProgramArguments = ["--default-signal=INT", "dotnet"] };
+    public static CommandEnvironment Interruptible => new() { Through = ["env", "--default-signal=INT"] };
 
-    /// <summary>A copy of the executable, for a user who cannot reach the one that was built; null for that one.</summary>
-    public string? Executable { get; init; }
+    /// <summary>Where a copy of the program is, for a user who cannot reach the one that was built; null for that one.</summary>
+    public string? Copy { get; init; }
 }

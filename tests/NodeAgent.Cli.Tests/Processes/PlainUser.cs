@@ -13,12 +13,11 @@ internal static class PlainUser
     public static CommandEnvironment EnvironmentOrSkip()
     {
         Assert.SkipUnless(Environment.UserName == "root", "becoming another user takes root");
-        Assert.SkipUnless(Copy.Value is not null, "there is no setpriv, or another user cannot run dotnet here");
+        Assert.SkipUnless(Copy.Value is not null, "there is no setpriv, or another user cannot run nodeagent here");
         return new CommandEnvironment
         {
-            Program = "setpriv",
-            ProgramArguments = [.. Become, "dotnet"],
-            Executable = Path.Combine(Copy.Value!, "nodeagent.dll"),
+            Through = ["setpriv", .. Become],
+            Copy = Copy.Value,
             WorkingDirectory = "/",
         };
     }
@@ -38,12 +37,12 @@ internal static class PlainUser
     {
         var copy = Directory.CreateTempSubdirectory("nodeagent-executable-").FullName;
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(copy, recursive: true);
-        foreach (var file in Directory.GetFiles(AppContext.BaseDirectory)) File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
+        foreach (var file in Directory.GetFiles(NodeAgentProcess.Place)) File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
         try
         {
             using var chmod = Process.Start("chmod", ["-R", "a+rX", copy])!;
             chmod.WaitForExit();
-            using var process = Process.Start(new ProcessStartInfo("setpriv", [.. Become, "dotnet", Path.Combine(copy, "nodeagent.dll"), "--help"]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            using var process = Process.Start(new ProcessStartInfo("setpriv", [.. Become, .. NodeAgentProcess.CommandIn(copy), "--help"]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
             process.StandardOutput.ReadToEnd();
             process.WaitForExit();
             return process.ExitCode == 0 ? copy : null;

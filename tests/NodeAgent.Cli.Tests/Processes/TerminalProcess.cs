@@ -29,7 +29,7 @@ internal sealed class TerminalProcess : IDisposable
 
     // Tests that were started in the background ignore Ctrl-C, and so would what they start.
     private static string CommandOf(string[] arguments) =>
-        $"env --default-signal=INT,TSTP,TTOU dotnet {string.Join(' ', new[] { NodeAgentProcess.Executable }.Concat(arguments).Select(argument => $"'{argument}'"))}";
+        $"env --default-signal=INT,TSTP,TTOU {string.Join(' ', NodeAgentProcess.Command.Concat(arguments).Select(argument => $"'{argument}'"))}";
 
     private static TerminalProcess StartCommandOrSkip(string command)
     {

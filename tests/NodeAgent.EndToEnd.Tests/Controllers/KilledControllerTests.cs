@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Http;
 using NodeAgent.Controller.Cluster;
 using NodeAgent.Controller.Tests.Harness;
 using NodeAgent.Controller.Work;
+using NodeAgent.EndToEnd.Tests.Processes;
 using NodeAgent.Kubernetes;
 using NodeAgent.Kubernetes.Velero;
 
@@ -14,7 +15,6 @@ namespace NodeAgent.EndToEnd.Tests.Controllers;
 /// <summary>Controllers as processes, killed at moments of a backup that the API server sees, and what the next ones make of it.</summary>
 public sealed class KilledControllerTests : IAsyncLifetime
 {
-    private static readonly string Executable = Path.Combine(AppContext.BaseDirectory, "nodeagent.dll");
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
 
     private readonly string _directory = Directory.CreateTempSubdirectory("killed-controller-").FullName;
@@ -171,7 +171,7 @@ public sealed class KilledControllerTests : IAsyncLifetime
 
     private Task StartAsync()
     {
-        var start = new ProcessStartInfo("dotnet", [Executable, "controller", "--leader-election=false", "--namespace", "velero", "--kubeconfig", Path.Combine(_directory, "kubeconfig"), "--work-directory", _directory])
+        var start = new ProcessStartInfo(NodeAgentProgram.Command[0], NodeAgentProgram.After("controller", "--leader-election=false", "--namespace", "velero", "--kubeconfig", Path.Combine(_directory, "kubeconfig"), "--work-directory", _directory))
         {
             RedirectStandardError = true,
             RedirectStandardOutput = true,

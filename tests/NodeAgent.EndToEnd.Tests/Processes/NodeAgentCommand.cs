@@ -7,7 +7,6 @@ namespace NodeAgent.EndToEnd.Tests.Processes;
 internal static class NodeAgentCommand
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
-    private static readonly string Executable = Path.Combine(AppContext.BaseDirectory, "nodeagent.dll");
 
     /// <summary>Returns what it wrote to standard output; fails the test with everything it wrote unless it exits with 0.</summary>
     public static Task<string> RunAsync(params string[] arguments) => RunAsync(null, arguments);
@@ -17,7 +16,7 @@ internal static class NodeAgentCommand
     /// <inheritdoc cref="RunAsync(string[])"/>
     public static async Task<string> RunAsync(IReadOnlyDictionary<string, string>? environment, string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet", [Executable, .. arguments])
+        var start = new ProcessStartInfo(NodeAgentProgram.Command[0], NodeAgentProgram.After(arguments))
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -151,7 +151,7 @@ public sealed class RaceScenarioTests(RealNodeFixture fixture) : RealNodeTest(fi
     {
         var path = Path.Combine(Node.Scratch, "snapshot.tar");
         // Entries that were refused when they were read are said again.
-        await ToolProcess.RunAsync("bash", ["-c", "dotnet \"$@\" >\"$0\" || [ $? = 3 ]", path, Path.Combine(AppContext.BaseDirectory, "nodeagent.dll"), "snapshot", "dump", id, "/", .. await RepositoryFlagsAsync()]);
+        await ToolProcess.RunAsync("bash", ["-c", "\"$@\" >\"$0\" || [ $? = 3 ]", path, .. NodeAgentProgram.Command, "snapshot", "dump", id, "/", .. await RepositoryFlagsAsync()]);
         await using var archive = File.OpenRead(path);
         await using var entries = new TarReader(archive);
         var (links, files) = (0, 0);

@@ -1,13 +1,13 @@
 using System.Diagnostics;
 using System.Text;
 using NodeAgent.DevCluster;
+using NodeAgent.EndToEnd.Tests.Processes;
 
 namespace NodeAgent.EndToEnd.Tests.Servers;
 
 /// <summary>The two servers as processes: what they serve, how they end, and what they say when they cannot start.</summary>
 public sealed class ServerProcessTests : IAsyncLifetime
 {
-    private static readonly string Executable = Path.Combine(AppContext.BaseDirectory, "nodeagent.dll");
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
     private readonly string _directory = Directory.CreateTempSubdirectory("server-test-").FullName;
@@ -84,7 +84,7 @@ public sealed class ServerProcessTests : IAsyncLifetime
 
     private static Process Start(string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet", [Executable, .. arguments]) { RedirectStandardError = true, StandardErrorEncoding = Encoding.UTF8 };
+        var start = new ProcessStartInfo(NodeAgentProgram.Command[0], NodeAgentProgram.After(arguments)) { RedirectStandardError = true, StandardErrorEncoding = Encoding.UTF8 };
         foreach (var name in start.Environment.Keys.Where(n => n.StartsWith("NODEAGENT_", StringComparison.Ordinal) || n is "NODE_NAME" or "KUBECONFIG").ToArray()) start.Environment.Remove(name);
         return Process.Start(start)!;
     }
