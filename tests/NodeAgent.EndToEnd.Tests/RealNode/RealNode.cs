@@ -153,6 +153,9 @@ internal sealed class RealNode : IAsyncDisposable
         return text;
     }
 
+    /// <summary>What a container prints until it ends, with the node's time of each line.</summary>
+    public async Task<string> FollowLogAsync(string ns, string pod) => (await TryKubectlAsync(Settings, "logs", "--follow", "--timestamps", pod, "-n", ns)).Output;
+
     /// <summary>What a container printed.</summary>
     public async Task<string> LogAsync(string ns, string pod, string? container = null, int? lines = null)
     {
