@@ -9,6 +9,15 @@ internal abstract class AheadWork
     private Exception? _failure;
     private TaskCompletionSource? _waiter;
 
+    /// <summary>Whether somebody has taken it.</summary>
+    public bool IsTaken
+    {
+        get
+        {
+            lock (_gate) return _isTaken;
+        }
+    }
+
     /// <summary>True for the first one who asks: the work is his to do, and <see cref="Complete"/> his to call.</summary>
     public bool TryTake()
     {

@@ -4,14 +4,16 @@ namespace NodeAgent.Filesystem.Capture;
 
 /// <summary>A directory that was seen and may be opened and listed ahead of the walk.</summary>
 /// <param name="above">What it is in.</param>
-/// <param name="name">Its name there.</param>
+/// <param name="index">The place of its name there.</param>
 /// <param name="path">Its path.</param>
 /// <param name="before">The entry of that name in the parent snapshot, if it is a directory.</param>
-internal sealed class ClosedDirectory(OpenedDirectory above, byte[] name, TreePath path, TreeEntry? before) : AheadWork
+internal sealed class ClosedDirectory(OpenedDirectory above, int index, TreePath path, TreeEntry? before) : AheadWork
 {
     public OpenedDirectory Above => above;
 
-    public byte[] Name => name;
+    public int Index => index;
+
+    public byte[] Name => above.Names[index];
 
     public TreePath Path => path;
 

@@ -6,9 +6,8 @@ namespace NodeAgent.Filesystem.Capture;
 /// so that it never waits for a helper that has not come yet.
 /// </summary>
 /// <remarks>
-/// Helpers take their work from a stack. An open directory lies in it as long as it has batches that were not begun, and the directories that are found in a batch are put on
-/// top of it in reverse order: what comes out is the order of the walk. How far ahead they go is bounded, see <see cref="AheadBudget"/>. All but <see cref="StopAsync"/> is
-/// for the walk's thread.
+/// Helpers take the work that the walk comes to first: an open directory waits as long as it has batches that were not begun, and so do the directories that are found in a
+/// batch. How far ahead they go is bounded, see <see cref="AheadBudget"/>. All that is public is for the walk's thread.
 /// </remarks>
 internal sealed class LookAhead(NameScout scout, AheadBudget budget, int helpers, CancellationToken cancellationToken)
 {
@@ -17,7 +16,7 @@ internal sealed class LookAhead(NameScout scout, AheadBudget budget, int helpers
     private const long MostHeldBytes = 4 << 20;
 
     private readonly Lock _gate = new();
-    private readonly Stack<(ClosedDirectory? Closed, OpenedDirectory? Opened)> _work = new();
+    private readonly PriorityQueue<WorkPlace, WorkPlace> _work = new();
 
     /// <summary>Directories that were opened and that the walk has not come to.</summary>
     private readonly HashSet<OpenedDirectory> _waiting = [];
@@ -30,7 +29,9 @@ internal sealed class LookAhead(NameScout scout, AheadBudget budget, int helpers
     /// <summary>Tells of a directory that the walk opened by itself.</summary>
     public void Add(OpenedDirectory directory)
     {
-        lock (_gate) _work.Push((null, directory));
+        // It may be one that helpers have left alone, while they went on behind it as far as they may.
+        budget.AllowMore();
+        lock (_gate) Push(WorkPlace.Of(directory));
         CallHelper();
     }
 
@@ -42,6 +43,7 @@ internal sealed class LookAhead(NameScout scout, AheadBudget budget, int helpers
         await batch.WaitAsync();
         budget.ReturnNames(batch.Count);
         budget.ReturnBytes(batch.ContentBytes);
+        budget.AllowLess();
         _heldNames += batch.Count;
         _heldBytes += batch.ContentBytes;
         CallHelper();
@@ -105,6 +107,8 @@ internal sealed class LookAhead(NameScout scout, AheadBudget budget, int helpers
     {
         lock (_gate)
         {
+            // The walk may have been faster, and what it is through with is not to pile up, whether helpers have room or not.
+            while (_work.TryPeek(out var first, out _) && IsDone(first)) _work.Dequeue();
             if (_isStopped || _helping == helpers || _work.Count == 0 || !budget.HasMuchRoom) return;
             _helping++;
         }
@@ -140,15 +144,19 @@ internal sealed class LookAhead(NameScout scout, AheadBudget budget, int helpers
     {
         lock (_gate)
         {
-            while (!_isStopped && !cancellationToken.IsCancellationRequested && budget.HasRoom && _work.TryPop(out var work))
+            while (!_isStopped && !cancellationToken.IsCancellationRequested && budget.HasRoom && _work.TryDequeue(out var work, out _))
             {
-                // The walk may have been faster.
-                if (work.Closed is { } closed && closed.TryTake()) return closed;
-                while (work.Opened is { } opened && opened.NextToSee < opened.BatchCount)
+                if (work.Closed is { } closed)
                 {
-                    var batch = opened.Batch(opened.NextToSee++);
+                    if (closed.TryTake()) return closed;
+                    continue;
+                }
+
+                while (work.Directory.NextToSee < work.Directory.BatchCount)
+                {
+                    var batch = work.Directory.Batch(work.Directory.NextToSee++);
                     if (!batch.TryTake()) continue;
-                    if (opened.NextToSee < opened.BatchCount) _work.Push(work);
+                    if (work.Directory.NextToSee < work.Directory.BatchCount) Push(WorkPlace.Of(work.Directory));
                     return batch;
                 }
             }
@@ -186,7 +194,7 @@ internal sealed class LookAhead(NameScout scout, AheadBudget budget, int helpers
                 lock (_gate)
                 {
                     _waiting.Add(opened);
-                    if (!_isStopped) _work.Push((null, opened));
+                    Push(WorkPlace.Of(opened));
                 }
             }
 
@@ -198,15 +206,34 @@ internal sealed class LookAhead(NameScout scout, AheadBudget budget, int helpers
         }
     }
 
-    /// <summary>The directories of a batch are the next work, the first of them before the others.</summary>
+    /// <summary>The directories of a batch are work, too.</summary>
     private void Push(NameBatch batch)
     {
         lock (_gate)
         {
-            for (var i = batch.Count - 1; i >= 0; i--)
+            foreach (var seen in batch.Seen)
             {
-                if (batch.Seen[i].Directory is { } directory && !_isStopped) _work.Push((directory, null));
+                if (seen.Directory is { } directory) Push(WorkPlace.Of(directory));
             }
         }
+    }
+
+    /// <summary>Under the lock.</summary>
+    private void Push(WorkPlace work)
+    {
+        if (!_isStopped) _work.Enqueue(work, work);
+    }
+
+    /// <summary>Whether somebody has taken all of it. Under the lock.</summary>
+    private static bool IsDone(WorkPlace work)
+    {
+        if (work.Closed is { } closed) return closed.IsTaken;
+        while (work.Directory.NextToSee < work.Directory.BatchCount)
+        {
+            if (!work.Directory.Batch(work.Directory.NextToSee).IsTaken) return false;
+            work.Directory.NextToSee++;
+        }
+
+        return true;
     }
 }

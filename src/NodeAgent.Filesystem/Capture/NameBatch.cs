@@ -24,6 +24,6 @@ internal sealed class NameBatch(OpenedDirectory directory, int start, int count)
     /// <summary>Bytes of the last piece that are in use.</summary>
     public int Filled { get; set; }
 
-    /// <summary>Bytes of content, as they were counted against what may be read ahead.</summary>
+    /// <summary>Bytes of memory for contents, as they were counted against what may be read ahead.</summary>
     public long ContentBytes { get; set; }
 }

@@ -13,7 +13,7 @@ namespace NodeAgent.Filesystem.Capture;
 /// </summary>
 internal sealed class NameScout(BackupRequest request, RepositoryParameters parameters, WriteSession session, ParentTree? parent, PathPatterns excludes, MountRules mounts, AheadBudget budget, long mostNames)
 {
-    private const int PieceLength = 64 << 10;
+    private const int PieceLength = 32 << 10;
 
     /// <summary>A longer value of an extended attribute may have to be stored as a chunk, which is not for those who look ahead.</summary>
     private const int PlainAttributes = 4096;
@@ -46,9 +46,9 @@ internal sealed class NameScout(BackupRequest request, RepositoryParameters para
                 var before = cursor is null ? null : await cursor.FindAsync(name, batch.Start + i, cancellationToken);
                 batch.Seen[i] = status.Type switch
                 {
-                    TreeEntryType.RegularFile when await IsUnchangedAsync(before, status, cancellationToken) => new SeenName(SeenKind.Unchanged, path, before),
+                    TreeEntryType.RegularFile when await IsUnchangedAsync(before, status, cancellationToken) => new SeenName(SeenKind.Unchanged, path, Keep(name, status, before!)),
                     TreeEntryType.RegularFile => ReadSmall(batch, directory, name, path, status, before),
-                    TreeEntryType.Directory => new SeenName(SeenKind.Directory, Directory: new ClosedDirectory(directory, name, path, before is { Type: TreeEntryType.Directory } ? before : null)),
+                    TreeEntryType.Directory => new SeenName(SeenKind.Directory, Directory: new ClosedDirectory(directory, batch.Start + i, path, before is { Type: TreeEntryType.Directory } ? before : null)),
                     _ => SeeLink(directory, name, path, status),
                 };
             }
@@ -86,7 +86,7 @@ internal sealed class NameScout(BackupRequest request, RepositoryParameters para
             var bytes = names.Sum(name => (long)name.Length + Files.NameOverhead);
             if (!budget.TryTakeBytes(bytes)) return;
             directory.Entry = entry;
-            directory.Opened = new OpenedDirectory(handle, names, directory.Path, status.MountId, directory.Before) { AheadBytes = bytes };
+            directory.Opened = new OpenedDirectory(handle, names, directory.Path, status.MountId, directory.Before, directory.Above, directory.Index) { AheadBytes = bytes };
             handle = null;
         }
         catch (FileSystemException)
@@ -128,25 +128,19 @@ internal sealed class NameScout(BackupRequest request, RepositoryParameters para
 
     private SeenName ReadSmall(NameBatch batch, OpenedDirectory directory, byte[] name, TreePath path, in FileStatus status, TreeEntry? before)
     {
-        if (status.Size > _fileLimit || status.MayHaveHoles || !budget.TryTakeBytes(status.Size)) return default;
-        batch.ContentBytes += status.Size;
+        if (status.Size > _fileLimit || status.MayHaveHoles) return default;
+        // One byte more than it should have shows that it grew, or that its size says nothing, as in /proc and on some FUSE file systems.
+        var length = (int)status.Size;
+        if (Room(batch, length + 1) is not { } room) return default;
         using var file = Files.OpenToRead(directory.Handle, name);
+        // The name may have been given to something else, a device say, of which nothing is to be asked.
+        if (Files.Status(file, []) != status) return default;
         var attributes = Files.Attributes(file);
         if (!ArePlain(attributes)) return default;
         var flags = EntryOf.FlagsOf(file);
-        var length = (int)status.Size;
-        var content = Memory<byte>.Empty;
-        if (length > 0)
-        {
-            // One byte more than it should have shows that it grew.
-            var room = Room(batch, length + 1);
-            if (Files.ReadStart(file, room.Span) != length) return default;
-            content = room[..length];
-            batch.Filled += length;
-        }
-
-        // The same file as was seen by its name, and what was read in between is its content.
-        if (Files.Status(file, []) != status) return default;
+        if (Files.ReadStart(file, room.Span) != length || Files.Status(file, []) != status) return default;
+        batch.Filled += length;
+        var content = room[..length];
         return new SeenName(SeenKind.Content, path, EntryOf.Status(name, status, attributes, flags, null, default, isUnreadable: false), content) with { WasThere = before is { Type: TreeEntryType.RegularFile } };
     }
 
@@ -165,16 +159,22 @@ internal sealed class NameScout(BackupRequest request, RepositoryParameters para
         return length <= PlainAttributes;
     }
 
-    /// <summary>Room at the end of the batch's memory.</summary>
-    private Memory<byte> Room(NameBatch batch, int length)
+    /// <summary>Room at the end of the batch's memory; null when there is to be no more of it.</summary>
+    private Memory<byte>? Room(NameBatch batch, int length)
     {
         batch.Pieces ??= [];
         if (batch.Pieces.Count == 0 || batch.Filled + length > PieceLength)
         {
+            if (!budget.TryTakeBytes(PieceLength)) return null;
             batch.Pieces.Add(_free.TryTake(out var piece) ? piece : GC.AllocateUninitializedArray<byte>(PieceLength));
+            batch.ContentBytes += PieceLength;
             batch.Filled = 0;
         }
 
         return batch.Pieces[^1].AsMemory(batch.Filled, length);
     }
+
+    /// <summary>What the file is now, with the content of before. An equal change time means equal attributes too: they need not be read again.</summary>
+    private static TreeEntry Keep(byte[] name, in FileStatus status, TreeEntry before) =>
+        EntryOf.Status(name, status, before.ExtendedAttributes, before.InodeFlags, null, default, isUnreadable: false).WithContent(before.Content!);
 }

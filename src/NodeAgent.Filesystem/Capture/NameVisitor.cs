@@ -40,7 +40,7 @@ internal sealed class NameVisitor(
         _deviceOrdinals.Add(status.Device, 0);
         await steps.WriteAsync(new CapturedEntry(await DescribeAsync(root, [], TreePath.Root, status, root, false, cancellationToken), null, TreePath.Root), cancellationToken);
         counters.Directories++;
-        return new OpenedDirectory(root, only is null ? Files.Names(root, most: MostNames) : [only], TreePath.Root, status.MountId, parent?.Root) { IsNamed = only is not null };
+        return new OpenedDirectory(root, only is null ? Files.Names(root, most: MostNames) : [only], TreePath.Root, status.MountId, parent?.Root, null, 0) { IsNamed = only is not null };
     }
 
     /// <summary>Writes what is under a name; returns a directory to go into, which the caller then owns.</summary>
@@ -92,7 +92,7 @@ internal sealed class NameVisitor(
             issues.Add(path, "open", $"directories are nested deeper than {TreeLimits.MaxDepth}: what is in this one is left out (back it up as a source of its own)");
             await KeepEmptyAsync(above, name, path, status, isUnreadable: true, cancellationToken);
         }
-        else if (type == TreeEntryType.Directory) return await EnterAsync(above, name, path, status, before, cancellationToken);
+        else if (type == TreeEntryType.Directory) return await EnterAsync(above, index, path, status, before, cancellationToken);
         else if (type == TreeEntryType.RegularFile) await ReadFileAsync(above, name, path, status, before, cancellationToken);
         else await OtherAsync(above, name, path, status, cancellationToken);
         return null;
@@ -135,8 +135,9 @@ internal sealed class NameVisitor(
         await steps.WriteAsync(CapturedEntry.EndOfDirectory, cancellationToken);
     }
 
-    private async ValueTask<OpenedDirectory?> EnterAsync(OpenedDirectory above, byte[] name, TreePath path, FileStatus status, TreeEntry? before, CancellationToken cancellationToken)
+    private async ValueTask<OpenedDirectory?> EnterAsync(OpenedDirectory above, int index, TreePath path, FileStatus status, TreeEntry? before, CancellationToken cancellationToken)
     {
+        var name = above.Names[index];
         DirectoryHandle? handle = null;
         try
         {
@@ -162,7 +163,7 @@ internal sealed class NameVisitor(
             var entry = await DescribeAsync(above.Handle, name, path, now, handle, false, cancellationToken);
             await steps.WriteAsync(new CapturedEntry(entry, null, path), cancellationToken);
             counters.Directories++;
-            var opened = new OpenedDirectory(handle, names, path, now.MountId, before is { Type: TreeEntryType.Directory } ? before : null);
+            var opened = new OpenedDirectory(handle, names, path, now.MountId, before is { Type: TreeEntryType.Directory } ? before : null, above, index);
             handle = null;
             return opened;
         }

@@ -10,7 +10,9 @@ namespace NodeAgent.Filesystem.Capture;
 /// <param name="path">Where it is.</param>
 /// <param name="mountId">What it is on.</param>
 /// <param name="before">The same directory in the parent snapshot; null when there is none.</param>
-internal sealed class OpenedDirectory(DirectoryHandle handle, List<byte[]> names, TreePath path, ulong mountId, TreeEntry? before) : IDisposable
+/// <param name="above">The directory that it is in; null for the source itself.</param>
+/// <param name="index">The place of its name there.</param>
+internal sealed class OpenedDirectory(DirectoryHandle handle, List<byte[]> names, TreePath path, ulong mountId, TreeEntry? before, OpenedDirectory? above, int index) : IDisposable
 {
     private readonly NameBatch?[] _batches = new NameBatch?[(names.Count + NameBatch.Length - 1) / NameBatch.Length];
     private volatile TreeEntry? _before = before;
@@ -23,6 +25,10 @@ internal sealed class OpenedDirectory(DirectoryHandle handle, List<byte[]> names
     public TreePath Path => path;
 
     public ulong MountId => mountId;
+
+    public OpenedDirectory? Above => above;
+
+    public int Index => index;
 
     /// <summary>The same directory in the parent snapshot; null when there is none, or when it turned out to be damaged.</summary>
     public TreeEntry? Before => _before;

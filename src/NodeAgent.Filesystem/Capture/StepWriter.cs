@@ -20,9 +20,10 @@ internal sealed class StepWriter(ChannelWriter<CapturedEntry[]> output, BundleWr
         return _steps.Count < StepsPerMessage ? ValueTask.CompletedTask : FlushAsync(cancellationToken);
     }
 
-    /// <summary>Hands over what is left. The caller has closed the bundles.</summary>
+    /// <summary>Hands over what there is: before a wait, which may be long, and at the end.</summary>
     public ValueTask FlushAsync(CancellationToken cancellationToken)
     {
+        if (_steps.Count == 0) return ValueTask.CompletedTask;
         CapturedEntry[] message = [.. _steps];
         _steps.Clear();
         return output.WriteAsync(message, cancellationToken);

@@ -90,7 +90,11 @@ internal sealed class TreeCapture(
                     ahead.Leave(batch, directory.Next);
                 }
 
-                await workers.ThrottleAsync();
+                if (workers.IsFull)
+                {
+                    await steps.FlushAsync(cancellationToken);
+                    await workers.ThrottleAsync();
+                }
             }
 
             bundles.Close();

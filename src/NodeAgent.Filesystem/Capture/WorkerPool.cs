@@ -16,6 +16,15 @@ internal sealed class WorkerPool(int workers) : IDisposable
     /// <summary>Whether work waits for a worker.</summary>
     public bool IsWanted => Volatile.Read(ref _wanting) > 0;
 
+    /// <summary>Whether so much is under way that <see cref="ThrottleAsync"/> would wait.</summary>
+    public bool IsFull
+    {
+        get
+        {
+            lock (_gate) return _underWay >= _limit;
+        }
+    }
+
     /// <summary>Starts work; it waits for a free worker.</summary>
     public Task Run(Func<Task> work) => Run(work, null);
 

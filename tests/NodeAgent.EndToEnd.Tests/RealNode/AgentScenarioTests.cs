@@ -63,8 +63,9 @@ public sealed class AgentScenarioTests(RealNodeFixture fixture) : RealNodeTest(f
         Node.Gateway.Release();
         // What passes before the signal and after the end is the kubelet's, which on a busy machine takes its time.
         var lines = (await log).Split('\n');
-        var told = lines.FirstOrDefault(line => line.Contains("SIGTERM received", StringComparison.Ordinal)) ?? throw new InvalidOperationException($"the agent was not told to end:\n{await log}");
-        var took = ended - Parse(told[..told.IndexOf(' ', StringComparison.Ordinal)]);
+        var told = lines.FirstOrDefault(line => line.Contains("SIGTERM received", StringComparison.Ordinal));
+        // Where the kubelet took the log away before it was read, its own time counts, too.
+        var took = told is null ? gone : ended - Parse(told[..told.IndexOf(' ', StringComparison.Ordinal)]);
         TestContext.Current.TestOutputHelper?.WriteLine($"the agent had ended {took.TotalSeconds:0.0} s after it was told, its pod was gone {gone.TotalSeconds:0.0} s after it was deleted");
         Assert.True(took < TimeSpan.FromSeconds(30), $"the agent took {took.TotalSeconds:0} s, of 60 until it is killed:\n{string.Join('\n', lines)}");
         await Node.WaitForEndAsync(VeleroResources.Backups, name, BackupPhase.Completed);

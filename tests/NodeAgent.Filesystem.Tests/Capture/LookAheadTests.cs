@@ -96,6 +96,49 @@ public sealed class LookAheadTests
         Assert.DoesNotContain(OpenFiles(), path => path.StartsWith(test.Source, StringComparison.Ordinal));
     }
 
+    /// <summary>Some file systems give 0 as the size of files that have content. This one's change with every look, so that they are told of, too.</summary>
+    [Fact]
+    public async Task A_file_whose_size_says_nothing_is_read_all_the_same()
+    {
+        await using var test = await TestBackup.CreateAsync();
+
+        var result = await test.RunAsync(request => request with { SourcePath = "/proc/sys/kernel/random", Workers = 4 });
+
+        var entry = await test.FindAsync(result.Manifest, "boot_id");
+        Assert.Equal(File.ReadAllBytes("/proc/sys/kernel/random/boot_id"), Assert.IsType<InlineContent>(entry.Content).Bytes.ToArray());
+        Assert.Contains(result.Manifest.Issues, issue => System.Text.Encoding.UTF8.GetString(issue.Path) == "boot_id");
+    }
+
+    /// <summary>Few large files fill no message to the assembler, which tells of what is done.</summary>
+    [Fact]
+    public async Task Progress_moves_while_a_few_large_files_are_read()
+    {
+        await using var test = await TestBackup.CreateAsync(TestBackup.SmallPacks, inMemory: true);
+        var random = SeededRandom.Create();
+        for (var file = 0; file < 30; file++) File.WriteAllBytes(test.InSource($"large {file:d2}"), random.Bytes(1 << 20));
+        var moved = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var packs = 0;
+        var late = false;
+        test.Store.BeforePut = async key =>
+        {
+            if (!key.StartsWith("data/", StringComparison.Ordinal)) return;
+            // Slow enough that what is told at most ten times a second is told before the last.
+            await Task.Delay(TimeSpan.FromMilliseconds(30), TestBackup.Cancellation);
+            if (Interlocked.Increment(ref packs) < 14) return;
+            late |= await Task.WhenAny(moved.Task, Task.Delay(TimeSpan.FromSeconds(30), TestBackup.Cancellation)) != moved.Task;
+        };
+        var request = new BackupRequest { SourcePath = test.Source, Source = new SnapshotSource { Kind = SnapshotSource.Directory, Path = test.Source }, Hostname = "test", Workers = 1 };
+
+        await BackupRun.ExecuteAsync(test.Repository, request, new Watch(progress => { if (progress.FilesDone > 0) moved.TrySetResult(); }), TestBackup.Cancellation);
+
+        Assert.False(late, "no file was told to be done although more than ten were");
+    }
+
+    private sealed class Watch(Action<RunProgress> look) : IProgress<RunProgress>
+    {
+        public void Report(RunProgress value) => look(value);
+    }
+
     private static IEnumerable<string> OpenFiles() =>
         Directory.GetFiles("/proc/self/fd").Select(descriptor => new FileInfo(descriptor).LinkTarget ?? "");
 
