@@ -24,11 +24,6 @@ namespace NodeAgent.Filesystem;
 /// </summary>
 public static class BackupRun
 {
-    /// <summary>
-    /// Steps in the queue: more than a bundle may span, and those that wait to be put there, so that the walk never waits for a bundle that waits for the walk.
-    /// </summary>
-    private const int QueueLength = 2 * BundleWriter.MaxSteps;
-
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Runs a backup. Files that cannot be read do not stop it: the result says which.</summary>
@@ -73,8 +68,8 @@ public static class BackupRun
         var mounts = new MountRules(request);
         using var workers = new WorkerPool(WorkerCount.ForBackup(request.Workers, request.Memory).Number);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var queue = Channel.CreateBounded<CapturedEntry[]>(new BoundedChannelOptions(QueueLength / StepWriter.StepsPerMessage) { SingleReader = true, SingleWriter = true });
-        var capture = new TreeCapture(request, repository, session, parent, workers, counters, issues, mounts, queue.Writer, stop.Token);
+        var queue = Channel.CreateBounded<CapturedEntry[]>(new BoundedChannelOptions(StepWriter.QueueLength) { SingleReader = true, SingleWriter = true });
+        var capture = new TreeCapture(request, repository, session, parent, workers, counters, issues, mounts, queue, stop.Token);
         var walk = Task.Run(() => WalkAsync(capture, root, only, queue.Writer, stop.Token), CancellationToken.None);
         TreeEntry rootEntry;
         long bytes;

@@ -13,7 +13,8 @@ namespace NodeAgent.Filesystem.Capture;
 /// </summary>
 internal sealed class NameScout(BackupRequest request, RepositoryParameters parameters, WriteSession session, ParentTree? parent, PathPatterns excludes, MountRules mounts, AheadBudget budget, long mostNames)
 {
-    private const int PieceLength = 32 << 10;
+    /// <summary>Two files of the usual limit, and one byte.</summary>
+    private const int PieceLength = (32 << 10) + 1;
 
     /// <summary>A longer value of an extended attribute may have to be stored as a chunk, which is not for those who look ahead.</summary>
     private const int PlainAttributes = 4096;

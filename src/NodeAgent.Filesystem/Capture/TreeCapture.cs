@@ -18,11 +18,11 @@ namespace NodeAgent.Filesystem.Capture;
 /// <param name="counters">Told what was seen.</param>
 /// <param name="issues">Told what could not be read.</param>
 /// <param name="mounts">Told the source's mount first.</param>
-/// <param name="output">Where steps go.</param>
+/// <param name="queue">Where steps go.</param>
 /// <param name="stop">Cancelled when nobody waits for chunks any more.</param>
 internal sealed class TreeCapture(
     BackupRequest request, ChunkRepository repository, WriteSession session, ParentTree? parent, WorkerPool workers,
-    CaptureCounters counters, IssueList issues, MountRules mounts, ChannelWriter<CapturedEntry[]> output, CancellationToken stop)
+    CaptureCounters counters, IssueList issues, MountRules mounts, Channel<CapturedEntry[]> queue, CancellationToken stop)
 {
     /// <summary>Threads that look ahead: more would wait for each other in the kernel.</summary>
     private const int MostHelpers = 8;
@@ -38,11 +38,12 @@ internal sealed class TreeCapture(
         var excludes = new PathPatterns(request.Excludes);
         var parameters = repository.Config.Parameters;
         var bundles = new BundleWriter(session, parameters.Bundles, workers.Run, stop);
-        var steps = new StepWriter(output, bundles);
+        var steps = new StepWriter(queue, bundles);
         var visitor = new NameVisitor(request, repository, session, parent, excludes, mounts, workers, bundles, steps, counters, issues);
-        var budget = new AheadBudget();
+        var helpers = Math.Clamp(workers.Workers - 1, 1, MostHelpers);
+        var budget = new AheadBudget(helpers);
         var scout = new NameScout(request, parameters, session, parent, excludes, mounts, budget, visitor.MostNames);
-        var ahead = new LookAhead(scout, budget, Math.Clamp(workers.Workers - 1, 1, MostHelpers), cancellationToken);
+        var ahead = new LookAhead(scout, budget, helpers, cancellationToken);
         var taker = new SeenNameTaker(parameters.InlineFileLimit, bundles, steps, counters);
         var stack = new Stack<OpenedDirectory>();
         try
@@ -63,6 +64,8 @@ internal sealed class TreeCapture(
                 var batch = directory.Current ??= await ahead.GetAsync(directory);
                 var index = directory.Next++;
                 var seen = batch.Seen[index - batch.Start];
+                // A directory that was opened goes when the walk is through with it, and not with the last of its batch.
+                batch.Seen[index - batch.Start] = default;
                 OpenedDirectory? below = null;
                 if (seen.Kind == SeenKind.Directory) below = await ahead.OpenAsync(seen.Directory!);
                 if (below is not null)
@@ -92,7 +95,7 @@ internal sealed class TreeCapture(
 
                 if (workers.IsFull)
                 {
-                    await steps.FlushAsync(cancellationToken);
+                    await steps.FlushBeforeWaitAsync(cancellationToken);
                     await workers.ThrottleAsync();
                 }
             }

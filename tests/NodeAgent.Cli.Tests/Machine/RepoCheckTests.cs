@@ -21,14 +21,16 @@ public sealed class RepoCheckTests
             done
             """);
 
+        // Not those of footers, which padding makes long enough to be hit, too.
+        const string Damaged = "the envelope is damaged, or belongs in another place: Data chunk";
         var json = (await machine.RunAsync("repo", "check", "--read-data", "-o", "json")).Expect(1).Output;
-        var all = json.Split("the envelope is damaged").Length - 1;
+        var all = json.Split(Damaged).Length - 1;
         Assert.True(all > 10, json);
         var lines = (await machine.RunAsync("repo", "check", "--read-data")).Expect(1).Output.Split('\n').ToList();
-        Assert.Equal(9, lines.Count(line => line.Contains("the envelope is damaged", StringComparison.Ordinal)));
+        Assert.True(lines.Count(line => line.Contains(Damaged, StringComparison.Ordinal)) == 9, string.Join("\n", lines));
         Assert.Equal(
             $"    and {all - 9} more of which the same is to be said (--output json lists all)",
-            lines[lines.FindLastIndex(line => line.Contains("the envelope is damaged", StringComparison.Ordinal)) + 1]);
+            lines[lines.FindLastIndex(line => line.Contains(Damaged, StringComparison.Ordinal)) + 1]);
     }
 
     [Fact]

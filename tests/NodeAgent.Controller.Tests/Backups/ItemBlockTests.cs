@@ -136,7 +136,7 @@ public sealed class ItemBlockTests
             if (request.Path.Value!.EndsWith("/exec", StringComparison.Ordinal)) events.Enqueue($"{request.Query["command"]} {(cluster.Api.All(VeleroResources.PodVolumeBackups).All(v => v.Text("status", "phase") == PodVolumePhase.Completed) ? "while nothing runs" : "while a volume is read")}");
             else if (request.Method == "POST" && request.Path.Value.EndsWith("/podvolumebackups", StringComparison.Ordinal)) events.Enqueue("volume");
             else return null;
-            return request.Path.Value.EndsWith("/exec", StringComparison.Ordinal) ? (HttpStatusCode.Forbidden, "Forbidden") : null;
+            return request.Path.Value.EndsWith("/exec", StringComparison.Ordinal) ? (HttpStatusCode.BadRequest, "BadRequest") : null;
         };
         cluster.Api.Add(VeleroResources.Backups, """{"metadata":{"name":"b","namespace":"velero"},"spec":{"includedNamespaces":["shop"]}}""");
         await ControllerFixture.WaitUntilAsync(() => cluster.Api.All(VeleroResources.PodVolumeBackups).Count == 1);

@@ -124,7 +124,7 @@ public sealed class LookAheadTests
             if (!key.StartsWith("data/", StringComparison.Ordinal)) return;
             // Slow enough that what is told at most ten times a second is told before the last.
             await Task.Delay(TimeSpan.FromMilliseconds(30), TestBackup.Cancellation);
-            if (Interlocked.Increment(ref packs) < 14) return;
+            if (late || Interlocked.Increment(ref packs) < 14) return;
             late |= await Task.WhenAny(moved.Task, Task.Delay(TimeSpan.FromSeconds(30), TestBackup.Cancellation)) != moved.Task;
         };
         var request = new BackupRequest { SourcePath = test.Source, Source = new SnapshotSource { Kind = SnapshotSource.Directory, Path = test.Source }, Hostname = "test", Workers = 1 };
@@ -132,6 +132,27 @@ public sealed class LookAheadTests
         await BackupRun.ExecuteAsync(test.Repository, request, new Watch(progress => { if (progress.FilesDone > 0) moved.TrySetResult(); }), TestBackup.Cancellation);
 
         Assert.False(late, "no file was told to be done although more than ten were");
+    }
+
+    /// <summary>
+    /// A small file opens a bundle, which many large ones leave open while the walk waits for workers again and again: what is handed over before each wait must not fill the
+    /// queue that the bundle has to end before.
+    /// </summary>
+    [Fact]
+    public async Task A_bundle_that_stays_open_among_large_files_holds_up_nobody()
+    {
+        await using var test = await TestBackup.CreateAsync(TestBackup.SmallPacks, inMemory: true);
+        var random = SeededRandom.Create();
+        File.WriteAllBytes(test.InSource("a"), random.Bytes(5000));
+        for (var file = 0; file < 400; file++) File.WriteAllBytes(test.InSource($"large {file:d3}"), random.Bytes(20_000));
+        test.Store.BeforePut = key => Task.Delay(TimeSpan.FromMilliseconds(20), TestBackup.Cancellation);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(TestBackup.Cancellation);
+        patience.CancelAfter(TimeSpan.FromSeconds(60));
+
+        var result = await test.RunAsync(request => request with { Workers = 1 }, patience.Token);
+
+        Assert.IsType<BundleSlice>((await test.FindAsync(result.Manifest, "a")).Content);
+        Assert.Equal(401, result.Manifest.Stats.Files);
     }
 
     private sealed class Watch(Action<RunProgress> look) : IProgress<RunProgress>

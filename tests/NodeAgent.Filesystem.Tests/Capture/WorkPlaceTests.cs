@@ -42,18 +42,24 @@ public sealed class WorkPlaceTests
     [Fact]
     public void What_is_looked_at_ahead_is_bounded_and_more_is_allowed_where_the_walk_needs_other_names()
     {
-        var budget = new AheadBudget();
+        var budget = new AheadBudget(1);
         budget.TakeNames(1500);
         Assert.Equal((true, false), (budget.HasRoom, budget.HasMuchRoom));
         budget.TakeNames(600);
         Assert.False(budget.HasRoom);
 
+        // As much again, and so much that helpers are called.
         budget.AllowMore();
-        Assert.True(budget.HasRoom);
+        Assert.Equal((true, true), (budget.HasRoom, budget.HasMuchRoom));
         budget.TakeNames(2000);
         Assert.False(budget.HasRoom);
         budget.AllowMore();
-        Assert.False(budget.HasRoom); // twice, not ever more
+        budget.AllowMore();
+        Assert.True(budget.HasRoom);
+        budget.TakeNames(4100);
+        budget.AllowMore();
+        Assert.False(budget.HasRoom); // not ever more
+        budget.ReturnNames(4100);
 
         budget.ReturnNames(3500);
         budget.AllowLess();
@@ -64,7 +70,7 @@ public sealed class WorkPlaceTests
     [Fact]
     public void Bytes_are_given_up_to_the_limit_and_again_when_they_come_back()
     {
-        var budget = new AheadBudget();
+        var budget = new AheadBudget(1);
         var taken = 0;
         while (budget.TryTakeBytes(1 << 20)) taken++;
 
