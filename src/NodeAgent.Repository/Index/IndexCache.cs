@@ -29,13 +29,13 @@ internal sealed class IndexCache
         _time = time;
     }
 
-    /// <summary><c>nodeagent</c> in XDG_CACHE_HOME, or in .cache of HOME; null when neither is set.</summary>
+    /// <summary><c>nodeagent</c> in XDG_CACHE_HOME, or in .cache of HOME; null when neither is set. A home that is not there is none, and is not made.</summary>
     public static string? DefaultDirectory
     {
         get
         {
             if (Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { } cache && Path.IsPathRooted(cache)) return Path.Combine(cache, "nodeagent");
-            return Environment.GetEnvironmentVariable("HOME") is { } home && Path.IsPathRooted(home) ? Path.Combine(home, ".cache", "nodeagent") : null;
+            return Environment.GetEnvironmentVariable("HOME") is { } home && Path.IsPathRooted(home) && Directory.Exists(home) ? Path.Combine(home, ".cache", "nodeagent") : null;
         }
     }
 

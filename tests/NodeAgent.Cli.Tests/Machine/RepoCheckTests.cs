@@ -90,6 +90,8 @@ public sealed class RepoCheckTests
         var result = (await machine.RunAsync("repo", "check", "--max-age", "30d", "--quiet")).Expect(0);
         Assert.Contains("XDG_CACHE_HOME", Assert.Single(result.Messages), StringComparison.Ordinal);
         Assert.Empty((await machine.RunAsync("repo", "check", "--read-data", "--quiet")).Expect(0).Error);
+        (await machine.RunAsync("repo", "prune", "--quiet")).Expect(0);
+        (await machine.RunAsync("repo", "rebuild-index", "--quiet")).Expect(0);
         Assert.False(Directory.Exists("/nonexistent"));
 
         // A cache that cannot be written is a warning, and the check is as good as ever.
