@@ -153,8 +153,9 @@ internal sealed class RealNode : IAsyncDisposable
         return text;
     }
 
-    /// <summary>What a container prints until it ends, with the node's time of each line.</summary>
-    public async Task<string> FollowLogAsync(string ns, string pod) => (await TryKubectlAsync(Settings, "logs", "--follow", "--timestamps", pod, "-n", ns)).Output;
+    /// <summary>What a container prints until it ends, with the node's time of each line. The kubelet may keep the log open for minutes after that: it is left before.</summary>
+    public async Task<string> FollowLogAsync(string ns, string pod) =>
+        (await ToolProcess.TryRunAsync("timeout", ["75", "kubectl", "--kubeconfig", Settings.Kubeconfig, "logs", "--follow", "--timestamps", pod, "-n", ns])).Output;
 
     /// <summary>What a container printed.</summary>
     public async Task<string> LogAsync(string ns, string pod, string? container = null, int? lines = null)
