@@ -193,9 +193,8 @@ internal static class TreeEntryWriter
                 Require(entry.Directory is not PagedDirectory paged || paged.Level is >= 0 and <= TreeLimits.MaxPageLevel, "the level of the directory's root page is out of range");
                 break;
             case TreeEntryType.SymbolicLink:
-                Require(entry.LinkTarget.Length <= TreeLimits.MaxLinkTarget, "the link target is too long");
-                Require(!entry.LinkTarget.IsEmpty || entry.UnreadableContent, "the link target is empty");
-                Require(!entry.LinkTarget.Span.Contains((byte)0), "the link target contains a NUL byte");
+                if ((!entry.LinkTarget.IsEmpty || !entry.UnreadableContent) && TreeLimits.CheckLinkTarget(entry.LinkTarget.Span) is { } why)
+                    Require(false, why);
                 break;
         }
     }

@@ -61,4 +61,14 @@ public static class TreeLimits
             return "the name is \".\" or \"..\"";
         return null;
     }
+
+    /// <summary>Returns why the bytes cannot be the target of a symbolic link, or null when they can.</summary>
+    public static string? CheckLinkTarget(ReadOnlySpan<byte> target)
+    {
+        if (target.IsEmpty)
+            return "the link target is empty";
+        if (target.Length > MaxLinkTarget)
+            return $"the link target has more than {MaxLinkTarget} bytes";
+        return target.Contains((byte)0) ? "the link target contains a NUL byte" : null;
+    }
 }
