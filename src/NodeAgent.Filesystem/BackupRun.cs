@@ -228,7 +228,7 @@ public static class BackupRun
         HardLinkDevice = entry.HardLinkDevice,
         InodeFlags = entry.InodeFlags,
         ExtendedAttributes = entry.ExtendedAttributes,
-        ChangedWhileRead = content.Changed,
+        ChangedWhileRead = entry.ChangedWhileRead || content.Changed,
         UnreadableContent = content.Content is null,
         Size = content.Content is null ? entry.Size : content.Size,
         Content = content.Content ?? EmptyContent.Instance,

@@ -168,7 +168,8 @@ public sealed class AttributeTests
     private static List<string> Attributes(string path)
     {
         using var directory = Files.OpenRoot(Path.GetDirectoryName(path)!);
-        return [.. Files.Attributes(directory, Encoding.UTF8.GetBytes(Path.GetFileName(path))).Select(a => $"{Encoding.UTF8.GetString(a.Name.Span)}={Convert.ToHexString(a.Value.Span)}")];
+        using var file = Files.Open(directory, Encoding.UTF8.GetBytes(Path.GetFileName(path)), OpenFlags.PathOnly);
+        return [.. Files.AttributesOfNamed(file).Select(a => $"{Encoding.UTF8.GetString(a.Name.Span)}={Convert.ToHexString(a.Value.Span)}")];
     }
 
     private static DirectoryHandle OpenFile(string path)

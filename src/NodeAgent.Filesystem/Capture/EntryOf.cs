@@ -20,8 +20,10 @@ internal static class EntryOf
     /// <param name="hardLinkDevice">Set for a file with several names.</param>
     /// <param name="linkTarget">Of a symbolic link.</param>
     /// <param name="isUnreadable">Whether its content could not be read.</param>
+    /// <param name="isPartial">Whether attributes could not be read, so that the next backup has to ask again.</param>
     public static TreeEntry Status(
-        byte[] name, in FileStatus status, IReadOnlyList<ExtendedAttribute> attributes, uint inodeFlags, ulong? hardLinkDevice, ReadOnlyMemory<byte> linkTarget, bool isUnreadable)
+        byte[] name, in FileStatus status, IReadOnlyList<ExtendedAttribute> attributes, uint inodeFlags, ulong? hardLinkDevice, ReadOnlyMemory<byte> linkTarget, bool isUnreadable,
+        bool isPartial = false)
     {
         var type = status.Type!.Value;
         var isDevice = type is TreeEntryType.CharacterDevice or TreeEntryType.BlockDevice;
@@ -39,6 +41,7 @@ internal static class EntryOf
             HardLinkDevice = hardLinkDevice,
             InodeFlags = inodeFlags,
             ExtendedAttributes = attributes,
+            ChangedWhileRead = isPartial,
             UnreadableContent = isUnreadable,
             Size = type == TreeEntryType.RegularFile ? status.Size : 0,
             Content = type == TreeEntryType.RegularFile ? EmptyContent.Instance : null,

@@ -18,6 +18,12 @@ internal sealed class NameBatch(OpenedDirectory directory, int start, int count)
     /// <summary>By place from <see cref="Start"/> on. Only for who took the batch, and for the walk when it is done; empty when the walk has gone through it.</summary>
     public SeenName[] Seen { get; set; } = [];
 
+    /// <summary>
+    /// Index of the first name that could not be looked for in the parent snapshot, because that is damaged there or cannot be read: from it on the names of this batch count as new.
+    /// Those of others are looked for, so that what is read again does not depend on who comes first. A check names the damage.
+    /// </summary>
+    public int ParentLostFrom { get; set; } = int.MaxValue;
+
     /// <summary>Memory that the contents are in.</summary>
     public List<byte[]>? Pieces { get; set; }
 

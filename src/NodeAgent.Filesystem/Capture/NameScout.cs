@@ -42,6 +42,7 @@ internal sealed class NameScout(BackupRequest request, RepositoryParameters para
                     continue;
                 }
 
+                if (TreeLimits.CheckName(name) is not null) continue;
                 var status = Files.Status(directory.Handle, name, mounts.IsLocal);
                 if (!IsPlain(directory, status)) continue;
                 var before = cursor is null ? null : await cursor.FindAsync(name, batch.Start + i, cancellationToken);
@@ -59,8 +60,8 @@ internal sealed class NameScout(BackupRequest request, RepositoryParameters para
             }
             catch (RepositoryException)
             {
-                // A damaged parent, or one that cannot be read, spares no reading.
-                directory.ForgetBefore();
+                // A damaged parent, or one that cannot be read, spares no reading. This name is left for the walk.
+                batch.ParentLostFrom = batch.Start + i;
                 cursor = null;
             }
         }
@@ -115,7 +116,7 @@ internal sealed class NameScout(BackupRequest request, RepositoryParameters para
         batch.Pieces = null;
     }
 
-    private bool IsPlain(OpenedDirectory directory, in FileStatus status) => status.Type switch
+    private bool IsPlain(OpenedDirectory directory, in FileStatus status) => status.OutOfRange is null && status.Type switch
     {
         TreeEntryType.Directory => IsSameMount(directory, status),
         TreeEntryType.RegularFile or TreeEntryType.SymbolicLink => status.Links == 1 && IsSameMount(directory, status),
@@ -147,9 +148,13 @@ internal sealed class NameScout(BackupRequest request, RepositoryParameters para
 
     private static SeenName SeeLink(OpenedDirectory directory, byte[] name, TreePath path, in FileStatus status)
     {
-        var attributes = Files.Attributes(directory.Handle, name);
-        return ArePlain(attributes)
-            ? new SeenName(SeenKind.Link, path, EntryOf.Status(name, status, attributes, 0, null, Files.LinkTarget(directory.Handle, name), isUnreadable: false))
+        // All by one handle: the name may be given to another link at any moment.
+        using var link = Files.Open(directory.Handle, name, OpenFlags.PathOnly);
+        if (Files.Status(link, []) != status) return default;
+        var attributes = Files.AttributesOfNamed(link);
+        var target = Files.LinkTarget(link, []);
+        return ArePlain(attributes) && TreeLimits.CheckLinkTarget(target) is null
+            ? new SeenName(SeenKind.Link, path, EntryOf.Status(name, status, attributes, 0, null, target, isUnreadable: false))
             : default;
     }
 

@@ -18,15 +18,9 @@ internal sealed class NameVisitor(
     private const string Vanished = "it vanished before it could be read";
     private const string Replaced = "it became something else while it was read";
 
-    /// <summary>A longer value of an extended attribute is a chunk of its own: ext4 holds none without its ea_inode feature.</summary>
-    private const int InlineAttributeLimit = 4096;
-
-    /// <summary>What the values of one entry may take before nearly all of them become chunks: an entry must fit a page.</summary>
-    private const int InlineAttributesLimit = 128 << 10;
-    private const int SmallAttribute = 64;
-
     private readonly RepositoryParameters _parameters = repository.Config.Parameters;
     private readonly FileReader _files = new(session, new FastCdc(repository.Gear, repository.Config.Parameters.Chunker), workers, counters.AddBytesDone);
+    private readonly AttributeReader _attributes = new(session, issues);
     private readonly LinkedContents _linked = new();
     private readonly Dictionary<ulong, ulong> _deviceOrdinals = [];
     private readonly byte[] _small = new byte[repository.Config.Parameters.Bundles.FileLimit + 1];
@@ -38,7 +32,8 @@ internal sealed class NameVisitor(
     public async ValueTask<OpenedDirectory> BeginAsync(DirectoryHandle root, byte[]? only, FileStatus status, CancellationToken cancellationToken)
     {
         _deviceOrdinals.Add(status.Device, 0);
-        await steps.WriteAsync(new CapturedEntry(await DescribeAsync(root, [], TreePath.Root, status, root, false, cancellationToken), null, TreePath.Root), cancellationToken);
+        if (status.OutOfRange is { } wrong) issues.Add(TreePath.Root, "statx", wrong);
+        await steps.WriteAsync(new CapturedEntry(await DescribeAsync([], TreePath.Root, status, root, cancellationToken), null, TreePath.Root), cancellationToken);
         counters.Directories++;
         return new OpenedDirectory(root, only is null ? Files.Names(root, most: MostNames) : [only], TreePath.Root, status.MountId, parent?.Root, null, 0) { IsNamed = only is not null };
     }
@@ -53,6 +48,13 @@ internal sealed class NameVisitor(
         var name = above.Names[index];
         var path = above.Path.Below(name);
         if (!above.IsNamed && excludes.Matches(path)) return null;
+        if (TreeLimits.CheckName(name) is { } why)
+        {
+            above.IsIncomplete = true;
+            issues.Add(path, "getdents", $"it cannot be stored: {why}");
+            return null;
+        }
+
         FileStatus status;
         try
         {
@@ -86,6 +88,7 @@ internal sealed class NameVisitor(
             return null;
         }
 
+        if (status.OutOfRange is { } wrong) issues.Add(path, "statx", wrong);
         var before = await FindBeforeAsync(above, index, cancellationToken);
         if (type == TreeEntryType.Directory && depth >= TreeLimits.MaxDepth)
         {
@@ -101,6 +104,8 @@ internal sealed class NameVisitor(
     /// <summary>The entry of that name in the parent; null when there is none.</summary>
     private async ValueTask<TreeEntry?> FindBeforeAsync(OpenedDirectory above, int index, CancellationToken cancellationToken)
     {
+        var batch = above.Batch(index / NameBatch.Length);
+        if (index >= batch.ParentLostFrom) return null;
         var cursor = above.RentCursor(parent, index);
         try
         {
@@ -108,7 +113,8 @@ internal sealed class NameVisitor(
         }
         catch (RepositoryException)
         {
-            above.ForgetBefore();
+            batch.ParentLostFrom = index;
+            cursor = null;
             return null;
         }
         finally
@@ -131,7 +137,7 @@ internal sealed class NameVisitor(
     private async ValueTask KeepEmptyAsync(OpenedDirectory above, byte[] name, TreePath path, FileStatus status, bool isUnreadable, CancellationToken cancellationToken)
     {
         counters.Directories++;
-        await steps.WriteAsync(new CapturedEntry(await DescribeAsync(above.Handle, name, path, status, null, isUnreadable, cancellationToken, withoutAttributes: true), null, path), cancellationToken);
+        await steps.WriteAsync(new CapturedEntry(EntryOf.Status(name, status, [], 0, null, default, isUnreadable), null, path), cancellationToken);
         await steps.WriteAsync(CapturedEntry.EndOfDirectory, cancellationToken);
     }
 
@@ -160,7 +166,7 @@ internal sealed class NameVisitor(
 
             var names = Files.Names(handle, most: MostNames);
             if (request.ExcludeCaches && CacheTag.Marks(handle, names)) names = [CacheTag.Name];
-            var entry = await DescribeAsync(above.Handle, name, path, now, handle, false, cancellationToken);
+            var entry = await DescribeAsync(name, path, now, handle, cancellationToken);
             await steps.WriteAsync(new CapturedEntry(entry, null, path), cancellationToken);
             counters.Directories++;
             var opened = new OpenedDirectory(handle, names, path, now.MountId, before is { Type: TreeEntryType.Directory } ? before : null, above, index);
@@ -198,6 +204,7 @@ internal sealed class NameVisitor(
 
         TreeEntry entry;
         Task<CapturedContent> content;
+        var isKnown = false;
         DirectoryHandle? handle = null;
         try
         {
@@ -211,10 +218,17 @@ internal sealed class NameVisitor(
             }
 
             status = now;
-            entry = await DescribeAsync(above.Handle, name, path, status, handle, false, cancellationToken);
+            entry = await DescribeAsync(name, path, status, handle, cancellationToken);
             if (_linked.Find(status) is { } read)
             {
                 content = read;
+                counters.AddBytesDone(status.Size);
+            }
+            else if (before is not null && !request.ForceReread && parent!.HasSameContent(before, status) && await parent.IsLiveAsync(before, session, cancellationToken))
+            {
+                // Only its attributes had to be read again: one whose attributes can never be read is not to be read in full each time.
+                isKnown = true;
+                content = Task.FromResult(new CapturedContent(before.Content, before.Size, false));
                 counters.AddBytesDone(status.Size);
             }
             else if (status.Size <= _parameters.Bundles.FileLimit && !status.MayHaveHoles && TryReadSmall(handle, ref status, path) is { } small)
@@ -238,7 +252,7 @@ internal sealed class NameVisitor(
             }
 
             issues.Add(path, failure.Operation, failure.Reason);
-            entry = await DescribeAsync(above.Handle, name, path, status, null, true, cancellationToken);
+            entry = EntryOf.Status(name, status, [], 0, HardLinkDevice(status), default, isUnreadable: true);
             content = Task.FromResult(new CapturedContent(null, status.Size, false));
         }
         finally
@@ -247,7 +261,8 @@ internal sealed class NameVisitor(
         }
 
         counters.AddFile(status.Size);
-        counters.AddRead(before is { Type: TreeEntryType.RegularFile });
+        if (isKnown) counters.Unchanged++;
+        else counters.AddRead(before is { Type: TreeEntryType.RegularFile });
         await steps.WriteAsync(new CapturedEntry(entry, content, path), cancellationToken);
     }
 
@@ -332,11 +347,22 @@ internal sealed class NameVisitor(
         TreeEntry entry;
         try
         {
-            entry = await DescribeAsync(above.Handle, name, path, status, null, false, cancellationToken);
+            // All by one handle: the name may be given to another at any moment, as ..data of a mounted configMap is.
+            using var handle = Files.Open(above.Handle, name, OpenFlags.PathOnly);
+            var now = Files.Status(handle, []);
+            if (now.Type is null or TreeEntryType.RegularFile or TreeEntryType.Directory)
+            {
+                above.IsIncomplete = true;
+                issues.Add(path, "open", Replaced);
+                return;
+            }
+
+            status = now;
+            entry = await DescribeAsync(name, path, status, handle, cancellationToken);
         }
         catch (FileSystemException failure)
         {
-            issues.Add(path, failure.Operation, failure.Error == Errno.NoEntry ? Vanished : failure.Error == Errno.Invalid ? Replaced : failure.Reason);
+            issues.Add(path, failure.Operation, failure.Error == Errno.NoEntry ? Vanished : failure.Reason);
             above.IsIncomplete |= failure.Error != Errno.NoEntry;
             return;
         }
@@ -346,45 +372,28 @@ internal sealed class NameVisitor(
         await steps.WriteAsync(new CapturedEntry(entry, null, path), cancellationToken);
     }
 
-    /// <summary>The entry without content. Attributes come from the handle, or by name.</summary>
-    private async ValueTask<TreeEntry> DescribeAsync(
-        DirectoryHandle directory, byte[] name, TreePath path, FileStatus status, DirectoryHandle? handle, bool unreadable, CancellationToken cancellationToken, bool withoutAttributes = false)
+    /// <summary>The entry without content. Whatever cannot be read of it is an issue, and the entry is marked, so that the next backup does not take it for all there is.</summary>
+    private async ValueTask<TreeEntry> DescribeAsync(byte[] name, TreePath path, FileStatus status, DirectoryHandle handle, CancellationToken cancellationToken)
     {
-        IReadOnlyList<ExtendedAttribute> attributes = [];
-        uint inodeFlags = 0;
-        if (!unreadable && !withoutAttributes)
+        var (attributes, inodeFlags, isComplete) = await _attributes.ReadAsync(handle, status, path, cancellationToken);
+        ReadOnlyMemory<byte> target = default;
+        var isUnreadable = false;
+        if (status.Type == TreeEntryType.SymbolicLink)
         {
-            try
+            target = Files.LinkTarget(handle, []);
+            if (TreeLimits.CheckLinkTarget(target.Span) is { } why)
             {
-                attributes = await StoredAsync(handle is not null ? Files.Attributes(handle) : Files.Attributes(directory, name), cancellationToken);
-                if (handle is not null) inodeFlags = EntryOf.FlagsOf(handle);
-            }
-            catch (FileSystemException failure)
-            {
-                issues.Add(path, failure.Operation, failure.Reason);
+                issues.Add(path, "readlink", $"it cannot be stored: {why}");
+                target = default;
+                isUnreadable = true;
             }
         }
 
-        ReadOnlyMemory<byte> target = status.Type == TreeEntryType.SymbolicLink ? Files.LinkTarget(directory, name) : default;
-        return EntryOf.Status(name, status, attributes, inodeFlags, HardLinkDevice(status), target, unreadable);
+        // Nothing but regular files is ever taken from the parent.
+        return EntryOf.Status(name, status, attributes, inodeFlags, HardLinkDevice(status), target, isUnreadable, isPartial: !isComplete && status.Type == TreeEntryType.RegularFile);
     }
 
     private ulong? HardLinkDevice(in FileStatus status) => status.Links > 1 && status.Type != TreeEntryType.Directory ? Ordinal(status.Device) : null;
-
-    /// <summary>Large values become chunks, so that an entry stays small whatever a file carries.</summary>
-    private async ValueTask<IReadOnlyList<ExtendedAttribute>> StoredAsync(List<ExtendedAttribute> attributes, CancellationToken cancellationToken)
-    {
-        if (attributes.Count == 0) return attributes;
-        var limit = attributes.Sum(a => a.Length) > InlineAttributesLimit ? SmallAttribute : InlineAttributeLimit;
-        for (var i = 0; i < attributes.Count; i++)
-        {
-            if (attributes[i].Length <= limit) continue;
-            var stored = await session.StoreAsync(ChunkKind.Data, attributes[i].Value, cancellationToken);
-            attributes[i] = new ExtendedAttribute(attributes[i].Name, stored.Id, attributes[i].Length);
-        }
-
-        return attributes;
-    }
 
     private ulong Ordinal(ulong device)
     {

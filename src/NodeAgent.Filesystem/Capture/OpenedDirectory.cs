@@ -15,7 +15,6 @@ namespace NodeAgent.Filesystem.Capture;
 internal sealed class OpenedDirectory(DirectoryHandle handle, List<byte[]> names, TreePath path, ulong mountId, TreeEntry? before, OpenedDirectory? above, int index) : IDisposable
 {
     private readonly NameBatch?[] _batches = new NameBatch?[(names.Count + NameBatch.Length - 1) / NameBatch.Length];
-    private volatile TreeEntry? _before = before;
     private SharedCursor? _cursor;
 
     public DirectoryHandle Handle => handle;
@@ -29,9 +28,6 @@ internal sealed class OpenedDirectory(DirectoryHandle handle, List<byte[]> names
     public OpenedDirectory? Above => above;
 
     public int Index => index;
-
-    /// <summary>The same directory in the parent snapshot; null when there is none, or when it turned out to be damaged.</summary>
-    public TreeEntry? Before => _before;
 
     /// <summary>The names were asked for one by one: no rule leaves them out.</summary>
     public bool IsNamed { get; init; }
@@ -70,18 +66,15 @@ internal sealed class OpenedDirectory(DirectoryHandle handle, List<byte[]> names
     /// <param name="index">The first name that will be looked for.</param>
     public SharedCursor? RentCursor(ParentTree? parent, int index)
     {
-        if (_before is not { } directory) return null;
+        if (before is null) return null;
         var cursor = Interlocked.Exchange(ref _cursor, null);
-        return cursor is not null && cursor.Next <= index ? cursor : new SharedCursor(parent!.Tree.OpenCursor(directory));
+        return cursor is not null && cursor.Next <= index ? cursor : new SharedCursor(parent!.Tree.OpenCursor(before));
     }
 
     public void Return(SharedCursor? cursor)
     {
         if (cursor is not null) Interlocked.Exchange(ref _cursor, cursor);
     }
-
-    /// <summary>The parent is damaged here: the rest of the directory is read as if it were new. A check names the damage.</summary>
-    public void ForgetBefore() => _before = null;
 
     public void Dispose() => handle.Dispose();
 

@@ -36,9 +36,16 @@ internal sealed class ParentTree : IDisposable
 
     public TreeReader Tree { get; }
 
-    public bool IsUnchanged(TreeEntry before, in FileStatus now) =>
+    /// <summary>Whether all that is stored of a file still holds.</summary>
+    public bool IsUnchanged(TreeEntry before, in FileStatus now) => !before.ChangedWhileRead && HasSameContent(before, now);
+
+    /// <summary>
+    /// Whether its content still holds. It may be marked all the same: a file that changed while it was read has a later change time than the one it was stored with, and
+    /// than the parent's beginning, so that one with an equal and older time is marked because attributes of it could not be read. Those are to be read again.
+    /// </summary>
+    public bool HasSameContent(TreeEntry before, in FileStatus now) =>
         before.Type == now.Type && before.Size == now.Size && before.Modified == now.Modified && before.Changed == now.Changed
-        && before.Inode == now.Inode && !before.ChangedWhileRead && !before.UnreadableContent
+        && before.Inode == now.Inode && !before.UnreadableContent
         && before.Modified < _racyFrom && before.Changed < _racyFrom;
 
     /// <summary>Whether every chunk of a file is there: a chunk that was lost is then stored again.</summary>

@@ -5,9 +5,9 @@ namespace NodeAgent.Filesystem.Interop;
 /// <summary>Error numbers of Linux, the same on every architecture that .NET runs on, and their names.</summary>
 internal static class Errno
 {
-    public const int NotPermitted = 1, NoEntry = 2, NoDeviceOrAddress = 6, NoMemory = 12, AccessDenied = 13, Exists = 17, CrossDevice = 18, NotDirectory = 20,
+    public const int NotPermitted = 1, NoEntry = 2, InputOutput = 5, NoDeviceOrAddress = 6, WouldBlock = 11, NoMemory = 12, AccessDenied = 13, Exists = 17, CrossDevice = 18, NotDirectory = 20,
         IsDirectory = 21, Invalid = 22, NotTty = 25, NoSpace = 28, ReadOnly = 30, ManyNames = 31, Range = 34, NotImplemented = 38, NotEmpty = 39, TooManyLinks = 40,
-        NoData = 61, NotSupported = 95, QuotaExceeded = 122;
+        NoData = 61, NotSupported = 95, Stale = 116, QuotaExceeded = 122;
 
     /// <summary>For example "permission denied (EACCES)".</summary>
     public static string Describe(int error)
@@ -17,7 +17,7 @@ internal static class Errno
         {
             NotPermitted => "EPERM",
             NoEntry => "ENOENT",
-            5 => "EIO",
+            InputOutput => "EIO",
             NoDeviceOrAddress => "ENXIO",
             AccessDenied => "EACCES",
             Exists => "EEXIST",
@@ -34,7 +34,9 @@ internal static class Errno
             TooManyLinks => "ELOOP",
             NotSupported => "EOPNOTSUPP",
             NoMemory => "ENOMEM",
-            116 => "ESTALE",
+            7 => "E2BIG",
+            WouldBlock => "EAGAIN",
+            Stale => "ESTALE",
             QuotaExceeded => "EDQUOT",
             _ => $"errno {error}",
         };

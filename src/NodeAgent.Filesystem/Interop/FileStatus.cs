@@ -10,6 +10,9 @@ internal readonly record struct FileStatus(
     /// <summary>Whether a mount begins here; null where the kernel does not say.</summary>
     public bool? IsMountRoot { get; init; }
 
+    /// <summary>What the file system said that cannot be, in words, and what is taken instead; null as a rule.</summary>
+    public string? OutOfRange { get; init; }
+
     private const uint TypeMask = 0xf000;
 
     /// <summary>The type, or null for one that cannot be stored.</summary>

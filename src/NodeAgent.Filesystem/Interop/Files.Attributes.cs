@@ -7,20 +7,28 @@ namespace NodeAgent.Filesystem.Interop;
 /// <content>Extended attributes and the flags of inodes.</content>
 internal static unsafe partial class Files
 {
-    /// <summary>Extended attributes by an open descriptor, sorted by name.</summary>
-    public static List<ExtendedAttribute> Attributes(DirectoryHandle file) => HasNone(LibC.ListAttributes(file.Descriptor, null, 0))
-        ? []
-        : ReadAttributes((list, size) => LibC.ListAttributes(file.Descriptor, (byte*)list, size), (name, value, size) => LibC.GetAttribute(file.Descriptor, (byte*)name, (byte*)value, size));
-
-    /// <summary>Extended attributes of something that cannot be opened, such as a link or a device.</summary>
-    public static List<ExtendedAttribute> Attributes(DirectoryHandle directory, ReadOnlySpan<byte> name)
+    /// <summary>Extended attributes by an open descriptor, sorted by name, each name once.</summary>
+    /// <param name="file">What is asked.</param>
+    /// <param name="failures">Takes what went wrong with single attributes, which are left out; without it the first of them is thrown.</param>
+    /// <exception cref="FileSystemException">Not even their names could be read.</exception>
+    public static List<ExtendedAttribute> Attributes(DirectoryHandle file, List<FileSystemException>? failures = null)
     {
-        // The directory is named by its descriptor, so that nothing above it can be swapped; the l-calls do not follow the last name.
-        fixed (byte* p = PathBelow(directory, name))
+        // In a method of its own, so that most files make no object for it.
+        return HasNone(LibC.ListAttributes(file.Descriptor, null, 0)) ? [] : Read(file, failures);
+
+        static List<ExtendedAttribute> Read(DirectoryHandle file, List<FileSystemException>? failures) => ReadAttributes(
+            (list, size) => LibC.ListAttributes(file.Descriptor, (byte*)list, size), (name, value, size) => LibC.GetAttribute(file.Descriptor, (byte*)name, (byte*)value, size), failures);
+    }
+
+    /// <summary>The same for a handle that only names a file (O_PATH): a link, a device, a fifo.</summary>
+    public static List<ExtendedAttribute> AttributesOfNamed(DirectoryHandle file, List<FileSystemException>? failures = null)
+    {
+        fixed (byte* p = PathOf(file))
         {
-            if (HasNone(LibC.ListAttributesOfPath(p, null, 0))) return [];
+            if (HasNone(LibC.ListAttributesOfOpen(p, null, 0))) return [];
             var path = (nint)p;
-            return ReadAttributes((list, size) => LibC.ListAttributesOfPath((byte*)path, (byte*)list, size), (attribute, value, size) => LibC.GetAttributeOfPath((byte*)path, (byte*)attribute, (byte*)value, size));
+            return ReadAttributes(
+                (list, size) => LibC.ListAttributesOfOpen((byte*)path, (byte*)list, size), (name, value, size) => LibC.GetAttributeOfOpen((byte*)path, (byte*)name, (byte*)value, size), failures);
         }
     }
 
@@ -55,11 +63,13 @@ internal static unsafe partial class Files
         }
     }
 
-    /// <summary>The inode's flags (chattr); null where the file system has none.</summary>
+    /// <summary>The inode's flags (chattr); null where the file system has none, which each says in its own way.</summary>
+    /// <exception cref="FileSystemException">It has them perhaps, and could not be asked.</exception>
     public static uint? InodeFlags(DirectoryHandle file)
     {
         uint flags = 0;
-        return LibC.Control(file.Descriptor, GetFlags, &flags) == 0 ? flags : null;
+        if (LibC.Control(file.Descriptor, GetFlags, &flags) == 0) return flags;
+        return Marshal.GetLastPInvokeError() is Errno.InputOutput or Errno.Stale ? throw Failed("get flags") : null;
     }
 
     public static void SetInodeFlags(DirectoryHandle file, uint flags)
@@ -74,11 +84,11 @@ internal static unsafe partial class Files
         return Marshal.GetLastPInvokeError() == Errno.NotSupported ? true : throw Failed("listxattr");
     }
 
-    private static List<ExtendedAttribute> ReadAttributes(Func<nint, nuint, nint> list, Func<nint, nint, nuint, nint> get)
+    internal static List<ExtendedAttribute> ReadAttributes(Func<nint, nuint, nint> list, Func<nint, nint, nuint, nint> get, List<FileSystemException>? failures)
     {
-        const int most = 64 << 10;
+        const int most = 64 << 10; // XATTR_LIST_MAX and XATTR_SIZE_MAX
         var result = new List<ExtendedAttribute>();
-        var names = ArrayPool<byte>.Shared.Rent(most);
+        var names = ArrayPool<byte>.Shared.Rent(most + 1);
         var value = ArrayPool<byte>.Shared.Rent(most);
         try
         {
@@ -86,12 +96,20 @@ internal static unsafe partial class Files
             {
                 var length = list((nint)n, most);
                 if (length < 0) throw Failed("listxattr");
+                n[length] = 0; // whatever the file system forgot
                 for (nint at = 0; at < length;)
                 {
                     var name = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(n + at);
-                    var size = get((nint)(n + at), (nint)v, most);
+                    var size = name.IsEmpty ? -1 : get((nint)(n + at), (nint)v, most);
                     if (size >= 0) result.Add(new ExtendedAttribute(name.ToArray(), new ReadOnlySpan<byte>(v, (int)size).ToArray()));
-                    else if (Marshal.GetLastPInvokeError() != Errno.NoData) throw Failed("getxattr"); // ENODATA: removed meanwhile
+                    // ENODATA: removed meanwhile
+                    else if ((name.IsEmpty ? Errno.Invalid : Marshal.GetLastPInvokeError()) is var error && error != Errno.NoData)
+                    {
+                        var failure = new FileSystemException($"getxattr {FileName.ToText(name)}", error);
+                        if (failures is null) throw failure;
+                        failures.Add(failure);
+                    }
+
                     at += name.Length + 1;
                 }
             }
@@ -103,6 +121,11 @@ internal static unsafe partial class Files
         }
 
         result.Sort((a, b) => a.Name.Span.SequenceCompareTo(b.Name.Span));
+        for (var i = result.Count - 1; i > 0; i--)
+        {
+            if (result[i].Name.Span.SequenceEqual(result[i - 1].Name.Span)) result.RemoveAt(i);
+        }
+
         return result;
     }
 }

@@ -108,8 +108,27 @@ internal static unsafe partial class Files
     {
         // O_NONBLOCK: a fifo that took the file's place must not hold us.
         const int flags = OpenFlags.ReadOnly | OpenFlags.NonBlocking;
-        return TryOpen(directory, name, flags | OpenFlags.NoAccessTime, 0, out var error)
-            ?? (error == Errno.NotPermitted ? Open(directory, name, flags) : throw new FileSystemException("open", error));
+        var file = TryOpen(directory, name, flags | OpenFlags.NoAccessTime, 0, out var error);
+        if (file is null && error == Errno.NotPermitted) file = TryOpen(directory, name, flags, 0, out error);
+        return file ?? (error == Errno.WouldBlock ? OpenLeased(directory, name) : throw new FileSystemException("open", error));
+    }
+
+    /// <summary>
+    /// Opens a file on which somebody has a lease, as file servers do for their clients (kernel oplocks of Samba): an open that does not wait is refused, though it has the lease
+    /// asked back. The kernel waits until it is given back, at most lease-break-time, which is 45 seconds.
+    /// </summary>
+    private static DirectoryHandle OpenLeased(DirectoryHandle directory, ReadOnlySpan<byte> name)
+    {
+        // A fifo may have taken its place, which would hold us for ever. What is named by this handle cannot become one.
+        using var named = Open(directory, name, OpenFlags.PathOnly);
+        if (Status(named, []).Type != TreeEntryType.RegularFile) throw new FileSystemException("open", Errno.WouldBlock);
+        fixed (byte* p = PathOf(named))
+        {
+            const int flags = OpenFlags.ReadOnly | OpenFlags.CloseOnExec;
+            var descriptor = LibC.OpenAt(LibC.CurrentDirectory, p, flags | OpenFlags.NoAccessTime, 0);
+            if (descriptor < 0 && Marshal.GetLastPInvokeError() == Errno.NotPermitted) descriptor = LibC.OpenAt(LibC.CurrentDirectory, p, flags, 0);
+            return descriptor >= 0 ? new DirectoryHandle(descriptor) : throw Failed("open");
+        }
     }
 
     /// <summary>Status of a component (not followed), or of the handle itself when the name is empty.</summary>
@@ -124,8 +143,26 @@ internal static unsafe partial class Files
             if (LibC.Statx(directory.Descriptor, p, flags, StatMask, buffer) != 0) throw Failed("statx");
         }
 
-        var s = new ReadOnlySpan<byte>(buffer, StatLength);
+        return StatusOf(new ReadOnlySpan<byte>(buffer, StatLength));
+    }
+
+    /// <summary>
+    /// What a struct statx says. What no file can have is brought into range: the kernel passes on what is on a damaged disk, or what somebody's own file system makes up.
+    /// </summary>
+    internal static FileStatus StatusOf(ReadOnlySpan<byte> s)
+    {
         var mask = BinaryPrimitives.ReadUInt32LittleEndian(s);
+        string? outOfRange = null;
+        var size = BinaryPrimitives.ReadInt64LittleEndian(s[40..]);
+        if (size < 0)
+        {
+            outOfRange = $"the size {(ulong)size} is out of range, 0 is taken instead";
+            size = 0;
+        }
+
+        var modified = Time(s[112..], ref outOfRange);
+        var changed = Time(s[96..], ref outOfRange);
+        FileTimestamp? birth = (mask & 0x800) != 0 ? Time(s[80..], ref outOfRange) : null;
         return new FileStatus(
             Mode: BinaryPrimitives.ReadUInt16LittleEndian(s[28..]),
             Links: BinaryPrimitives.ReadUInt32LittleEndian(s[16..]),
@@ -134,15 +171,16 @@ internal static unsafe partial class Files
             Inode: BinaryPrimitives.ReadUInt64LittleEndian(s[32..]),
             Device: ((ulong)BinaryPrimitives.ReadUInt32LittleEndian(s[136..]) << 32) | BinaryPrimitives.ReadUInt32LittleEndian(s[140..]),
             MountId: MountOf(s),
-            Size: BinaryPrimitives.ReadInt64LittleEndian(s[40..]),
+            Size: size,
             Blocks: BinaryPrimitives.ReadInt64LittleEndian(s[48..]),
-            Modified: Time(s[112..]),
-            Changed: Time(s[96..]),
-            Birth: (mask & 0x800) != 0 ? Time(s[80..]) : null,
+            Modified: modified,
+            Changed: changed,
+            Birth: birth,
             RdevMajor: BinaryPrimitives.ReadUInt32LittleEndian(s[128..]),
             RdevMinor: BinaryPrimitives.ReadUInt32LittleEndian(s[132..]))
         {
             IsMountRoot = (BinaryPrimitives.ReadUInt64LittleEndian(s[56..]) & AttributeMountRoot) == 0 ? null : (BinaryPrimitives.ReadUInt64LittleEndian(s[8..]) & AttributeMountRoot) != 0,
+            OutOfRange = outOfRange,
         };
     }
 
@@ -162,7 +200,7 @@ internal static unsafe partial class Files
         ? BinaryPrimitives.ReadUInt64LittleEndian(status[144..])
         : ((ulong)BinaryPrimitives.ReadUInt32LittleEndian(status[136..]) << 32) | BinaryPrimitives.ReadUInt32LittleEndian(status[140..]);
 
-    /// <summary>The names of a directory that begin with a prefix, all but "." and ".." when it is empty, in byte order.</summary>
+    /// <summary>The names of a directory that begin with a prefix, all but "." and ".." when it is empty, each once, in byte order.</summary>
     /// <param name="most">Bytes of memory that they may take: a directory of more is refused rather than that this process ends for want of memory.</param>
     public static List<byte[]> Names(DirectoryHandle directory, ReadOnlySpan<byte> prefix = default, long most = long.MaxValue)
     {
@@ -195,13 +233,27 @@ internal static unsafe partial class Files
             ArrayPool<byte>.Shared.Return(buffer);
         }
 
-        names.Sort((a, b) => a.AsSpan().SequenceCompareTo(b));
+        SortOnce(names);
         return names;
     }
 
+    /// <summary>Sorts names; of equal ones a single one stays. A directory that changes while it is listed may give a name twice (NFS, FUSE, XFS).</summary>
+    internal static void SortOnce(List<byte[]> names)
+    {
+        names.Sort((a, b) => a.AsSpan().SequenceCompareTo(b));
+        var kept = Math.Min(names.Count, 1);
+        for (var i = 1; i < names.Count; i++)
+        {
+            if (!names[i].AsSpan().SequenceEqual(names[kept - 1])) names[kept++] = names[i];
+        }
+
+        names.RemoveRange(kept, names.Count - kept);
+    }
+
+    /// <summary>The target of a link, by its name or, when that is empty, of the handle itself. One byte more than <see cref="TreeLimits.MaxLinkTarget"/> is of a longer one.</summary>
     public static byte[] LinkTarget(DirectoryHandle directory, ReadOnlySpan<byte> name)
     {
-        const int longest = 4096;
+        const int longest = TreeLimits.MaxLinkTarget + 1;
         var buffer = stackalloc byte[longest];
         fixed (byte* p = Terminated(name))
         {
@@ -225,6 +277,8 @@ internal static unsafe partial class Files
         var end = LibC.Seek(file.Descriptor, start, SeekHole);
         // ENXIO: the file became shorter between the two calls, and ends before what was data.
         if (end < 0) return Marshal.GetLastPInvokeError() is var failure && failure == Errno.NoDeviceOrAddress ? null : throw new FileSystemException("lseek", failure);
+        // Some file system's own idea of it: what is not ahead could be asked for again and again.
+        if (start < offset || end <= start) return (offset, size);
         return start >= size ? null : (start, Math.Min(end, size));
     }
 
@@ -303,9 +357,6 @@ internal static unsafe partial class Files
 
     public static bool IsRoot => LibC.EffectiveUser() == 0;
 
-    private static byte[] PathBelow(DirectoryHandle directory, ReadOnlySpan<byte> name) =>
-        [.. Encoding.ASCII.GetBytes($"/proc/self/fd/{directory.Descriptor}/"), .. name, 0];
-
     /// <summary>What is open, as a path that leads to it and to nothing else.</summary>
     private static byte[] PathOf(DirectoryHandle file) => [.. Encoding.ASCII.GetBytes($"/proc/self/fd/{file.Descriptor}"), 0];
 
@@ -320,8 +371,19 @@ internal static unsafe partial class Files
         return room;
     }
 
-    private static FileTimestamp Time(ReadOnlySpan<byte> time) =>
-        new(BinaryPrimitives.ReadInt64LittleEndian(time), BinaryPrimitives.ReadUInt32LittleEndian(time[8..]));
+    private static FileTimestamp Time(ReadOnlySpan<byte> time, ref string? outOfRange)
+    {
+        const uint last = 999_999_999;
+        var nanoseconds = BinaryPrimitives.ReadUInt32LittleEndian(time[8..]);
+        if (nanoseconds > last)
+        {
+            // ext4 has 30 bits for them, of which a damaged inode may use all.
+            outOfRange ??= $"a time has {nanoseconds} nanoseconds, {last} are taken instead";
+            nanoseconds = last;
+        }
+
+        return new FileTimestamp(BinaryPrimitives.ReadInt64LittleEndian(time), nanoseconds);
+    }
 
     private static FileSystemException Failed(string operation) => new(operation, Marshal.GetLastPInvokeError());
 }

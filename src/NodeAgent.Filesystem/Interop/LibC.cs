@@ -48,13 +48,13 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "fremovexattr", SetLastError = true)]
     public static partial int RemoveAttribute(int descriptor, byte* name);
 
-    [LibraryImport("libc", EntryPoint = "llistxattr", SetLastError = true)]
-    public static partial nint ListAttributesOfPath(byte* path, byte* list, nuint size);
+    /// <summary>This one and the next two follow links: for a descriptor's name below /proc/self/fd, which leads to what is open and no further.</summary>
+    [LibraryImport("libc", EntryPoint = "listxattr", SetLastError = true)]
+    public static partial nint ListAttributesOfOpen(byte* path, byte* list, nuint size);
 
-    [LibraryImport("libc", EntryPoint = "lgetxattr", SetLastError = true)]
-    public static partial nint GetAttributeOfPath(byte* path, byte* name, byte* value, nuint size);
+    [LibraryImport("libc", EntryPoint = "getxattr", SetLastError = true)]
+    public static partial nint GetAttributeOfOpen(byte* path, byte* name, byte* value, nuint size);
 
-    /// <summary>Follows links: for a descriptor's name below /proc/self/fd, which leads to what is open and no further.</summary>
     [LibraryImport("libc", EntryPoint = "setxattr", SetLastError = true)]
     public static partial int SetAttributeOfPath(byte* path, byte* name, byte* value, nuint size, int flags);
 

@@ -45,7 +45,7 @@ public sealed class TreeEntry
     /// <summary>Extended attributes, ACLs and capabilities among them. Any order; read back in the order of their names.</summary>
     public IReadOnlyList<ExtendedAttribute> ExtendedAttributes { get; init; } = [];
 
-    /// <summary>Whether the file changed while it was read, so that its content may be of several moments.</summary>
+    /// <summary>Whether the file changed while it was read, so that its content may be of several moments, or some of its attributes could not be read.</summary>
     public bool ChangedWhileRead { get; init; }
 
     /// <summary>Whether content (or link target, or entries) could not be read, and is missing here.</summary>

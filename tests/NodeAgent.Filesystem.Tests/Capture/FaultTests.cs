@@ -1,4 +1,7 @@
+using System.Collections.Concurrent;
 using System.Text;
+using NodeAgent.Filesystem.Capture;
+using NodeAgent.Filesystem.Interop;
 using NodeAgent.Filesystem.Tests.Support;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Snapshots;
@@ -239,6 +242,49 @@ public sealed class FaultTests
 
         Assert.Equal(SnapshotOutcome.Completed, second.Manifest.Outcome);
         Assert.Equal((1500, 0), (second.Manifest.Stats.Files, second.Manifest.Stats.UnchangedFiles));
+    }
+
+    [Fact]
+    public async Task A_parent_that_cannot_be_read_for_a_moment_costs_reading_a_few_names_again()
+    {
+        await using var test = await TestBackup.CreateAsync();
+        for (var i = 0; i < 1500; i++) File.WriteAllText(test.InSource($"file {i:d4}"), new string((char)('a' + (i % 26)), 600));
+        var clock = new LaterClock(TimeSpan.FromSeconds(10));
+        await test.RunAsync(request => request with { Time = clock });
+        // Every part of a pack the first time it is asked for: the directory's upper page, and each of those below.
+        var asked = new ConcurrentDictionary<(string, long), bool>();
+        test.Store.BeforeReadRange = (key, offset, _) =>
+        {
+            if (key.StartsWith("data/", StringComparison.Ordinal) && asked.TryAdd((key, offset), true))
+                throw new StoreException(StoreFailure.Other, "reading", key, "made up by the test");
+        };
+
+        var second = await test.RunAsync(request => request with { Time = clock, Workers = 1 });
+
+        // The helper and the walk may both meet a failure, each with a batch of names.
+        Assert.Equal((SnapshotOutcome.Completed, 1500), (second.Manifest.Outcome, second.Manifest.Stats.Files));
+        Assert.InRange(1500 - second.Manifest.Stats.UnchangedFiles, 1, asked.Count * 2 * NameBatch.Length);
+        Assert.InRange(second.Manifest.Stats.UnchangedFiles, 300, 1500);
+    }
+
+    [Fact]
+    public async Task A_link_that_is_swapped_for_another_at_any_moment_is_one_or_the_other_and_never_both()
+    {
+        await using var test = await TestBackup.CreateAsync(inMemory: true);
+        test.Shell("ln -s 1001 a; ln -s 1002 b; touch -h -d @1001 a; touch -h -d @1002 b");
+        using var source = Files.OpenRoot(test.Source);
+        await using (new Disturbance(_ => Exchange.Try(source, "a", "b")))
+        {
+            for (var round = 0; round < 300; round++)
+            {
+                var result = await test.RunAsync();
+                foreach (var name in (string[])["a", "b"])
+                {
+                    if (await test.TryFindAsync(result.Manifest, name) is not { } link) continue;
+                    Assert.Equal($"{link.Modified.Seconds}", Encoding.UTF8.GetString(link.LinkTarget.Span));
+                }
+            }
+        }
     }
 
     [Fact]
