@@ -15,7 +15,7 @@ internal static class TarDump
         var writer = new GnuTarWriter(destination);
         // Named from its last part on, as `tar -C parent name` does; the root has no name of its own.
         var name = startPath.AsSpan(startPath.AsSpan().LastIndexOf((byte)'/') + 1).ToArray();
-        var firstNames = new Dictionary<(ulong Device, ulong Inode), byte[]>();
+        var firstNames = new Dictionary<HardLinkKey, byte[]>();
         var isComplete = !start.UnreadableContent;
         await AddAsync(snapshot, writer, start, name.Length == 0 ? "."u8.ToArray() : name, firstNames, destination, cancellationToken);
         if (start.Type == TreeEntryType.Directory)
@@ -36,7 +36,7 @@ internal static class TarDump
         GnuTarWriter writer,
         TreeEntry entry,
         byte[] path,
-        Dictionary<(ulong Device, ulong Inode), byte[]> firstNames,
+        Dictionary<HardLinkKey, byte[]> firstNames,
         Stream destination,
         CancellationToken cancellationToken)
     {
@@ -64,9 +64,9 @@ internal static class TarDump
             DeviceMajor = entry.DeviceMajor,
             DeviceMinor = entry.DeviceMinor,
         };
-        if (entry.HardLinkDevice is { } device && entry.Type != TreeEntryType.Directory && !firstNames.TryAdd((device, entry.Inode), path))
+        if (HardLinkKey.Of(entry) is { } key && !firstNames.TryAdd(key, path))
         {
-            await writer.WriteHeaderAsync(header with { Type = GnuTarWriter.HardLink, LinkTarget = firstNames[(device, entry.Inode)], Size = 0 }, cancellationToken);
+            await writer.WriteHeaderAsync(header with { Type = GnuTarWriter.HardLink, LinkTarget = firstNames[key], Size = 0 }, cancellationToken);
             return;
         }
 

@@ -8,7 +8,7 @@ namespace NodeAgent.Filesystem.Restore;
 internal sealed class ExistingFiles(RestoreRequest request, ResumeMark? mark)
 {
     /// <summary>Which file of the snapshot a file with several names was taken for: two of them must not stay one.</summary>
-    private readonly ConcurrentDictionary<(ulong Device, ulong Inode), (ulong Device, ulong Inode)> _taken = new();
+    private readonly ConcurrentDictionary<(ulong Device, ulong Inode), HardLinkKey> _taken = new();
 
     /// <summary>What has a name in a directory of the target; null for nothing.</summary>
     public static FileStatus? At(DirectoryHandle parent, ReadOnlySpan<byte> name)
@@ -57,8 +57,6 @@ internal sealed class ExistingFiles(RestoreRequest request, ResumeMark? mark)
     private bool IsOfItsOwn(in FileStatus file, TreeEntry entry)
     {
         if (file.Links == 1) return true;
-        if (entry.HardLinkDevice is not { } device) return false;
-        var group = (device, entry.Inode);
-        return _taken.GetOrAdd((file.Device, file.Inode), group) == group;
+        return HardLinkKey.Of(entry) is { } key && _taken.GetOrAdd((file.Device, file.Inode), key) == key;
     }
 }

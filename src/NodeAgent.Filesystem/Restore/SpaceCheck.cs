@@ -49,7 +49,7 @@ internal sealed class SpaceCheck(RestoreRequest request, TreeReader tree)
 
     private async Task<long> NeededAsync(TreeEntry wanted, CancellationToken cancellationToken)
     {
-        var linked = new HashSet<(ulong Device, ulong Inode)>();
+        var linked = new HashSet<HardLinkKey>();
         if (wanted.Type != TreeEntryType.Directory) return await DataOfAsync(wanted, linked, cancellationToken);
         var needed = 0L;
         var open = new Stack<(TreeCursor Entries, TreePath Path, RestoreSelection.Scope Scope)>();
@@ -71,9 +71,9 @@ internal sealed class SpaceCheck(RestoreRequest request, TreeReader tree)
         return needed;
     }
 
-    private async ValueTask<long> DataOfAsync(TreeEntry file, HashSet<(ulong Device, ulong Inode)> linked, CancellationToken cancellationToken)
+    private async ValueTask<long> DataOfAsync(TreeEntry file, HashSet<HardLinkKey> linked, CancellationToken cancellationToken)
     {
-        if (file.HardLinkDevice is { } device && !linked.Add((device, file.Inode))) return 0;
+        if (HardLinkKey.Of(file) is { } key && !linked.Add(key)) return 0;
         switch (file.Content)
         {
             case InlineContent or BundleSlice:

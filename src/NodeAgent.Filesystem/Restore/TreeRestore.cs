@@ -30,7 +30,7 @@ internal sealed class TreeRestore
     private readonly RestoreCounts _counts = new();
 
     /// <summary>The latest name of each file with several. Only the walk uses it.</summary>
-    private readonly Dictionary<(ulong Device, ulong Inode), Task<LinkSource?>> _links = [];
+    private readonly Dictionary<HardLinkKey, Task<LinkSource?>> _links = [];
     private Exception? _fatal;
 
     public TreeRestore(RestoreRequest request, ChunkReader reader, TreeReader tree, ContentWriter contents, ReadAhead ahead, WorkerPool workers, IssueList issues, ResumeMark? mark)
@@ -314,12 +314,12 @@ internal sealed class TreeRestore
     {
         TaskCompletionSource<LinkSource?>? link = null;
         Task<LinkSource?>? previous = null;
-        if (entry.HardLinkDevice is { } device)
+        if (HardLinkKey.Of(entry) is { } key)
         {
             // Each further name waits for the one before it, so that directories need not stay open until the end.
             link = new TaskCompletionSource<LinkSource?>(TaskCreationOptions.RunContinuationsAsynchronously);
-            _links.TryGetValue((device, entry.Inode), out previous);
-            _links[(device, entry.Inode)] = link.Task;
+            _links.TryGetValue(key, out previous);
+            _links[key] = link.Task;
         }
 
         _ = _workers.Run(() => RestoreAsync(target, directory, entry, path, null, link, previous, cancellationToken), previous);

@@ -35,7 +35,7 @@ public sealed class TreeEntry
 
     /// <summary>
     /// Set for a file with several names: the ordinal of its file system within the snapshot. Entries with the same ordinal and
-    /// <see cref="Inode"/> are one file.
+    /// <see cref="Inode"/> are one file as a rule; see <see cref="HardLinkKey"/>.
     /// </summary>
     public ulong? HardLinkDevice { get; init; }
 

@@ -16,6 +16,7 @@ public sealed class ListerTests
             """
             -rw-r--r-- alice    50                  5 2026-11-20 10:00:00 a
             -rw-r--r-- alice    50                  5 2026-11-20 10:00:00 b
+            -rw-r--r-- alice    50                  5 2026-11-20 10:00:00 c
             -rw-r--r-- 0        0                   9 2026-11-20 10:00:00 $'evil\033[2J'  (content could not be read)
             srwxrwxrwx 0        0                   0 2026-11-20 10:00:00 socket
             drwxr-xr-x 0        0                   0 2026-11-20 10:00:00 sub
@@ -34,13 +35,13 @@ public sealed class ListerTests
         using var buffer = new MemoryStream();
         await ListAsync(_ => new JsonLister(buffer, new Utf8JsonWriter(buffer, JsonText.Indented)), recursive: false);
         var entries = JsonNode.Parse(buffer.ToArray())!.AsArray();
-        Assert.Equal(6, entries.Count);
+        Assert.Equal(7, entries.Count);
         Assert.Equal(
             """{"path":"a","type":"file","mode":"00644","uid":1000,"gid":50,"size":5,"mtime":"2026-11-20T10:00:00.000000000Z","ctime":"1970-01-01T00:00:00.000000000Z","inode":7}""",
             entries[0]!.ToJsonString());
-        Assert.Equal("evil\e[2J", entries[2]!["path"]!.GetValue<string>());
-        Assert.True(entries[2]!["unreadable"]!.GetValue<bool>());
-        Assert.Equal("6Q==", entries[5]!["pathBytes"]!.GetValue<string>());
+        Assert.Equal("evil\e[2J", entries[3]!["path"]!.GetValue<string>());
+        Assert.True(entries[3]!["unreadable"]!.GetValue<bool>());
+        Assert.Equal("6Q==", entries[6]!["pathBytes"]!.GetValue<string>());
     }
 
     [Theory]

@@ -18,12 +18,13 @@ public sealed class TarDumpTests
         await TarAsync("--no-same-owner", "-xf", directory["a.tar"], "-C", directory["out"]);
 
         Assert.Equal("hello", File.ReadAllText(directory["out/b"]));
+        Assert.Equal("other", File.ReadAllText(directory["out/c"]));
         Assert.Equal("sliced", File.ReadAllText(directory["out/sub/bundled"]));
         Assert.Equal("large", new FileInfo(directory["out/sub/link"]).LinkTarget);
         var large = File.ReadAllBytes(directory["out/sub/large"]);
         Assert.True(large.AsSpan().SequenceEqual([.. TreeOfFiles.Large.AsSpan(0, 200_000), .. new byte[70_000], .. TreeOfFiles.Large.AsSpan(200_000)]));
         var listed = await TarAsync("--quoting-style=escape", "-tf", directory["a.tar"]);
-        Assert.Equal("./\na\nb\nsub/\nsub/bundled\nsub/large\nsub/link\n\\351\n", listed);
+        Assert.Equal("./\na\nb\nc\nsub/\nsub/bundled\nsub/large\nsub/link\n\\351\n", listed);
     }
 
     [Fact]

@@ -29,6 +29,7 @@ internal sealed class TreeOfFiles
             Directory(""),
             File("a", new InlineContent("hello"u8.ToArray()), inode: 7, hardLink: 0),
             File("b", new InlineContent("hello"u8.ToArray()), inode: 7, hardLink: 0),
+            File("c", new InlineContent("other"u8.ToArray()), inode: 7, hardLink: 0), // another file, which got the inode later
             new TreeEntry { Type = TreeEntryType.RegularFile, Name = "evil\e[2J"u8.ToArray(), Mode = 0x1a4, Modified = Time, Content = EmptyContent.Instance, Size = 9, UnreadableContent = true },
             new TreeEntry { Type = TreeEntryType.Socket, Name = "socket"u8.ToArray(), Mode = 0x1ff, Modified = Time },
             inner,
