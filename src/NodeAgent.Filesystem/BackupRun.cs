@@ -214,21 +214,22 @@ public static class BackupRun
         return step.Content is null ? entry : WithContent(entry, await step.Content.WaitAsync(cancellationToken));
     }
 
+    /// <summary>What can change of a file is that of the moment when its content was read, also where this is another name of it and was looked at later.</summary>
     private static TreeEntry WithContent(TreeEntry entry, CapturedContent content) => new()
     {
         Type = entry.Type,
         Name = entry.Name,
-        Mode = entry.Mode,
-        UserId = entry.UserId,
-        GroupId = entry.GroupId,
-        Modified = content.Status?.Modified ?? entry.Modified,
-        Changed = content.Status?.Changed ?? entry.Changed,
+        Mode = content.Moment.Mode,
+        UserId = content.Moment.UserId,
+        GroupId = content.Moment.GroupId,
+        Modified = content.Moment.Modified,
+        Changed = content.Moment.Changed,
         Birth = entry.Birth,
         Inode = entry.Inode,
         HardLinkDevice = entry.HardLinkDevice,
-        InodeFlags = entry.InodeFlags,
-        ExtendedAttributes = entry.ExtendedAttributes,
-        ChangedWhileRead = entry.ChangedWhileRead || content.Changed,
+        InodeFlags = content.Attributes?.InodeFlags ?? entry.InodeFlags,
+        ExtendedAttributes = content.Attributes?.Extended ?? entry.ExtendedAttributes,
+        ChangedWhileRead = entry.ChangedWhileRead || content.Changed || content.Attributes is { AreComplete: false },
         UnreadableContent = content.Content is null,
         Size = content.Content is null ? entry.Size : content.Size,
         Content = content.Content ?? EmptyContent.Instance,

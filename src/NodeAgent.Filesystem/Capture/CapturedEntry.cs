@@ -1,4 +1,3 @@
-using NodeAgent.Filesystem.Interop;
 using NodeAgent.Repository.Trees;
 
 namespace NodeAgent.Filesystem.Capture;
@@ -24,5 +23,9 @@ internal sealed record CapturedEntry(TreeEntry? Entry, Task<CapturedContent>? Co
 /// <param name="Content">Where its bytes are; null when it could not be read.</param>
 /// <param name="Size">Bytes read.</param>
 /// <param name="Changed">Whether it changed while it was read, twice.</param>
-/// <param name="Status">What the file was when this was read, where that is later than the entry.</param>
-internal sealed record CapturedContent(FileContent? Content, long Size, bool Changed, FileStatus? Status = null);
+/// <param name="Moment">What the file was when this was read. The entry takes it: it may be from an earlier look, or of another name of the file and from a later one.</param>
+internal sealed record CapturedContent(FileContent? Content, long Size, bool Changed, FileMoment Moment)
+{
+    /// <summary>The attributes of that moment; null where those of the entry are.</summary>
+    public CapturedAttributes? Attributes { get; init; }
+}

@@ -10,8 +10,8 @@ internal sealed class FileReader(WriteSession session, FastCdc chunker, WorkerPo
 {
     private readonly ReadWindows _windows = new(chunker.Parameters.MaxSize + (1 << 20), workers.Workers - 1);
 
-    /// <summary>Reads the file to its end and returns what was read and how long it is.</summary>
-    public async Task<CapturedContent> ReadAsync(DirectoryHandle file, FileStatus status, CancellationToken cancellationToken)
+    /// <summary>Reads the file to its end and returns what was read.</summary>
+    public async Task<FileContent> ReadAsync(DirectoryHandle file, FileStatus status, CancellationToken cancellationToken)
     {
         using var list = new ContentListWriter(async (kind, plaintext, token) => (await session.StoreAsync(kind, plaintext, token)).Id);
         var chunks = new FileChunks(session, workers, list, progress, cancellationToken);
@@ -38,8 +38,7 @@ internal sealed class FileReader(WriteSession session, FastCdc chunker, WorkerPo
 
             await chunks.CompleteAsync();
             Files.AdviseNotNeeded(file);
-            var content = await list.CompleteAsync(cancellationToken);
-            return new CapturedContent(content, content.Length, false);
+            return await list.CompleteAsync(cancellationToken);
         }
         finally
         {

@@ -17,6 +17,7 @@ internal sealed class NameVisitor(
 {
     private const string Vanished = "it vanished before it could be read";
     private const string Replaced = "it became something else while it was read";
+    private const string ChangedWhileRead = "it changed while it was read";
 
     private readonly RepositoryParameters _parameters = repository.Config.Parameters;
     private readonly FileReader _files = new(session, new FastCdc(repository.Gear, repository.Config.Parameters.Chunker), workers, counters.AddBytesDone);
@@ -196,7 +197,7 @@ internal sealed class NameVisitor(
             counters.AddBytesDone(status.Size);
             // An equal change time means equal attributes too: they need not be read again.
             var kept = EntryOf.Status(name, status, before.ExtendedAttributes, before.InodeFlags, HardLinkDevice(status), default, isUnreadable: false);
-            var known = Task.FromResult(new CapturedContent(before.Content, before.Size, false));
+            var known = KnownContent(status) ?? Task.FromResult(new CapturedContent(before.Content, before.Size, false, FileMoment.Of(status)));
             _linked.Add(status, known);
             await steps.WriteAsync(new CapturedEntry(kept, known, path), cancellationToken);
             return;
@@ -228,17 +229,22 @@ internal sealed class NameVisitor(
             {
                 // Only its attributes had to be read again: one whose attributes can never be read is not to be read in full each time.
                 isKnown = true;
-                content = Task.FromResult(new CapturedContent(before.Content, before.Size, false));
+                content = Task.FromResult(new CapturedContent(before.Content, before.Size, false, FileMoment.Of(status)));
                 counters.AddBytesDone(status.Size);
-            }
-            else if (status.Size <= _parameters.Bundles.FileLimit && !status.MayHaveHoles && TryReadSmall(handle, ref status, path) is { } small)
-            {
-                content = small;
             }
             else
             {
-                content = ReadLarge(handle, status, path, cancellationToken);
-                handle = null; // the worker's now
+                var small = IsSmall(status) ? await TryReadSmallAsync(handle, status, path, isLast: false, cancellationToken) : null;
+                if (small is null && IsSmall(status))
+                {
+                    // It changed meanwhile: once more, with everything that is known of it.
+                    status = Files.Status(handle, []);
+                    entry = await DescribeAsync(name, path, status, handle, cancellationToken);
+                    if (IsSmall(status)) small = await TryReadSmallAsync(handle, status, path, isLast: true, cancellationToken);
+                }
+
+                content = small ?? ReadLarge(handle, status, path, cancellationToken);
+                if (small is null) handle = null; // the worker's now
             }
 
             _linked.Add(status, content);
@@ -253,7 +259,7 @@ internal sealed class NameVisitor(
 
             issues.Add(path, failure.Operation, failure.Reason);
             entry = EntryOf.Status(name, status, [], 0, HardLinkDevice(status), default, isUnreadable: true);
-            content = Task.FromResult(new CapturedContent(null, status.Size, false));
+            content = Task.FromResult(new CapturedContent(null, status.Size, false, FileMoment.Of(status)));
         }
         finally
         {
@@ -266,38 +272,43 @@ internal sealed class NameVisitor(
         await steps.WriteAsync(new CapturedEntry(entry, content, path), cancellationToken);
     }
 
-    /// <summary>Reads a small file here and now; null, with its new status, when it has become a large one.</summary>
-    private Task<CapturedContent>? TryReadSmall(DirectoryHandle handle, ref FileStatus status, TreePath path)
+    /// <summary>
+    /// What another name of an unchanged file led to, where that is as good as what is known of this one: where there are no birth times, a restore takes entries of equal
+    /// content for one file. Large files need no such care, they are the same chunks whenever they are read.
+    /// </summary>
+    private Task<CapturedContent>? KnownContent(in FileStatus status) =>
+        status.Links > 1 && IsSmall(status) && _linked.Find(status) is { } known && (!known.IsCompletedSuccessfully || known.Result is { Content: not null, Changed: false }) ? known : null;
+
+    private bool IsSmall(in FileStatus status) => status.Size <= _parameters.Bundles.FileLimit && !status.MayHaveHoles;
+
+    /// <summary>Reads a small file here and now; null when it changed, unless this is the last try, and when there is more of it than its size says.</summary>
+    private async ValueTask<Task<CapturedContent>?> TryReadSmallAsync(DirectoryHandle handle, FileStatus status, TreePath path, bool isLast, CancellationToken cancellationToken)
     {
-        const int tries = 2;
-        for (var attempt = 1; ; attempt++)
+        // One byte more than it should have shows that it grew.
+        var length = Files.ReadAt(handle, _small, 0);
+        if (length > _parameters.Bundles.FileLimit) return null;
+        var after = Files.Status(handle, []);
+        var changed = length != status.Size || HasChanged(status, after);
+        if (changed && !isLast) return null;
+        var moment = FileMoment.Of(status);
+        CapturedAttributes? attributes = null;
+        if (changed)
         {
-            // One byte more than it should have shows that it grew.
-            var length = Files.ReadAt(handle, _small, 0);
-            var after = Files.Status(handle, []);
-            var changed = length != status.Size || after.Size != status.Size || after.Modified != status.Modified || after.Changed != status.Changed;
-            if (changed && attempt < tries)
-            {
-                status = after;
-                if (after.Size > _parameters.Bundles.FileLimit) return null;
-                continue;
-            }
-
-            if (changed)
-            {
-                issues.Add(path, "read", "it changed while it was read");
-                length = Math.Min(length, _parameters.Bundles.FileLimit);
-            }
-
-            counters.AddBytesDone(length);
-            var bytes = _small.AsSpan(0, length);
-            if (length == 0) return Task.FromResult(new CapturedContent(EmptyContent.Instance, 0, changed, status));
-            if (length <= _parameters.InlineFileLimit) return Task.FromResult(new CapturedContent(new InlineContent(bytes.ToArray()), length, changed, status));
-            return SliceAsync(bundles.Add(bytes), changed, status);
+            issues.Add(path, "read", ChangedWhileRead);
+            (moment, attributes) = (moment.WithAccessOf(after), await AttributesAsync(handle, status, path, cancellationToken));
         }
 
-        static async Task<CapturedContent> SliceAsync(PendingSlice slice, bool changed, FileStatus status) =>
-            new(new BundleSlice(await slice.Chunk, slice.Offset, slice.Length), slice.Length, changed, status);
+        counters.AddBytesDone(length);
+        return CaptureAsync(_small.AsSpan(0, length), new CapturedContent(null, length, changed, moment) { Attributes = attributes });
+    }
+
+    private Task<CapturedContent> CaptureAsync(ReadOnlySpan<byte> bytes, CapturedContent captured)
+    {
+        if (bytes.Length == 0) return Task.FromResult(captured with { Content = EmptyContent.Instance });
+        return bytes.Length <= _parameters.InlineFileLimit ? Task.FromResult(captured with { Content = new InlineContent(bytes.ToArray()) }) : SliceAsync(bundles.Add(bytes), captured);
+
+        static async Task<CapturedContent> SliceAsync(PendingSlice slice, CapturedContent captured) =>
+            captured with { Content = new BundleSlice(await slice.Chunk, slice.Offset, slice.Length) };
     }
 
     private Task<CapturedContent> ReadLarge(DirectoryHandle handle, FileStatus status, TreePath path, CancellationToken cancellationToken)
@@ -309,25 +320,12 @@ internal sealed class NameVisitor(
             {
                 try
                 {
-                    var content = await _files.ReadAsync(handle, status, cancellationToken);
-                    var after = Files.Status(handle, []);
-                    if (HasChanged(status, after, content))
-                    {
-                        status = after;
-                        content = await _files.ReadAsync(handle, after, cancellationToken) with { Status = after };
-                        if (HasChanged(after, Files.Status(handle, []), content))
-                        {
-                            issues.Add(path, "read", "it changed while it was read");
-                            content = content with { Changed = true };
-                        }
-                    }
-
-                    result.TrySetResult(content);
+                    result.TrySetResult(await ReadLargeAsync(handle, status, path, cancellationToken));
                 }
                 catch (FileSystemException failure)
                 {
                     issues.Add(path, failure.Operation, failure.Reason);
-                    result.TrySetResult(new CapturedContent(null, status.Size, false));
+                    result.TrySetResult(new CapturedContent(null, status.Size, false, FileMoment.Of(status)));
                 }
                 catch (Exception exception)
                 {
@@ -337,10 +335,25 @@ internal sealed class NameVisitor(
             }
         });
         return result.Task;
-
-        static bool HasChanged(in FileStatus before, in FileStatus after, CapturedContent content) =>
-            before.Size != after.Size || before.Modified != after.Modified || before.Changed != after.Changed || content.Size != after.Size;
     }
+
+    /// <summary>Reads a large file, twice when it changes meanwhile. For a worker.</summary>
+    private async Task<CapturedContent> ReadLargeAsync(DirectoryHandle handle, FileStatus status, TreePath path, CancellationToken cancellationToken)
+    {
+        var content = await _files.ReadAsync(handle, status, cancellationToken);
+        var after = Files.Status(handle, []);
+        if (content.Length == after.Size && !HasChanged(status, after)) return new CapturedContent(content, content.Length, false, FileMoment.Of(status));
+        // What the entry has of mode, owner and attributes is no longer true: what was written since may not be for everybody who could read it before.
+        status = after;
+        var attributes = await AttributesAsync(handle, status, path, cancellationToken);
+        content = await _files.ReadAsync(handle, status, cancellationToken);
+        after = Files.Status(handle, []);
+        if (content.Length == after.Size && !HasChanged(status, after)) return new CapturedContent(content, content.Length, false, FileMoment.Of(status)) { Attributes = attributes };
+        issues.Add(path, "read", ChangedWhileRead);
+        return new CapturedContent(content, content.Length, true, FileMoment.Of(status).WithAccessOf(after)) { Attributes = await AttributesAsync(handle, status, path, cancellationToken) };
+    }
+
+    private static bool HasChanged(in FileStatus before, in FileStatus after) => before.Size != after.Size || before.Modified != after.Modified || before.Changed != after.Changed;
 
     private async ValueTask OtherAsync(OpenedDirectory above, byte[] name, TreePath path, FileStatus status, CancellationToken cancellationToken)
     {
@@ -391,6 +404,13 @@ internal sealed class NameVisitor(
 
         // Nothing but regular files is ever taken from the parent.
         return EntryOf.Status(name, status, attributes, inodeFlags, HardLinkDevice(status), target, isUnreadable, isPartial: !isComplete && status.Type == TreeEntryType.RegularFile);
+    }
+
+    /// <summary>The attributes of a file as they are now, after it was described once.</summary>
+    private async ValueTask<CapturedAttributes> AttributesAsync(DirectoryHandle file, FileStatus status, TreePath path, CancellationToken cancellationToken)
+    {
+        var (attributes, inodeFlags, isComplete) = await _attributes.ReadAsync(file, status, path, cancellationToken);
+        return new CapturedAttributes(attributes, inodeFlags, isComplete);
     }
 
     private ulong? HardLinkDevice(in FileStatus status) => status.Links > 1 && status.Type != TreeEntryType.Directory ? Ordinal(status.Device) : null;

@@ -13,6 +13,9 @@ internal readonly record struct FileStatus(
     /// <summary>What the file system said that cannot be, in words, and what is taken instead; null as a rule.</summary>
     public string? OutOfRange { get; init; }
 
+    /// <summary>When the file was made; null also for 0, which file systems give for files that are older than their knowledge of it.</summary>
+    public FileTimestamp? KnownBirth => Birth == default(FileTimestamp) ? null : Birth;
+
     private const uint TypeMask = 0xf000;
 
     /// <summary>The type, or null for one that cannot be stored.</summary>

@@ -23,7 +23,7 @@ public sealed class FaultTests
         File.WriteAllText(test.InSource("z file"), "gone soon");
         File.WriteAllText(test.InSource("z last"), "stays");
         // The root is listed by then, and with one worker the walk is a few files ahead at most.
-        OnFirstPack(test, () =>
+        test.OnFirstPack(() =>
         {
             File.Delete(test.InSource("z file"));
             Directory.Delete(test.InSource("z directory"), recursive: true);
@@ -52,7 +52,7 @@ public sealed class FaultTests
         Directory.CreateDirectory(test.InSource("going"));
         WriteLarge(test, 30, "going");
         File.WriteAllText(test.InSource("z last"), "stays");
-        OnFirstPack(test, () => Directory.Delete(test.InSource("going"), recursive: true));
+        test.OnFirstPack(() => Directory.Delete(test.InSource("going"), recursive: true));
 
         var result = await test.RunAsync(request => request with { Workers = 1 });
 
@@ -88,7 +88,7 @@ public sealed class FaultTests
         var random = SeededRandom.Create();
         var path = test.InSource("large");
         File.WriteAllBytes(path, random.Bytes(24 << 20));
-        OnFirstPack(test, () =>
+        test.OnFirstPack(() =>
         {
             using var file = new FileStream(path, FileMode.Append);
             file.Write("and a little more"u8);
@@ -331,15 +331,5 @@ public sealed class FaultTests
     {
         var random = SeededRandom.Create();
         for (var i = 0; i < count; i++) File.WriteAllBytes(test.InSource(directory, $"file {i:d2}"), random.Bytes(1 << 20));
-    }
-
-    private static void OnFirstPack(TestBackup test, Action act)
-    {
-        var done = 0;
-        test.Store.BeforePut = key =>
-        {
-            if (key.StartsWith("data/", StringComparison.Ordinal) && Interlocked.Exchange(ref done, 1) == 0) act();
-            return Task.CompletedTask;
-        };
     }
 }

@@ -27,7 +27,7 @@ public sealed class ManyNamesTests
     }
 
     [Fact]
-    public void A_file_is_forgotten_when_all_of_its_names_were_seen()
+    public async Task A_file_is_forgotten_when_all_of_its_names_were_seen()
     {
         var directory = Directory.CreateTempSubdirectory("nodeagent-links-").FullName;
         try
@@ -38,14 +38,15 @@ public sealed class ManyNamesTests
             TestBackup.Run("ln", Path.Combine(directory, "a"), Path.Combine(directory, "c"));
             File.WriteAllText(Path.Combine(directory, "single"), "x");
             var linked = new LinkedContents();
-            var content = Task.FromResult(new CapturedContent(EmptyContent.Instance, 0, false));
+            var captured = new CapturedContent(new InlineContent("x"u8.ToArray()), 1, false, FileMoment.Of(Files.Status(root, "a"u8)));
+            var content = Task.FromResult(captured);
 
             linked.Add(Files.Status(root, "single"u8), content);
             Assert.Equal(0, linked.Count);
             foreach (var (name, found, left) in new[] { ("a", false, 1), ("b", true, 1), ("c", true, 0) })
             {
                 var status = Files.Status(root, Encoding.UTF8.GetBytes(name));
-                Assert.Equal(found ? content : null, linked.Find(status));
+                Assert.Equal(found ? captured : null, linked.Find(status) is { } again ? await again : null);
                 linked.Add(status, content);
                 Assert.Equal(left, linked.Count);
             }

@@ -65,6 +65,17 @@ internal sealed class TestBackup : IAsyncDisposable
         return RestoreRun.ExecuteAsync(Repository, manifest, change?.Invoke(request) ?? request, null, cancellation ?? Cancellation);
     }
 
+    /// <summary>Acts once, before the first pack is written; writing it waits.</summary>
+    public void OnFirstPack(Action act)
+    {
+        var done = 0;
+        Store.BeforePut = key =>
+        {
+            if (key.StartsWith("data/", StringComparison.Ordinal) && Interlocked.Exchange(ref done, 1) == 0) act();
+            return Task.CompletedTask;
+        };
+    }
+
     /// <summary>Reads everything in the repository and expects no damage.</summary>
     public async Task CheckAsync()
     {
