@@ -57,7 +57,7 @@ public static class RestoreMark
             Files.ChangeMode(mark, FileMode);
         }
 
-        Files.SetTime(root, [], modified);
+        Files.SetTime(root, modified);
     }
 
     /// <summary>Whether a volume carries the mark of a restore.</summary>
@@ -102,7 +102,7 @@ public static class RestoreMark
         Files.Remove(root, DirectoryName, isDirectory: true);
         try
         {
-            Files.SetTime(root, [], modified);
+            Files.SetTime(root, modified);
         }
         catch (FileSystemException)
         {

@@ -8,7 +8,8 @@ internal static unsafe partial class Files
 {
     public static void MakeDirectory(DirectoryHandle directory, ReadOnlySpan<byte> name, uint mode)
     {
-        fixed (byte* p = Terminated(name))
+        var room = stackalloc byte[NameRoom];
+        fixed (byte* p = Terminated(name, new Span<byte>(room, NameRoom)))
         {
             if (LibC.MakeDirectoryAt(directory.Descriptor, p, mode) != 0) throw Failed("mkdir");
         }
@@ -16,7 +17,8 @@ internal static unsafe partial class Files
 
     public static void MakeNode(DirectoryHandle directory, ReadOnlySpan<byte> name, uint mode, uint major, uint minor)
     {
-        fixed (byte* p = Terminated(name))
+        var room = stackalloc byte[NameRoom];
+        fixed (byte* p = Terminated(name, new Span<byte>(room, NameRoom)))
         {
             if (LibC.MakeNodeAt(directory.Descriptor, p, mode, DeviceNumber(major, minor)) != 0) throw Failed("mknod");
         }
@@ -45,7 +47,8 @@ internal static unsafe partial class Files
 
     public static void Remove(DirectoryHandle directory, ReadOnlySpan<byte> name, bool isDirectory = false)
     {
-        fixed (byte* p = Terminated(name))
+        var room = stackalloc byte[NameRoom];
+        fixed (byte* p = Terminated(name, new Span<byte>(room, NameRoom)))
         {
             if (LibC.UnlinkAt(directory.Descriptor, p, isDirectory ? LibC.RemoveDirectory : 0) != 0) throw Failed(isDirectory ? "rmdir" : "unlink");
         }
@@ -53,7 +56,8 @@ internal static unsafe partial class Files
 
     public static void Rename(DirectoryHandle directory, ReadOnlySpan<byte> from, ReadOnlySpan<byte> to)
     {
-        fixed (byte* f = Terminated(from), t = Terminated(to))
+        byte* fromRoom = stackalloc byte[NameRoom], toRoom = stackalloc byte[NameRoom];
+        fixed (byte* f = Terminated(from, new Span<byte>(fromRoom, NameRoom)), t = Terminated(to, new Span<byte>(toRoom, NameRoom)))
         {
             if (LibC.RenameAt(directory.Descriptor, f, directory.Descriptor, t) != 0) throw Failed("rename");
         }
@@ -62,7 +66,8 @@ internal static unsafe partial class Files
     /// <summary>Renames unless the new name is taken; false when it is.</summary>
     public static bool TryRenameNew(DirectoryHandle directory, ReadOnlySpan<byte> from, ReadOnlySpan<byte> to)
     {
-        fixed (byte* f = Terminated(from), t = Terminated(to))
+        byte* fromRoom = stackalloc byte[NameRoom], toRoom = stackalloc byte[NameRoom];
+        fixed (byte* f = Terminated(from, new Span<byte>(fromRoom, NameRoom)), t = Terminated(to, new Span<byte>(toRoom, NameRoom)))
         {
             if (LibC.SystemCall(RenameAt2Number, directory.Descriptor, f, directory.Descriptor, t, RenameNoReplace) == 0) return true;
             switch (Marshal.GetLastPInvokeError())
@@ -87,7 +92,8 @@ internal static unsafe partial class Files
     /// <summary>Owner of a component, or of the handle itself when the name is empty; returns the errno, 0 for success.</summary>
     public static int TryChangeOwner(DirectoryHandle directory, ReadOnlySpan<byte> name, uint user, uint group)
     {
-        fixed (byte* p = Terminated(name))
+        var room = stackalloc byte[NameRoom];
+        fixed (byte* p = Terminated(name, new Span<byte>(room, NameRoom)))
         {
             return LibC.ChangeOwnerAt(directory.Descriptor, p, user, group, LibC.NoFollowLinks | (name.IsEmpty ? LibC.EmptyPath : 0)) == 0 ? 0 : Marshal.GetLastPInvokeError();
         }
@@ -107,17 +113,29 @@ internal static unsafe partial class Files
         }
     }
 
-    /// <summary>Modification time of a component (not followed), or of the handle itself when the name is empty.</summary>
-    public static void SetTime(DirectoryHandle directory, ReadOnlySpan<byte> name, FileTimestamp modified)
+    /// <summary>Modification time of what is open.</summary>
+    public static void SetTime(DirectoryHandle file, FileTimestamp modified)
     {
-        // The access time is set alike: it is not kept, and "now" would tell nothing.
-        var times = stackalloc long[4] { modified.Seconds, modified.Nanoseconds, modified.Seconds, modified.Nanoseconds };
-        fixed (byte* p = name.IsEmpty ? PathOf(directory) : Terminated(name))
+        var times = stackalloc long[4];
+        Times(modified, times);
+        if (LibC.SetTimes(file.Descriptor, times) != 0) throw Failed("utimensat");
+    }
+
+    /// <summary>Modification time of what a handle only names (O_PATH), a link itself among them.</summary>
+    public static void SetTimeOfNamed(DirectoryHandle file, FileTimestamp modified)
+    {
+        var times = stackalloc long[4];
+        Times(modified, times);
+        fixed (byte* p = PathOf(file))
         {
-            var result = name.IsEmpty
-                ? LibC.SetTimesAt(LibC.CurrentDirectory, p, times, 0)
-                : LibC.SetTimesAt(directory.Descriptor, p, times, LibC.NoFollowLinks);
-            if (result != 0) throw Failed("utimensat");
+            if (LibC.SetTimesAt(LibC.CurrentDirectory, p, times, 0) != 0) throw Failed("utimensat");
         }
+    }
+
+    /// <summary>The access time is set alike: it is not kept, and "now" would tell nothing.</summary>
+    private static void Times(FileTimestamp modified, long* times)
+    {
+        times[0] = times[2] = modified.Seconds;
+        times[1] = times[3] = modified.Nanoseconds;
     }
 }

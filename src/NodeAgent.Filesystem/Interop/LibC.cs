@@ -112,6 +112,10 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "utimensat", SetLastError = true)]
     public static partial int SetTimesAt(int directory, byte* path, long* times, int flags);
 
+    /// <summary>By the descriptor alone: a path below /proc/self/fd is walked to and takes as long as making the file.</summary>
+    [LibraryImport("libc", EntryPoint = "futimens", SetLastError = true)]
+    public static partial int SetTimes(int descriptor, long* times);
+
     [LibraryImport("libc", EntryPoint = "sync_file_range")]
     public static partial int SynchronizeRange(int descriptor, long offset, long count, uint flags);
 
@@ -120,4 +124,7 @@ internal static unsafe partial class LibC
 
     [LibraryImport("libc", EntryPoint = "geteuid")]
     public static partial uint EffectiveUser();
+
+    [LibraryImport("libc", EntryPoint = "getegid")]
+    public static partial uint EffectiveGroup();
 }

@@ -11,6 +11,8 @@ namespace NodeAgent.Filesystem.Restore;
 /// <summary>Writes what a file holds: data at its place, holes by leaving them out.</summary>
 internal sealed class ContentWriter(ChunkRepository repository, ChunkReader reader, ChunkFetcher fetcher, BundleShelf bundles, TreeReader tree, Action<long> progress)
 {
+    private const int ShortestWriteback = 128 << 10;
+
     private readonly ConcurrentBag<byte[]> _buffers = [];
     private readonly int _maxChunk = Math.Min(ChunkRepository.MaxChunkLength, repository.Config.Parameters.Chunker.MaxSize);
 
@@ -61,7 +63,7 @@ internal sealed class ContentWriter(ChunkRepository repository, ChunkReader read
                 return;
             default:
                 if (batch is not null) await WriteBatchedAsync(file, entry, batch, cancellationToken);
-                else await WritePartsAsync(file, entry, (in item, _) => item.Content.IsHole, cancellationToken);
+                else await WritePartsAsync(file, 0, entry, (in item, _) => item.Content.IsHole, cancellationToken);
                 return;
         }
     }
@@ -92,7 +94,7 @@ internal sealed class ContentWriter(ChunkRepository repository, ChunkReader read
         }
 
         var before = size;
-        await WritePartsAsync(file, entry, IsThere, cancellationToken);
+        await WritePartsAsync(file, size, entry, IsThere, cancellationToken);
 
         bool IsThere(in PlacedItem item, byte[] buffer)
         {
@@ -135,14 +137,22 @@ internal sealed class ContentWriter(ChunkRepository repository, ChunkReader read
         var buffer = RentBuffer();
         try
         {
+            var end = 0L;
             await foreach (var item in PlacedAsync(entry, cancellationToken))
             {
-                if (!item.Content.IsHole) await WriteChunkAsync(file, entry, item, batch, buffer, cancellationToken);
+                if (!item.Content.IsHole)
+                {
+                    await WriteChunkAsync(file, entry, item, batch, buffer, cancellationToken);
+                    end = item.End;
+                }
+
                 progress(item.Content.Length);
             }
 
             // A hole at the end has not been written.
-            Files.Truncate(file, entry.Size);
+            if (end != entry.Size) Files.Truncate(file, entry.Size);
+            // Else everything is left to the flush in the end, while which nothing else is done. What is shorter is not worth a request of its own to the disk.
+            if (end >= ShortestWriteback) Files.BeginWriteback(file, 0, end);
         }
         finally
         {
@@ -154,11 +164,12 @@ internal sealed class ContentWriter(ChunkRepository repository, ChunkReader read
     /// A file that brings its own batches, part by part: the next one is being read while one is written. What is there already is no
     /// part of any, so that little is read for a file in which little differs.
     /// </summary>
-    private async Task WritePartsAsync(DirectoryHandle file, TreeEntry entry, IsThereTest isThere, CancellationToken cancellationToken)
+    private async Task WritePartsAsync(DirectoryHandle file, long size, TreeEntry entry, IsThereTest isThere, CancellationToken cancellationToken)
     {
         var buffer = RentBuffer();
         try
         {
+            var end = size;
             await foreach (var (items, chunks) in WindowsAsync(entry, Missing, cancellationToken))
             {
                 using (chunks)
@@ -171,9 +182,11 @@ internal sealed class ContentWriter(ChunkRepository repository, ChunkReader read
                 }
 
                 Files.BeginWriteback(file, items[0].At, items[^1].End - items[0].At);
+                end = Math.Max(end, items[^1].End);
             }
 
-            Files.Truncate(file, entry.Size);
+            // A call that changes nothing would still wait until the last page is written.
+            if (end != entry.Size) Files.Truncate(file, entry.Size);
         }
         finally
         {

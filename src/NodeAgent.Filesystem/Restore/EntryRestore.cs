@@ -12,6 +12,9 @@ namespace NodeAgent.Filesystem.Restore;
 internal sealed class EntryRestore(
     RestoreRequest request, ExistingFiles existing, MetadataWriter metadata, TemporaryNames temporaries, ContentWriter contents, SurplusRemoval removal, IssueList issues, RestoreCounts counts)
 {
+    private static readonly uint User = LibC.EffectiveUser();
+    private static readonly uint Group = LibC.EffectiveGroup();
+
     private readonly ConcurrentQueue<(LinkSource Source, TreeEntry Entry)> _laterFlags = new();
 
     /// <summary>Restores one entry under its name. Null when it was not made or is left as it is, or has one name only.</summary>
@@ -48,7 +51,7 @@ internal sealed class EntryRestore(
             {
                 if (entry.Type == TreeEntryType.RegularFile)
                 {
-                    file = Files.Open(parent, temporary, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive, 0x180);
+                    file = Files.Open(parent, temporary, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive, ModeAtFirst(directory, entry));
                     await contents.WriteAsync(file, entry, batch?.Chunks, cancellationToken);
                     if (directory.PassesOnAccess) MetadataWriter.RemoveAccessLists(file);
                     await metadata.ApplyAsync(file, entry, path, cancellationToken);
@@ -230,6 +233,13 @@ internal sealed class EntryRestore(
             return true;
         }
     }
+
+    /// <summary>
+    /// Its own mode where nobody can come to it yet, since the directory is this run's and closed, and where no change of owner would take bits away; else one
+    /// that keeps everybody out until it is complete. Set-id bits are never given to a file that is still written.
+    /// </summary>
+    private static uint ModeAtFirst(RestoredDirectory directory, TreeEntry entry) =>
+        !directory.WasThere && entry.UserId == User && entry.GroupId == Group ? (entry.Mode & 0x1ff) | 0x180 : 0x180;
 
     private bool MakeOther(DirectoryHandle parent, byte[] temporary, TreeEntry entry, TreePath path)
     {

@@ -17,6 +17,9 @@ internal sealed class MetadataWriter(ChunkReader reader, IssueList issues)
     private static readonly byte[] AccessList = "system.posix_acl_access"u8.ToArray();
     private static readonly byte[] DefaultAccessList = "system.posix_acl_default"u8.ToArray();
 
+    /// <summary>S_ISUID and S_ISGID</summary>
+    private const uint SetIdBits = 0xc00;
+
     private readonly ConcurrentDictionary<(string About, int Error), bool> _reported = new();
 
     /// <summary>Whether what is made in this directory inherits an access list.</summary>
@@ -97,7 +100,9 @@ internal sealed class MetadataWriter(ChunkReader reader, IssueList issues)
 
     private async ValueTask ApplyAsync(DirectoryHandle file, TreeEntry entry, TreePath path, bool isNamedOnly, CancellationToken cancellationToken)
     {
-        var owned = ChangeOwner(file, entry, path);
+        // Each change of an inode is a transaction of the file system, a look is none: what is as it should be is left alone.
+        var now = Files.Status(file, []);
+        var isOwned = (now.UserId == entry.UserId && now.GroupId == entry.GroupId) || TryChangeOwner(file, entry, path);
         foreach (var attribute in entry.ExtendedAttributes)
         {
             if (await ValueAsync(attribute, path, cancellationToken) is not { } value) continue;
@@ -112,10 +117,19 @@ internal sealed class MetadataWriter(ChunkReader reader, IssueList issues)
             }
         }
 
-        var mode = owned ? entry.Mode : entry.Mode & 0x1ff;
-        if (!isNamedOnly) Files.ChangeMode(file, mode);
-        else if (entry.Type != TreeEntryType.SymbolicLink) Files.ChangeModeOfNamed(file, mode);
-        Files.SetTime(file, [], entry.Modified);
+        var mode = isOwned ? entry.Mode : entry.Mode & 0x1ff;
+        // A change of owner takes set-id bits away, an access list changes the others.
+        var isMode = now.Permissions == mode && entry.ExtendedAttributes.Count == 0 && (mode & SetIdBits) == 0;
+        if (isNamedOnly)
+        {
+            if (!isMode && entry.Type != TreeEntryType.SymbolicLink) Files.ChangeModeOfNamed(file, mode);
+            Files.SetTimeOfNamed(file, entry.Modified);
+        }
+        else
+        {
+            if (!isMode) Files.ChangeMode(file, mode);
+            Files.SetTime(file, entry.Modified);
+        }
     }
 
     /// <summary>The value from where it is; null, and reported, when it cannot be had.</summary>
@@ -136,13 +150,11 @@ internal sealed class MetadataWriter(ChunkReader reader, IssueList issues)
         }
     }
 
-    private bool ChangeOwner(DirectoryHandle file, TreeEntry entry, TreePath path)
+    private bool TryChangeOwner(DirectoryHandle file, TreeEntry entry, TreePath path)
     {
         var error = Files.TryChangeOwner(file, [], entry.UserId, entry.GroupId);
         if (error == 0) return true;
         if (error != Errno.NotPermitted && error != Errno.Invalid) throw new FileSystemException("chown", error);
-        var now = Files.Status(file, []);
-        if (now.UserId == entry.UserId && now.GroupId == entry.GroupId) return true;
         Once("owners", path, "owners", new FileSystemException("chown", error));
         return false;
     }

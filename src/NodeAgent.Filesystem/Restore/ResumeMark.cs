@@ -64,7 +64,7 @@ internal sealed class ResumeMark
         Remove(target);
         try
         {
-            Files.SetTime(target, [], modified);
+            Files.SetTime(target, modified);
         }
         catch (FileSystemException)
         {

@@ -19,7 +19,16 @@ internal sealed class TemporaryNames(IssueList issues)
     private static ReadOnlySpan<byte> Prefix => ".nodeagent-restore-"u8;
 
     /// <summary>A new name: which run it is of, and then what nobody can foresee.</summary>
-    public byte[] Next() => [.. Prefix, .. _run, .. Encoding.ASCII.GetBytes(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(FileLength)))];
+    public byte[] Next()
+    {
+        Span<byte> unforeseen = stackalloc byte[FileLength];
+        RandomNumberGenerator.Fill(unforeseen);
+        var name = new byte[Prefix.Length + (2 * (RunLength + FileLength))];
+        Prefix.CopyTo(name);
+        _run.CopyTo(name, Prefix.Length);
+        _ = Convert.TryToHexStringLower(unforeseen, name.AsSpan(Prefix.Length + (2 * RunLength)), out _);
+        return name;
+    }
 
     /// <summary>Removes what earlier runs left in a directory. What is a directory itself, or of this run, stays; links are removed, not followed.</summary>
     public void RemoveStale(DirectoryHandle directory, TreePath path)

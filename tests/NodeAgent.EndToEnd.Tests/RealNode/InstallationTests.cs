@@ -11,7 +11,7 @@ public sealed class InstallationTests(RealNodeFixture fixture) : RealNodeTest(fi
     [Fact]
     public async Task Kubectl_apply_brings_agent_and_controller_to_Ready()
     {
-        var pods = await Node.ListAsync(KubernetesResources.Pods, RealNode.System);
+        var pods = Node.PodsAtFirst;
         Assert.Equal(2, pods.Count(p => (string?)p["metadata"]!["labels"]!["deploy"] == "velero"));
         Assert.Contains(pods, p => (string?)p["metadata"]!["labels"]!["name"] == "node-agent");
         Assert.All(pods, p =>

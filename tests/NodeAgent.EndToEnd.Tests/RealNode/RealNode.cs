@@ -65,6 +65,9 @@ internal sealed class RealNode : IAsyncDisposable
     /// <summary>A directory of this run's own on this machine.</summary>
     public string Scratch => _directory.FullName;
 
+    /// <summary>NodeAgent's pods as they were when all was installed, before any test killed one.</summary>
+    public IReadOnlyList<JsonNode> PodsAtFirst { get; private set; } = [];
+
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     /// <summary>Installs NodeAgent. Skips the test when there is no cluster for it.</summary>
@@ -78,6 +81,7 @@ internal sealed class RealNode : IAsyncDisposable
             await ScenarioTable.ShareAsync("the image is loaded, and what an earlier run left is removed", node.PrepareAsync);
             await ScenarioTable.ShareAsync("NodeAgent is applied and ready", node.ApplyNodeAgentAsync);
             await ScenarioTable.ShareAsync("the location is available", node.AddLocationAsync);
+            node.PodsAtFirst = await node.ListAsync(KubernetesResources.Pods, System);
             return node;
         }
         catch

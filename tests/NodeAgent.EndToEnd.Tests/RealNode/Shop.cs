@@ -59,7 +59,7 @@ internal sealed class Shop
                 await _node.ExecAsync(Namespace, "db", "dd if=/dev/urandom of=/data/big bs=1M count=200 2>/dev/null && mkdir -p /data/a/b && echo small > /data/a/b/small && chmod 0640 /data/a/b/small");
                 break;
             }
-            catch (Exception e) when (attempt < 3 && e.Message.Contains("exit code 137", StringComparison.Ordinal))
+            catch (Exception e) when (attempt < 3 && IsMadeAnew(e.Message))
             {
                 // The kubelet makes a new pod's containers anew when it was slow to see their network, and kills what runs in the first ones.
                 await Task.Delay(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken);
@@ -68,6 +68,10 @@ internal sealed class Shop
 
         Content = await ReadAsync();
     }
+
+    /// <summary>What an exec ends with when its container is killed while it runs, or was just before it begins.</summary>
+    private static bool IsMadeAnew(string message) =>
+        message.Contains("exit code 137", StringComparison.Ordinal) || (message.Contains("failed to exec in container", StringComparison.Ordinal) && message.Contains("stopped state", StringComparison.Ordinal));
 
     public async Task<string> ReadAsync() => (await _node.ExecAsync(Namespace, "db", "cd /data && find . -type f | sort | xargs md5sum && stat -c '%a %n' a/b/small")).Trim();
 
