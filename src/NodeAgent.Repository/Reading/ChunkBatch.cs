@@ -76,8 +76,9 @@ public sealed class ChunkBatch : IDisposable
             await readsAtOnce.TakeAsync(1, cancellationToken);
             try
             {
-                // A store of files reads on the thread that asks.
-                await Task.Run(async () => await store.ReadAsync(range.Pack.Key, range.Offset, content, cancellationToken), cancellationToken);
+                // A store of files reads on the thread that asks, which waits for the disk: those of the pool are as many as processors, and have other work.
+                await Task.Factory.StartNew(
+                    () => store.ReadAsync(range.Pack.Key, range.Offset, content, cancellationToken).AsTask(), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
                 return true;
             }
             finally
