@@ -355,7 +355,12 @@ internal static unsafe partial class Files
         if (LibC.SynchronizeFileSystem(directory.Descriptor) != 0) throw Failed("syncfs");
     }
 
-    public static bool IsRoot => LibC.EffectiveUser() == 0;
+    /// <summary>Who what is made here belongs to.</summary>
+    public static uint User { get; } = LibC.EffectiveUser();
+
+    public static uint Group { get; } = LibC.EffectiveGroup();
+
+    public static bool IsRoot => User == 0;
 
     /// <summary>What is open, as a path that leads to it and to nothing else.</summary>
     private static byte[] PathOf(DirectoryHandle file) => [.. Encoding.ASCII.GetBytes($"/proc/self/fd/{file.Descriptor}"), 0];

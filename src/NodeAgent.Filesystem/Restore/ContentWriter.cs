@@ -63,7 +63,7 @@ internal sealed class ContentWriter(ChunkRepository repository, ChunkReader read
                 return;
             default:
                 if (batch is not null) await WriteBatchedAsync(file, entry, batch, cancellationToken);
-                else await WritePartsAsync(file, 0, entry, (in item, _) => item.Content.IsHole, cancellationToken);
+                else await WritePartsAsync(file, entry, (in item, _) => item.Content.IsHole, cancellationToken);
                 return;
         }
     }
@@ -94,7 +94,7 @@ internal sealed class ContentWriter(ChunkRepository repository, ChunkReader read
         }
 
         var before = size;
-        await WritePartsAsync(file, size, entry, IsThere, cancellationToken);
+        await WritePartsAsync(file, entry, IsThere, cancellationToken);
 
         bool IsThere(in PlacedItem item, byte[] buffer)
         {
@@ -164,12 +164,11 @@ internal sealed class ContentWriter(ChunkRepository repository, ChunkReader read
     /// A file that brings its own batches, part by part: the next one is being read while one is written. What is there already is no
     /// part of any, so that little is read for a file in which little differs.
     /// </summary>
-    private async Task WritePartsAsync(DirectoryHandle file, long size, TreeEntry entry, IsThereTest isThere, CancellationToken cancellationToken)
+    private async Task WritePartsAsync(DirectoryHandle file, TreeEntry entry, IsThereTest isThere, CancellationToken cancellationToken)
     {
         var buffer = RentBuffer();
         try
         {
-            var end = size;
             await foreach (var (items, chunks) in WindowsAsync(entry, Missing, cancellationToken))
             {
                 using (chunks)
@@ -182,11 +181,11 @@ internal sealed class ContentWriter(ChunkRepository repository, ChunkReader read
                 }
 
                 Files.BeginWriteback(file, items[0].At, items[^1].End - items[0].At);
-                end = Math.Max(end, items[^1].End);
             }
 
-            // A call that changes nothing would still wait until the last page is written.
-            if (end != entry.Size) Files.Truncate(file, entry.Size);
+            // A cut that changes nothing would still wait until the last page is written, a look does not. It is asked for at the end: whoever has the file open may have
+            // written more to it.
+            if (Files.Status(file, []).Size != entry.Size) Files.Truncate(file, entry.Size);
         }
         finally
         {

@@ -12,9 +12,6 @@ namespace NodeAgent.Filesystem.Restore;
 internal sealed class EntryRestore(
     RestoreRequest request, ExistingFiles existing, MetadataWriter metadata, TemporaryNames temporaries, ContentWriter contents, SurplusRemoval removal, IssueList issues, RestoreCounts counts)
 {
-    private static readonly uint User = LibC.EffectiveUser();
-    private static readonly uint Group = LibC.EffectiveGroup();
-
     private readonly ConcurrentQueue<(LinkSource Source, TreeEntry Entry)> _laterFlags = new();
 
     /// <summary>Restores one entry under its name. Null when it was not made or is left as it is, or has one name only.</summary>
@@ -239,7 +236,7 @@ internal sealed class EntryRestore(
     /// that keeps everybody out until it is complete. Set-id bits are never given to a file that is still written.
     /// </summary>
     private static uint ModeAtFirst(RestoredDirectory directory, TreeEntry entry) =>
-        !directory.WasThere && entry.UserId == User && entry.GroupId == Group ? (entry.Mode & 0x1ff) | 0x180 : 0x180;
+        !directory.WasThere && entry.UserId == Files.User && entry.GroupId == Files.Group ? (entry.Mode & 0x1ff) | 0x180 : 0x180;
 
     private bool MakeOther(DirectoryHandle parent, byte[] temporary, TreeEntry entry, TreePath path)
     {

@@ -102,7 +102,8 @@ internal sealed class MetadataWriter(ChunkReader reader, IssueList issues)
     {
         // Each change of an inode is a transaction of the file system, a look is none: what is as it should be is left alone.
         var now = Files.Status(file, []);
-        var isOwned = (now.UserId == entry.UserId && now.GroupId == entry.GroupId) || TryChangeOwner(file, entry, path);
+        var wasOwned = now.UserId == entry.UserId && now.GroupId == entry.GroupId;
+        var isOwned = wasOwned || TryChangeOwner(file, entry, path);
         foreach (var attribute in entry.ExtendedAttributes)
         {
             if (await ValueAsync(attribute, path, cancellationToken) is not { } value) continue;
@@ -118,8 +119,8 @@ internal sealed class MetadataWriter(ChunkReader reader, IssueList issues)
         }
 
         var mode = isOwned ? entry.Mode : entry.Mode & 0x1ff;
-        // A change of owner takes set-id bits away, an access list changes the others.
-        var isMode = now.Permissions == mode && entry.ExtendedAttributes.Count == 0 && (mode & SetIdBits) == 0;
+        // A change of owner takes set-id bits away, an access list changes the others; and whoever owned it until now could change them after the look.
+        var isMode = wasOwned && now.Permissions == mode && entry.ExtendedAttributes.Count == 0 && (mode & SetIdBits) == 0;
         if (isNamedOnly)
         {
             if (!isMode && entry.Type != TreeEntryType.SymbolicLink) Files.ChangeModeOfNamed(file, mode);

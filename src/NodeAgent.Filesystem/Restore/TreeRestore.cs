@@ -263,6 +263,8 @@ internal sealed class TreeRestore
         }
 
         var handle = Files.Open(parent, name, OpenFlags.Directory);
+        // Whoever may write in the parent may have put another in its place before it was opened: that one is not closed to others, and not known to be empty.
+        if (!directory.WasThere) directory.WasThere = Files.Status(handle, []) is var made && (made.UserId != Files.User || (made.Permissions & 0x1ff) != 0x1c0);
         if (directory.WasThere)
         {
             directory.PassesOnAccess = MetadataWriter.PassesOnAccess(handle);
