@@ -91,6 +91,18 @@ internal sealed class TestServer : IAsyncDisposable
         code,
         retryAfter);
 
+    /// <summary>What a server says of an object that is not there.</summary>
+    public static Func<HttpContext, Task> Missing(string resource, string name) =>
+        Status(404, "NotFound", $"{resource} \\\"{name}\\\" not found", details: $$"""{"name":"{{name}}","kind":"{{resource}}"}""");
+
+    /// <summary>Plain text, as of a path that nobody serves.</summary>
+    public static Func<HttpContext, Task> Text(string text, int status) => async context =>
+    {
+        context.Response.StatusCode = status;
+        context.Response.ContentType = "text/plain; charset=utf-8";
+        await context.Response.WriteAsync(text);
+    };
+
     /// <summary>Closes the connection without an answer.</summary>
     public static Task Drop(HttpContext context)
     {

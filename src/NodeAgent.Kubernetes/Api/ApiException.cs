@@ -35,10 +35,14 @@ public sealed class ApiException : Exception
     /// <summary>Goes on with a list whose snapshot has expired, from the newest state; null when the server offers none.</summary>
     internal string? ContinueToken { get; init; }
 
-    /// <summary>The server refused while it said of itself that it was not ready: it does not know the cluster's roles yet.</summary>
+    /// <summary>The server refused while it said of itself that it was not ready: it does not know the cluster's roles yet, or its custom resources.</summary>
     public bool IsServerStarting { get; private init; }
 
-    public bool IsNotFound => StatusCode == HttpStatusCode.NotFound;
+    /// <summary>What was asked for is not there. A server that has just been started and finds nothing says nothing about it.</summary>
+    public bool IsNotFound => StatusCode == HttpStatusCode.NotFound && !IsServerStarting;
+
+    /// <summary>Not the object is missing, the server knows nothing at this path: neither its kind, or not yet.</summary>
+    public bool IsUnknownPath => StatusCode == HttpStatusCode.NotFound && string.IsNullOrEmpty(Name);
 
     /// <summary>Somebody else changed the object since it was read.</summary>
     public bool IsConflict => StatusCode == HttpStatusCode.Conflict && Reason != "AlreadyExists";
@@ -58,7 +62,8 @@ public sealed class ApiException : Exception
 
     /// <summary>
     /// The server does not keep up, or has just been started: the same request may succeed later although nothing else changes. A server that
-    /// starts answers before it knows the cluster's accounts and roles: 401 to tokens that are valid, and 403 that blames roles for being missing.
+    /// starts answers before it knows the cluster's accounts, roles and custom resources: 401 to tokens that are valid, 403 that blames roles for being
+    /// missing, and 404 for objects that are there.
     /// </summary>
     public bool IsTransient =>
         IsTooManyRequests || IsUnauthorized || IsServerStarting || StatusCode >= HttpStatusCode.InternalServerError

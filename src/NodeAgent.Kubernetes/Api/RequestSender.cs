@@ -137,10 +137,11 @@ internal sealed class RequestSender : IDisposable
             {
                 return await LimitAsync(request, attempt, cancellation);
             }
-            catch (ApiException e) when (e.IsForbidden && !isRefusedByReadyServer)
+            catch (ApiException e) when ((e.IsForbidden || e.IsUnknownPath) && !isRefusedByReadyServer)
             {
-                // A server that has just been started refuses everybody, until it knows the cluster's roles. Once it says that it is ready,
-                // it may have become so since it refused: what it says then counts.
+                // A server that has just been started refuses everybody, until it knows the cluster's roles, and has no custom resources until it knows their
+                // definitions: whoever took that for an answer would believe that all its objects were deleted. Once it says that it is ready, it may have
+                // become so since it refused: what it says then counts.
                 isRefusedByReadyServer = !await IsStartingAsync(cancellation);
                 if (isRefusedByReadyServer)
                 {

@@ -4,8 +4,8 @@ using System.Text;
 namespace NodeAgent.Kubernetes.Api;
 
 /// <summary>
-/// Tells a server that has just been started, which refuses everybody until it knows the cluster's roles, from one that is not ready for another reason
-/// and whose refusals count. Safe for concurrent use.
+/// Tells a server that has just been started, which refuses everybody until it knows the cluster's roles and finds no custom resources until it knows their
+/// definitions, from one that is not ready for another reason and whose refusals count. Safe for concurrent use.
 /// </summary>
 internal sealed class ServerStart(TimeProvider time)
 {

@@ -151,6 +151,47 @@ public sealed class ApiClientTests
     }
 
     [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    public async Task A_server_that_starts_and_does_not_know_custom_resources_yet_is_asked_again(int notReady)
+    {
+        var turn = 0;
+        await using var server = await TestServer.StartAsync(context => turn++ < Math.Max(notReady, 1) ? TestServer.Text("404 page not found\n", 404)(context) : TestServer.Json(TestObjects.Pod("web", 7))(context));
+        (server.NotReady, server.NotReadyBody) = (notReady, "[+]ping ok\n[-]poststarthook/crd-informer-synced failed: reason withheld\nreadyz check failed\n");
+        using var client = server.Connect();
+        Assert.Equal("web", (await client.FindAsync(Pods, "shop", "web", Cancellation))?.Name);
+        Assert.Equal(Math.Max(notReady, 1) + 1, server.Requests.Count);
+    }
+
+    [Fact]
+    public async Task What_a_server_that_starts_does_not_find_is_not_taken_for_deleted()
+    {
+        await using var server = await TestServer.StartAsync(TestServer.Text("404 page not found\n", 404));
+        (server.NotReady, server.NotReadyBody) = (1000, "[-]poststarthook/crd-informer-synced failed: reason withheld\n");
+        using var client = server.Connect();
+        Func<Task>[] all =
+        [
+            () => client.FindAsync(Pods, "shop", "web", Cancellation),
+            () => client.DeleteAsync(Pods, "shop", "web", new DeleteOptions(), Cancellation),
+            () => client.PatchStatusAsync(Pods, "shop", "web", [], null, Cancellation),
+        ];
+        foreach (var one in all) Assert.True(await Assert.ThrowsAsync<ApiException>(one) is { IsTransient: true, IsNotFound: false });
+        // A kind that a server which is ready does not know is none.
+        server.NotReady = 0;
+        Assert.Null(await client.FindAsync(Pods, "shop", "web", Cancellation));
+        Assert.False(await client.DeleteAsync(Pods, "shop", "web", new DeleteOptions(), Cancellation));
+    }
+
+    [Fact]
+    public async Task An_object_that_is_missing_is_asked_for_once()
+    {
+        await using var server = await TestServer.StartAsync(TestServer.Missing("pods", "web"));
+        using var client = server.Connect();
+        Assert.Null(await client.FindAsync(Pods, "shop", "web", Cancellation));
+        Assert.Single(server.Requests);
+    }
+
+    [Theory]
     [InlineData(true)]
     [InlineData(false)]
     public async Task A_server_that_refuses_even_to_say_whether_it_is_ready_knows_no_roles_yet_if_it_was_away(bool wasAway)
@@ -159,8 +200,8 @@ public sealed class ApiClientTests
         await using var server = await TestServer.StartAsync(context =>
         {
             if (turn++ > 0) return turn < 4 ? TestServer.Status(403, "Forbidden", "no")(context) : TestServer.Json(TestObjects.Pod("web", 7))(context);
-            if (wasAway) context.Abort();
-            else context.Response.StatusCode = 404;
+            if (!wasAway) return TestServer.Missing("pods", "web")(context);
+            context.Abort();
             return Task.CompletedTask;
         });
         (server.NotReady, server.NotReadyStatus) = (2, 403);
