@@ -23,7 +23,7 @@ internal sealed class ParentTree : IDisposable
     public ParentTree(ChunkRepository repository, Snapshot parent)
     {
         _reader = repository.CreateReader();
-        Tree = new TreeReader(_reader.Source, repository.Config.Parameters.Trees);
+        Tree = new TreeReader(new ParentPages(_reader.Source).ReadAsync, repository.Config.Parameters.Trees);
         Root = parent.Manifest.ReadRoot();
         Id = parent.Id;
         var start = FileTimestamp.From(parent.Manifest.Time);

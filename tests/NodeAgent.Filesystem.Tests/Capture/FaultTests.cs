@@ -244,6 +244,32 @@ public sealed class FaultTests
         Assert.Equal((1500, 0), (second.Manifest.Stats.Files, second.Manifest.Stats.UnchangedFiles));
     }
 
+    /// <summary>Every batch of names needs the upper page.</summary>
+    [Theory]
+    [InlineData(true, 1)]
+    [InlineData(false, ParentPages.MostTries)]
+    public async Task A_page_of_the_parent_that_is_damaged_is_not_read_for_every_batch_of_names(bool isDamage, int most)
+    {
+        await using var test = await TestBackup.CreateAsync();
+        const int files = 40 * NameBatch.Length;
+        for (var i = 0; i < files; i++) File.WriteAllText(test.InSource($"file {i:d4}"), "");
+        var clock = new LaterClock(TimeSpan.FromSeconds(10));
+        await test.RunAsync(request => request with { Time = clock });
+        var asked = new ConcurrentDictionary<(string, long, int), int>();
+        test.Store.BeforeReadRange = (key, offset, length) =>
+        {
+            if (!key.StartsWith("data/", StringComparison.Ordinal)) return;
+            asked.AddOrUpdate((key, offset, length), 1, (_, before) => before + 1);
+            throw isDamage ? new RepositoryFormatException(key, offset, "damaged by the test") : new StoreException(StoreFailure.Transient, "reading", key, "made up by the test");
+        };
+
+        var second = await test.RunAsync(request => request with { Time = clock, Workers = 1 });
+
+        Assert.Equal((SnapshotOutcome.Completed, files, 0), (second.Manifest.Outcome, second.Manifest.Stats.Files, second.Manifest.Stats.UnchangedFiles));
+        // The helper and the walk may both be on their way to it.
+        Assert.InRange(asked.Values.Max(), 1, most + 1);
+    }
+
     [Fact]
     public async Task A_parent_that_cannot_be_read_for_a_moment_costs_reading_a_few_names_again()
     {
