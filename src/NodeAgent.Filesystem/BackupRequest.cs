@@ -70,4 +70,7 @@ public sealed record BackupRequest
 
     /// <summary>The clock.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>What may be waited in all for programs that have leases on files.</summary>
+    internal TimeSpan LeaseWait { get; init; } = Capture.LeaseWait.Usual;
 }

@@ -18,11 +18,13 @@ internal sealed class NameVisitor(
     private const string Vanished = "it vanished before it could be read";
     private const string Replaced = "it became something else while it was read";
     private const string ChangedWhileRead = "it changed while it was read";
+    private const string Leased = "another program has a lease on it and does not give it back";
 
     private readonly RepositoryParameters _parameters = repository.Config.Parameters;
     private readonly FileReader _files = new(session, new FastCdc(repository.Gear, repository.Config.Parameters.Chunker), workers, counters.AddBytesDone);
     private readonly AttributeReader _attributes = new(session, issues);
     private readonly LinkedContents _linked = new();
+    private readonly LeaseWait _leases = new(request.LeaseWait);
     private readonly Dictionary<ulong, ulong> _deviceOrdinals = [];
     private readonly byte[] _small = new byte[repository.Config.Parameters.Bundles.FileLimit + 1];
 
@@ -209,7 +211,7 @@ internal sealed class NameVisitor(
         DirectoryHandle? handle = null;
         try
         {
-            handle = Files.OpenToRead(above.Handle, name);
+            handle = await _leases.OpenToReadAsync(above.Handle, name, cancellationToken);
             var now = Files.Status(handle, []);
             if (now.Type != TreeEntryType.RegularFile)
             {
@@ -257,7 +259,7 @@ internal sealed class NameVisitor(
                 return;
             }
 
-            issues.Add(path, failure.Operation, failure.Reason);
+            issues.Add(path, failure.Operation, handle is null && failure.Error == Errno.WouldBlock ? Leased : failure.Reason);
             entry = EntryOf.Status(name, status, [], 0, HardLinkDevice(status), default, isUnreadable: true);
             content = Task.FromResult(new CapturedContent(null, status.Size, false, FileMoment.Of(status)));
         }

@@ -103,32 +103,15 @@ internal static unsafe partial class Files
     public static DirectoryHandle Open(DirectoryHandle directory, ReadOnlySpan<byte> name, int flags, uint mode = 0) =>
         TryOpen(directory, name, flags, mode, out var error) ?? throw new FileSystemException("open", error);
 
-    /// <summary>Opens a file to read without touching its access time where that is allowed.</summary>
+    /// <summary>Opens a file to read without touching its access time where that is allowed. Never waits.</summary>
+    /// <exception cref="FileSystemException">With <see cref="Errno.WouldBlock"/>: another program has a lease on it, which was asked back by this.</exception>
     public static DirectoryHandle OpenToRead(DirectoryHandle directory, ReadOnlySpan<byte> name)
     {
-        // O_NONBLOCK: a fifo that took the file's place must not hold us.
+        // O_NONBLOCK: a fifo that took the file's place must not hold us, nor whoever has a lease on it.
         const int flags = OpenFlags.ReadOnly | OpenFlags.NonBlocking;
         var file = TryOpen(directory, name, flags | OpenFlags.NoAccessTime, 0, out var error);
         if (file is null && error == Errno.NotPermitted) file = TryOpen(directory, name, flags, 0, out error);
-        return file ?? (error == Errno.WouldBlock ? OpenLeased(directory, name) : throw new FileSystemException("open", error));
-    }
-
-    /// <summary>
-    /// Opens a file on which somebody has a lease, as file servers do for their clients (kernel oplocks of Samba): an open that does not wait is refused, though it has the lease
-    /// asked back. The kernel waits until it is given back, at most lease-break-time, which is 45 seconds.
-    /// </summary>
-    private static DirectoryHandle OpenLeased(DirectoryHandle directory, ReadOnlySpan<byte> name)
-    {
-        // A fifo may have taken its place, which would hold us for ever. What is named by this handle cannot become one.
-        using var named = Open(directory, name, OpenFlags.PathOnly);
-        if (Status(named, []).Type != TreeEntryType.RegularFile) throw new FileSystemException("open", Errno.WouldBlock);
-        fixed (byte* p = PathOf(named))
-        {
-            const int flags = OpenFlags.ReadOnly | OpenFlags.CloseOnExec;
-            var descriptor = LibC.OpenAt(LibC.CurrentDirectory, p, flags | OpenFlags.NoAccessTime, 0);
-            if (descriptor < 0 && Marshal.GetLastPInvokeError() == Errno.NotPermitted) descriptor = LibC.OpenAt(LibC.CurrentDirectory, p, flags, 0);
-            return descriptor >= 0 ? new DirectoryHandle(descriptor) : throw Failed("open");
-        }
+        return file ?? throw new FileSystemException("open", error);
     }
 
     /// <summary>Status of a component (not followed), or of the handle itself when the name is empty.</summary>
