@@ -22,7 +22,7 @@ internal sealed record CapturedEntry(TreeEntry? Entry, Task<CapturedContent>? Co
 /// <summary>What was read of a regular file.</summary>
 /// <param name="Content">Where its bytes are; null when it could not be read.</param>
 /// <param name="Size">Bytes read.</param>
-/// <param name="Changed">Whether it changed while it was read, twice.</param>
+/// <param name="Changed">Whether it changed while it was read, twice, or its size does not say how much it holds: nobody is to take it for unchanged.</param>
 /// <param name="Moment">What the file was when this was read. The entry takes it: it may be from an earlier look, or of another name of the file and from a later one.</param>
 internal sealed record CapturedContent(FileContent? Content, long Size, bool Changed, FileMoment Moment)
 {

@@ -8,9 +8,18 @@ namespace NodeAgent.Filesystem.Capture;
 /// <summary>Reads a file that is larger than a bundle takes: data extents are cut into chunks, holes are noted and never read.</summary>
 internal sealed class FileReader(WriteSession session, FastCdc chunker, WorkerPool workers, Action<long> progress)
 {
+    /// <summary>
+    /// What is read of a file beyond its size: some file systems do not know it and say 0 (process files, documents that FUSE makes on the fly), and others grow meanwhile.
+    /// Not everything, because one that never ends would fill the repository.
+    /// </summary>
+    public const long MostBeyondSize = 64 << 20;
+
     private readonly ReadWindows _windows = new(chunker.Parameters.MaxSize + (1 << 20), workers.Workers - 1);
 
-    /// <summary>Reads the file to its end and returns what was read.</summary>
+    /// <summary>Where reading ends at the latest.</summary>
+    public static long EndOf(in FileStatus status) => Math.Min(status.Size, long.MaxValue - MostBeyondSize) + MostBeyondSize;
+
+    /// <summary>Reads the file to its end, or to <see cref="EndOf"/>, and returns what was read.</summary>
     public async Task<FileContent> ReadAsync(DirectoryHandle file, FileStatus status, CancellationToken cancellationToken)
     {
         using var list = new ContentListWriter(async (kind, plaintext, token) => (await session.StoreAsync(kind, plaintext, token)).Id);
@@ -20,7 +29,7 @@ internal sealed class FileReader(WriteSession session, FastCdc chunker, WorkerPo
             Files.AdviseSequentialRead(file);
             if (!status.MayHaveHoles)
             {
-                await ReadExtentAsync(file, 0, long.MaxValue, chunks, cancellationToken);
+                await ReadExtentAsync(file, 0, EndOf(status), chunks, cancellationToken);
             }
             else
             {

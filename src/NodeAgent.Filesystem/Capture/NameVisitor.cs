@@ -290,9 +290,12 @@ internal sealed class NameVisitor(
         var length = Files.ReadAt(handle, _small, 0);
         if (length > _parameters.Bundles.FileLimit) return null;
         var after = Files.Status(handle, []);
-        var changed = length != status.Size || HasChanged(status, after);
-        if (changed && !isLast) return null;
         var moment = FileMoment.Of(status);
+        var hasChanged = HasChanged(status, after);
+        // A size of 0 is that of files whose size the file system does not know.
+        var isUnsized = !hasChanged && status.Size == 0 && length > 0;
+        var changed = hasChanged || (length != status.Size && !isUnsized);
+        if (changed && !isLast) return null;
         CapturedAttributes? attributes = null;
         if (changed)
         {
@@ -301,7 +304,7 @@ internal sealed class NameVisitor(
         }
 
         counters.AddBytesDone(length);
-        return CaptureAsync(_small.AsSpan(0, length), new CapturedContent(null, length, changed, moment) { Attributes = attributes });
+        return CaptureAsync(_small.AsSpan(0, length), new CapturedContent(null, length, changed || isUnsized, moment) { Attributes = attributes });
     }
 
     private Task<CapturedContent> CaptureAsync(ReadOnlySpan<byte> bytes, CapturedContent captured)
@@ -344,15 +347,26 @@ internal sealed class NameVisitor(
     {
         var content = await _files.ReadAsync(handle, status, cancellationToken);
         var after = Files.Status(handle, []);
-        if (content.Length == after.Size && !HasChanged(status, after)) return new CapturedContent(content, content.Length, false, FileMoment.Of(status));
+        if (Settle(handle, content, status, after, path) is { } settled) return settled;
         // What the entry has of mode, owner and attributes is no longer true: what was written since may not be for everybody who could read it before.
         status = after;
         var attributes = await AttributesAsync(handle, status, path, cancellationToken);
         content = await _files.ReadAsync(handle, status, cancellationToken);
         after = Files.Status(handle, []);
-        if (content.Length == after.Size && !HasChanged(status, after)) return new CapturedContent(content, content.Length, false, FileMoment.Of(status)) { Attributes = attributes };
+        if (Settle(handle, content, status, after, path) is { } again) return again with { Attributes = attributes };
         issues.Add(path, "read", ChangedWhileRead);
         return new CapturedContent(content, content.Length, true, FileMoment.Of(status).WithAccessOf(after)) { Attributes = await AttributesAsync(handle, status, path, cancellationToken) };
+    }
+
+    /// <summary>What was read of a file, when that need not be read again; null when the file changed meanwhile.</summary>
+    private CapturedContent? Settle(DirectoryHandle handle, FileContent content, in FileStatus status, in FileStatus after, TreePath path)
+    {
+        if (HasChanged(status, after)) return null;
+        var goesOn = content.Length == FileReader.EndOf(status) && Files.ReadAt(handle, new byte[1], content.Length) > 0;
+        if (goesOn) issues.Add(path, "read", $"it goes on beyond what its size says, which is {status.Size} bytes: only the first {content.Length} were kept");
+        // As of small ones. Any other size than 0 is not what the file holds now, whatever its times say.
+        var isUnsized = goesOn || (status.Size == 0 && content.Length > 0);
+        return isUnsized || content.Length == status.Size ? new CapturedContent(content, content.Length, isUnsized, FileMoment.Of(status)) : null;
     }
 
     private static bool HasChanged(in FileStatus before, in FileStatus after) => before.Size != after.Size || before.Modified != after.Modified || before.Changed != after.Changed;

@@ -1,4 +1,5 @@
 using System.Text;
+using NodeAgent.Filesystem.Capture;
 using NodeAgent.Filesystem.Interop;
 using NodeAgent.Filesystem.Tests.Support;
 using NodeAgent.Repository.Snapshots;
@@ -115,6 +116,57 @@ public sealed class MadeUpFileTests
         Assert.Contains("the link target is empty", Assert.Single(result.Manifest.Issues).Error, StringComparison.Ordinal);
         Assert.True((await test.FindAsync(result.Manifest, "mounted/link")).UnreadableContent);
         Assert.Equal("target", Encoding.UTF8.GetString((await test.FindAsync(result.Manifest, "mounted/other")).LinkTarget.Span));
+        await test.CheckAsync();
+    }
+
+    [Theory]
+    [InlineData(300)]
+    [InlineData(10_000)]
+    [InlineData(200_000)]
+    public async Task A_file_whose_size_says_nothing_is_read_once_by_every_backup(int length)
+    {
+        await using var test = await TestBackup.CreateAsync();
+        var random = SeededRandom.Create();
+        var file = new MadeUpFile("file") { Size = 0, Content = random.Bytes(length) };
+        using var mounted = MadeUpFileSystem.AtOrSkip(test.InSource("mounted"), file);
+
+        var first = await test.RunAsync(request => request with { Time = Later });
+        var read = file.BytesRead;
+        var old = file.Content;
+        file.Content = random.Bytes(length);
+        var second = await test.RunAsync(request => request with { Time = Later });
+
+        foreach (var result in (BackupResult[])[first, second])
+        {
+            Assert.Empty(Issues(result));
+            Assert.Equal((SnapshotOutcome.Completed, 0), (result.Manifest.Outcome, result.Manifest.Stats.UnchangedFiles));
+            var entry = await test.FindAsync(result.Manifest, "mounted/file");
+            Assert.Equal((length, true), (entry.Size, entry.ChangedWhileRead));
+            await test.RestoreAsync(result.Manifest, request => request with { TargetPath = test.Target + result.Id });
+            Assert.Equal(result == first ? old : file.Content, File.ReadAllBytes(Path.Combine(test.Target + result.Id, "mounted", "file")));
+        }
+
+        // A look ahead asks for a byte, and of a larger one twice for as much as a small one holds.
+        Assert.InRange(read, length, (2 * length) - 1);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(10)]
+    public async Task A_file_that_never_ends_is_cut_off_and_named(int size)
+    {
+        await using var test = await TestBackup.CreateAsync();
+        var file = new MadeUpFile("file") { Size = size, IsEndless = true };
+        using var mounted = MadeUpFileSystem.AtOrSkip(test.InSource("mounted"), file, new MadeUpFile("other") { Content = [1] });
+
+        var result = await test.RunAsync();
+
+        Assert.Equal(["mounted/file: read"], Issues(result));
+        Assert.Contains($"it goes on beyond what its size says, which is {size} bytes: only the first {size + FileReader.MostBeyondSize} were kept", Assert.Single(result.Manifest.Issues).Error, StringComparison.Ordinal);
+        var entry = await test.FindAsync(result.Manifest, "mounted/file");
+        Assert.Equal((size + FileReader.MostBeyondSize, true, false), (entry.Size, entry.ChangedWhileRead, entry.UnreadableContent));
+        Assert.InRange(file.BytesRead, FileReader.MostBeyondSize, FileReader.MostBeyondSize + (1 << 20));
+        Assert.NotNull(await test.TryFindAsync(result.Manifest, "mounted/other"));
         await test.CheckAsync();
     }
 

@@ -19,7 +19,13 @@ internal sealed class MadeUpFile(byte[] name, uint mode)
     public uint Mode => mode;
 
     /// <summary>What it holds; of a link, where it leads.</summary>
-    public byte[] Content { get; init; } = [];
+    public byte[] Content { get; set; } = [];
+
+    /// <summary>The size that it is said to have, where that is not the one of its content.</summary>
+    public int? Size { get; init; }
+
+    /// <summary>Whatever is read of it is there, and holds zeros. Takes a <see cref="Size"/>.</summary>
+    public bool IsEndless { get; init; }
 
     /// <summary>In the order in which they are listed.</summary>
     public List<MadeUpFile> Files { get; init; } = [];

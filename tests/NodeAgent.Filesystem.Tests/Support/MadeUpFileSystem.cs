@@ -91,11 +91,18 @@ internal sealed unsafe partial class MadeUpFileSystem : IDisposable
             case ReadLink:
                 return (node.Content, 0);
             case Open or OpenDirectory:
-                return (new byte[16], 0);
+                // FOPEN_DIRECT_IO: without it the kernel ends every read where the size says.
+                return (Numbers(4, (2, node.Size is null ? 0u : 1u)), 0);
             case Read when node.ReadError != 0:
                 return ([], node.ReadError);
             case Read:
                 var (offset, size) = Part(request);
+                if (node.IsEndless)
+                {
+                    node.BytesRead += size;
+                    return (new byte[size], 0);
+                }
+
                 var content = node.Content.AsSpan(Math.Min(offset, node.Content.Length));
                 content = content[..Math.Min(size, content.Length)];
                 node.BytesRead += content.Length;
@@ -140,7 +147,7 @@ internal sealed unsafe partial class MadeUpFileSystem : IDisposable
     private byte[] Status(MadeUpFile file)
     {
         const uint seconds = 1_500_000_000;
-        var size = (uint)file.Content.Length;
+        var size = (uint)(file.Size ?? file.Content.Length);
         return Numbers(22, (0, (uint)IdOf(file)), (2, size), (4, (size + 511) / 512), (6, seconds), (8, seconds), (10, seconds), (15, file.Mode), (16, 1u));
     }
 
