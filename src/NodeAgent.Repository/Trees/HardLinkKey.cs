@@ -8,10 +8,14 @@ namespace NodeAgent.Repository.Trees;
 /// What entries of one snapshot have in common that are names of one file. Link group and inode number alone do not tell: when all names of a file are removed during a backup,
 /// another file may get its inode. That one has another birth time; where none is recorded, only entries of the same content are taken for one file, so that no content is
 /// lost. With equal birth times the contents may differ: the file was written while the backup went from one name to the other.
+/// <para>
+/// Equal bytes may lie in several bundles, so that a slice of one says nothing of what it holds. There equal mtime and ctime stand for equal content: nobody can set a ctime,
+/// and the file that was given the inode got one when it was made.
+/// </para>
 /// </summary>
 /// <param name="Group">See <see cref="TreeEntry.HardLinkDevice"/>.</param>
 /// <param name="Inode">The inode number.</param>
-/// <param name="Mark">The birth time in nanoseconds, or the first bytes of a hash of type, size and content: 8 bytes, since a restore keeps one of each file.</param>
+/// <param name="Mark">The birth time in nanoseconds, or the first bytes of a hash of type, size and content or times: 8 bytes, since a restore keeps one of each file.</param>
 public readonly record struct HardLinkKey(ulong Group, ulong Inode, ulong Mark)
 {
     /// <summary>The key of an entry; null for a file of one name, and for a directory.</summary>
@@ -34,8 +38,8 @@ public readonly record struct HardLinkKey(ulong Group, ulong Inode, ulong Mark)
             case InlineContent inline:
                 hash.AppendData(inline.Bytes.Span);
                 break;
-            case BundleSlice slice:
-                AppendItem(hash, slice.Chunk, slice.Offset, slice.SliceLength);
+            case BundleSlice:
+                AppendNumbers(hash, entry.Modified.Seconds, entry.Modified.Nanoseconds, entry.Changed.Seconds, entry.Changed.Nanoseconds);
                 break;
             case ChunkList list:
                 foreach (var item in list.Items) AppendItem(hash, item.Id, item.Length, item.IsHole ? 1 : 0);
