@@ -131,7 +131,7 @@ public sealed class AttributeTests
     }
 
     /// <summary>The kernel's form of an access list: version 2, then tag, permissions and id of each entry.</summary>
-    private static byte[] AccessList(ushort owner, (uint Id, ushort Permissions) user, ushort group, ushort mask, ushort others)
+    internal static byte[] AccessList(ushort owner, (uint Id, ushort Permissions) user, ushort group, ushort mask, ushort others)
     {
         var list = new byte[4 + (5 * 8)];
         BinaryPrimitives.WriteUInt32LittleEndian(list, 2);
@@ -153,7 +153,7 @@ public sealed class AttributeTests
         Files.SetAttributeOfNamed(file, Encoding.UTF8.GetBytes(name), value);
     }
 
-    private static void SetOrSkip(string path, string name, ReadOnlySpan<byte> value)
+    internal static void SetOrSkip(string path, string name, ReadOnlySpan<byte> value)
     {
         try
         {

@@ -26,6 +26,6 @@ internal sealed record CapturedEntry(TreeEntry? Entry, Task<CapturedContent>? Co
 /// <param name="Moment">What the file was when this was read. The entry takes it: it may be from an earlier look, or of another name of the file and from a later one.</param>
 internal sealed record CapturedContent(FileContent? Content, long Size, bool Changed, FileMoment Moment)
 {
-    /// <summary>The attributes of that moment; null where those of the entry are.</summary>
+    /// <summary>The attributes of that moment; null where those of the entry are. Never null where other names take this: what was looked at later must not be mixed with it.</summary>
     public CapturedAttributes? Attributes { get; init; }
 }

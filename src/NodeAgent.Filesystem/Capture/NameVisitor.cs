@@ -199,7 +199,7 @@ internal sealed class NameVisitor(
             counters.AddBytesDone(status.Size);
             // An equal change time means equal attributes too: they need not be read again.
             var kept = EntryOf.Status(name, status, before.ExtendedAttributes, before.InodeFlags, HardLinkDevice(status), default, isUnreadable: false);
-            var known = KnownContent(status) ?? Task.FromResult(new CapturedContent(before.Content, before.Size, false, FileMoment.Of(status)));
+            var known = KnownContent(status) ?? WithAttributes(Task.FromResult(new CapturedContent(before.Content, before.Size, false, FileMoment.Of(status))), status, kept);
             _linked.Add(status, known);
             await steps.WriteAsync(new CapturedEntry(kept, known, path), cancellationToken);
             return;
@@ -231,7 +231,7 @@ internal sealed class NameVisitor(
             {
                 // Only its attributes had to be read again: one whose attributes can never be read is not to be read in full each time.
                 isKnown = true;
-                content = Task.FromResult(new CapturedContent(before.Content, before.Size, false, FileMoment.Of(status)));
+                content = WithAttributes(Task.FromResult(new CapturedContent(before.Content, before.Size, false, FileMoment.Of(status))), status, entry);
                 counters.AddBytesDone(status.Size);
             }
             else
@@ -245,7 +245,7 @@ internal sealed class NameVisitor(
                     if (IsSmall(status)) small = await TryReadSmallAsync(handle, status, path, isLast: true, cancellationToken);
                 }
 
-                content = small ?? ReadLarge(handle, status, path, cancellationToken);
+                content = WithAttributes(small ?? ReadLarge(handle, status, path, cancellationToken), status, entry);
                 if (small is null) handle = null; // the worker's now
             }
 
@@ -280,6 +280,21 @@ internal sealed class NameVisitor(
     /// </summary>
     private Task<CapturedContent>? KnownContent(in FileStatus status) =>
         status.Links > 1 && IsSmall(status) && _linked.Find(status) is { } known && (!known.IsCompletedSuccessfully || known.Result is { Content: not null, Changed: false }) ? known : null;
+
+    /// <summary>
+    /// Of a file with several names the content brings the attributes that were described with it, as it brings mode and owner: a further name would have the access list of a
+    /// later moment with the mode of an earlier one, which together may let in who never was let in.
+    /// </summary>
+    private static Task<CapturedContent> WithAttributes(Task<CapturedContent> content, in FileStatus status, TreeEntry described)
+    {
+        return status.Links < 2 ? content : AddAsync(content, CapturedAttributes.Of(described));
+
+        static async Task<CapturedContent> AddAsync(Task<CapturedContent> content, CapturedAttributes attributes)
+        {
+            var captured = await content;
+            return captured.Attributes is null ? captured with { Attributes = attributes } : captured;
+        }
+    }
 
     private bool IsSmall(in FileStatus status) => status.Size <= _parameters.Bundles.FileLimit && !status.MayHaveHoles;
 
