@@ -216,6 +216,7 @@ internal sealed class ClusterSession : IAsyncDisposable
             var reason = exception.ServerMessage.Length > 0 ? exception.ServerMessage : $"HTTP {(int)exception.StatusCode}";
             throw exception.StatusCode switch
             {
+                _ when exception.IsServerStarting => new CommandException(ExitCode.Failed, $"{what}: the cluster's API server has just been started and is not ready: {reason} (try again in a minute)", exception),
                 HttpStatusCode.NotFound when !IsAboutObject(exception) => new CommandException(ExitCode.Failed, $"{what}: the cluster does not know {kind.GroupResource} (install the custom resources first: nodeagent install --crds-only)", exception),
                 HttpStatusCode.NotFound => new CommandException(ExitCode.NotFound, $"{what}: {reason}", exception),
                 HttpStatusCode.Unauthorized => new CommandException(ExitCode.Failed, $"{what}: the cluster does not accept the credentials (check the kubeconfig)", exception),

@@ -92,8 +92,9 @@ internal sealed class LinkedContents
         public bool Serves(in FileStatus status)
         {
             if (Birth != status.KnownBirth) return false;
-            if (Birth is not null && Readings >= MostReadings) return true;
             var read = What as CapturedContent ?? (What is Task<CapturedContent> { IsCompletedSuccessfully: true } task ? task.Result : null);
+            // Where a reading failed the next name may have more luck.
+            if (Birth is not null && Readings >= MostReadings) return read is not { Content: null };
             // Once it is read it is known under which size and time; what kept changing deserves another try.
             return read is null ? Size == status.Size && Modified == status.Modified : !read.Changed && read.Size == status.Size && read.Moment.Modified == status.Modified;
         }

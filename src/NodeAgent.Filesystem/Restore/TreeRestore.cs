@@ -263,6 +263,21 @@ internal sealed class TreeRestore
         }
 
         var handle = Files.Open(parent, name, OpenFlags.Directory);
+        try
+        {
+            LookAt(directory, handle);
+            return handle;
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>What has to be known of, or done in, a directory before anything is made in it.</summary>
+    private void LookAt(RestoredDirectory directory, DirectoryHandle handle)
+    {
         // Whoever may write in the parent may have put another in its place before it was opened: that one is not closed to others, and not known to be empty.
         if (!directory.WasThere) directory.WasThere = Files.Status(handle, []) is var made && (made.UserId != Files.User || (made.Permissions & 0x1ff) != 0x1c0);
         if (directory.WasThere)
@@ -270,8 +285,10 @@ internal sealed class TreeRestore
             directory.PassesOnAccess = MetadataWriter.PassesOnAccess(handle);
             _temporaries.RemoveStale(handle, directory.Path);
         }
-        else if (directory.Parent.PassesOnAccess) MetadataWriter.RemoveAccessLists(handle);
-        return handle;
+        else if (directory.Parent!.PassesOnAccess)
+        {
+            MetadataWriter.RemoveAccessLists(handle);
+        }
     }
 
     private async ValueTask CompleteAsync(RestoredDirectory directory, CancellationToken cancellationToken)

@@ -74,7 +74,7 @@ public sealed class ApiDiscovery
             var list = await SendAsync(group.Length == 0 ? $"api/{version}" : $"apis/{group}/{version}", cancellation);
             return (Read(list, group, version), null);
         }
-        catch (Exception e) when (group.Length > 0 && e is (ApiException or HttpRequestException))
+        catch (Exception e) when (group.Length > 0 && IsOfGroupAlone(e))
         {
             // An aggregated server that is down takes only its own group with it; the core group is the server itself.
             return ([], e.Message);
@@ -84,6 +84,11 @@ public sealed class ApiDiscovery
             slots.Release();
         }
     }
+
+    /// <summary>
+    /// A server that starts, or goes away meanwhile, says nothing about a group: whoever believed it would back up and restore nothing of it.
+    /// </summary>
+    private static bool IsOfGroupAlone(Exception e) => e is ApiException { IsServerStarting: false } or HttpRequestException { HttpRequestError: not (HttpRequestError.ConnectionError or HttpRequestError.ResponseEnded) };
 
     private static IReadOnlyList<ServedResource> Read(JsonObject list, string group, string version)
     {

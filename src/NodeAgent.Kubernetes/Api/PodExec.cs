@@ -66,7 +66,7 @@ internal sealed class PodExec(RequestSender sender)
                 {
                     // A server that says that it is ready may have become so since it refused: what it says then counts.
                     last = e;
-                    isReady = !await sender.IsStartingAsync(cancellation);
+                    isReady = !await sender.IsStartingAsync(isAboutDefinitions: false, cancellation);
                 }
 
                 if (!await sender.TryDelayAsync(retry, (last as ApiException)?.RetryAfter, cancellation)) throw last;

@@ -65,20 +65,22 @@ internal sealed class RequestSender : IDisposable
         RetryAsync(request, static (sender, request, limit) => sender.StartAsync(request, limit), cancellation);
 
     /// <summary>
-    /// Whether the server has just been started and does not know the cluster's roles yet, as far as it says itself. One that does not say counts as ready.
+    /// Whether the server has just been started and does not know the cluster's roles or definitions yet, as far as it says itself. One that does not say counts as ready.
     /// </summary>
-    public async Task<bool> IsStartingAsync(CancellationToken cancellation)
+    /// <param name="isAboutDefinitions">It is asked because nothing is known at a path.</param>
+    /// <param name="cancellation">Ends it.</param>
+    public async Task<bool> IsStartingAsync(bool isAboutDefinitions, CancellationToken cancellation)
     {
         try
         {
             return await LimitAsync(
                 ApiRequest.Get("readyz", ""),
-                static async (sender, request, limit) =>
+                async (sender, request, limit) =>
                 {
                     using var message = new HttpRequestMessage(request.Method, new Uri(request.Target, UriKind.Relative));
                     AddUserAgent(message.Headers);
                     using var response = await sender._http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, limit);
-                    return sender._start.IsUnderWay(response.StatusCode, await ReadErrorBodyAsync(response, limit));
+                    return sender._start.IsUnderWay(response.StatusCode, await ReadErrorBodyAsync(response, limit), isAboutDefinitions);
                 },
                 cancellation);
         }
@@ -142,7 +144,7 @@ internal sealed class RequestSender : IDisposable
                 // A server that has just been started refuses everybody, until it knows the cluster's roles, and has no custom resources until it knows their
                 // definitions: whoever took that for an answer would believe that all its objects were deleted. Once it says that it is ready, it may have
                 // become so since it refused: what it says then counts.
-                isRefusedByReadyServer = !await IsStartingAsync(cancellation);
+                isRefusedByReadyServer = !await IsStartingAsync(e.IsUnknownPath, cancellation);
                 if (isRefusedByReadyServer)
                 {
                     retry--; // this one is no retry
@@ -153,10 +155,13 @@ internal sealed class RequestSender : IDisposable
             }
             catch (ApiException e) when (retry < _options.MaxRetries && IsWorthRepeating(request, e) && Delay(retry, e.RetryAfter) is { } wait)
             {
+                // Whoever answers next may be another process, which starts.
+                isRefusedByReadyServer = false;
                 delay = wait;
             }
             catch (HttpRequestException e) when (retry < _options.MaxRetries && IsWorthRepeating(request, e) && Delay(retry, null) is { } wait)
             {
+                isRefusedByReadyServer = false;
                 delay = wait;
             }
 

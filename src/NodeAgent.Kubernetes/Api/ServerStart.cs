@@ -27,7 +27,10 @@ internal sealed class ServerStart(TimeProvider time)
     }
 
     /// <summary>Whether a refusal may be that of a server which starts, by what /readyz answers.</summary>
-    public bool IsUnderWay(HttpStatusCode code, ReadOnlySpan<byte> body)
+    /// <param name="code">Of the answer.</param>
+    /// <param name="body">Its text.</param>
+    /// <param name="isAboutDefinitions">The refusal is that nothing is known at a path: it does not count for as long as the definitions of custom resources are missing.</param>
+    public bool IsUnderWay(HttpStatusCode code, ReadOnlySpan<byte> body, bool isAboutDefinitions)
     {
         lock (_lock)
         {
@@ -40,7 +43,7 @@ internal sealed class ServerStart(TimeProvider time)
             if (_first is null || time.GetElapsedTime(_last!.Value) > Forgotten) _first = time.GetTimestamp();
             _last = time.GetTimestamp();
             // No start takes as long: whoever is refused must learn it, although a check fails for hours.
-            return time.GetElapsedTime(_first.Value) < Longest;
+            return time.GetElapsedTime(_first.Value) < Longest || (isAboutDefinitions && LacksDefinitions(body));
         }
     }
 
@@ -54,6 +57,9 @@ internal sealed class ServerStart(TimeProvider time)
         HttpStatusCode.Forbidden or HttpStatusCode.Unauthorized => _outage is { } since && time.GetElapsedTime(since) < Longest,
         _ => false,
     };
+
+    private static bool LacksDefinitions(ReadOnlySpan<byte> body) =>
+        body.IndexOf("[-]poststarthook/crd-informer-synced"u8) >= 0 || body.IndexOf("[-]poststarthook/start-apiextensions-"u8) >= 0;
 
     /// <summary>
     /// A server that is not ready lists its checks, one in a line: "[+]etcd ok" or "[-]poststarthook/rbac/bootstrap-roles failed: reason withheld". Roles are

@@ -67,4 +67,36 @@ public sealed class ServerStartTests
         isDown = false;
         Assert.True((await RefusedAsync()).IsServerStarting);
     }
+
+    [Theory]
+    [InlineData("[-]poststarthook/crd-informer-synced failed: reason withheld\n", true)]
+    [InlineData("[-]poststarthook/rbac/bootstrap-roles failed: reason withheld\n", false)]
+    public async Task What_a_server_without_definitions_does_not_find_is_not_missing_however_long_its_start_takes(string checks, bool isStart)
+    {
+        var time = new ManualTimeProvider();
+        await using var server = await TestServer.StartAsync(TestServer.Text("404 page not found\n", 404));
+        (server.NotReady, server.NotReadyBody) = (1000, checks);
+        using var client = server.Connect(new ApiClientOptions { Time = time, MaxRetries = 0 });
+        Task<ApiException> AskedAsync() => Assert.ThrowsAsync<ApiException>(() => client.GetAsync(Pods, "shop", "web", Cancellation));
+        Assert.False((await AskedAsync()).IsNotFound);
+        time.Advance(TimeSpan.FromMinutes(10));
+        Assert.Equal((!isStart, isStart), (await AskedAsync() is { IsNotFound: true }, (await AskedAsync()).IsTransient));
+    }
+
+    [Fact]
+    public async Task Discovery_does_not_take_a_starting_servers_word_for_what_a_group_has()
+    {
+        await using var server = await TestServer.StartAsync(context => context.Request.Path.Value switch
+        {
+            "/api" => TestServer.Json("""{"kind":"APIVersions","versions":["v1"]}""")(context),
+            "/api/v1" => TestServer.Json("""{"kind":"APIResourceList","groupVersion":"v1","resources":[]}""")(context),
+            "/apis" => TestServer.Json("""{"kind":"APIGroupList","groups":[{"name":"velero.io","versions":[{"groupVersion":"velero.io/v1","version":"v1"}],"preferredVersion":{"groupVersion":"velero.io/v1","version":"v1"}}]}""")(context),
+            _ => TestServer.Text("404 page not found\n", 404)(context),
+        });
+        (server.NotReady, server.NotReadyBody) = (1000, "[-]poststarthook/crd-informer-synced failed: reason withheld\n");
+        using var client = server.Connect();
+        Assert.True((await Assert.ThrowsAsync<ApiException>(() => client.Discovery.RefreshAsync(Cancellation))).IsTransient);
+        server.NotReady = 0;
+        Assert.Single((await client.Discovery.RefreshAsync(Cancellation)).UnavailableGroups);
+    }
 }

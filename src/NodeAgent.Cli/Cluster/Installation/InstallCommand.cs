@@ -5,6 +5,7 @@ using NodeAgent.Cli.Invocation;
 using NodeAgent.Cli.Terminal;
 using NodeAgent.Cli.Text;
 using NodeAgent.Kubernetes;
+using NodeAgent.Kubernetes.Api;
 
 namespace NodeAgent.Cli.Cluster.Installation;
 
@@ -107,10 +108,22 @@ internal static class InstallCommand
     private static async Task WaitUntilServedAsync(ClusterSession cluster, ResourceKind kind, CancellationToken cancellationToken)
     {
         var deadline = TimeProvider.System.GetUtcNow() + ServedLimit;
-        while (!await cluster.IsServedAsync(kind, cancellationToken))
+        while (!await IsServedAsync())
         {
             if (TimeProvider.System.GetUtcNow() > deadline) throw new CommandException(ExitCode.Failed, $"{kind.GroupResource}: the cluster does not serve it {ServedLimit.TotalSeconds:0} s after it was defined (see: kubectl get crd {kind.GroupResource} -o yaml)");
             await Task.Delay(PollInterval, cancellationToken);
+        }
+
+        async Task<bool> IsServedAsync()
+        {
+            try
+            {
+                return await cluster.IsServedAsync(kind, cancellationToken);
+            }
+            catch (CommandException e) when (e.InnerException is ApiException { IsServerStarting: true })
+            {
+                return false; // a cluster that was made a moment ago
+            }
         }
     }
 
