@@ -53,10 +53,11 @@ public static class RestoreRun
         TreeRestore? restore = null;
         // A store far away is asked for several ranges at once; what the walk reads ahead and what large files do have budgets of their
         // own, since a file in a batch may wait for a worker that has a large file.
-        var large = reader.CreateFetcher(LargeFileBudget, ReadsAtOnce);
+        var large = reader.CreateFetcher(LargeFileBudget, ReadsAtOnce, isReadOnce: true);
         var bundles = new BundleShelf(reader, Math.Min(ChunkRepository.MaxChunkLength, repository.Config.Parameters.Chunker.MaxSize));
         var ahead = new ReadAhead(reader, reader.CreateFetcher(AheadBudget, ReadsAtOnce), bundles, workers);
-        var contents = new ContentWriter(repository, reader, large, bundles, tree, Count);
+        using var parts = new PartWriter(reader, Math.Min(ChunkRepository.MaxChunkLength, repository.Config.Parameters.Chunker.MaxSize), workers.Workers, Count);
+        var contents = new ContentWriter(repository, reader, large, bundles, tree, parts, Count);
         // A snapshot of a target that was never completed has such a mark itself, which then is a file as any other.
         var mark = wanted.Type == TreeEntryType.Directory && await IsFreeAsync(tree, wanted, cancellationToken) ? ResumeMark.Begin(target, snapshot, request) : null;
         restore = new TreeRestore(request, reader, tree, contents, ahead, workers, issues, mark);

@@ -14,8 +14,8 @@ public sealed record WorkerCount(int Number, int Wanted)
     /// <summary>Packs that are filled and on their way, the index, and the program itself.</summary>
     private const long BackupBase = 128 << 20;
 
-    /// <summary>A chunk as it comes and as it is written.</summary>
-    private const long RestoreWorker = 12 << 20;
+    /// <summary>A chunk as it comes, as it is opened and as it is written, and another that the disk has not taken yet.</summary>
+    private const long RestoreWorker = 16 << 20;
 
     /// <summary>What is read ahead, the index, and the program itself.</summary>
     private const long RestoreBase = 80 << 20;

@@ -95,7 +95,11 @@ public sealed class ChunkReader : IDisposable
     /// <summary>What reads chunks ahead.</summary>
     /// <param name="budget">Bytes that all of its batches may hold.</param>
     /// <param name="readsAtOnce">Reads of the store that may be under way.</param>
-    public ChunkFetcher CreateFetcher(long budget, int readsAtOnce) => new(_repository, budget, readsAtOnce);
+    /// <param name="isReadOnce">
+    /// Whether what is read is of no use to anybody soon: a store of files then reads it past the page cache. What lies close together and is wanted bit by bit is better
+    /// off in it.
+    /// </param>
+    public ChunkFetcher CreateFetcher(long budget, int readsAtOnce, bool isReadOnce = false) => new(_repository, budget, readsAtOnce, isReadOnce);
 
     /// <inheritdoc/>
     public void Dispose() => _tools.Dispose();

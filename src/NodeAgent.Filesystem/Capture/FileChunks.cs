@@ -16,6 +16,9 @@ internal sealed class FileChunks(WriteSession session, WorkerPool workers, Conte
     private readonly Queue<Chunk> _order = new();
     private int _helpers;
 
+    /// <summary>Chunks that wait, for each worker.</summary>
+    private const int MostWaiting = 2;
+
     /// <summary>Takes a chunk, which lies in the window until it is stored.</summary>
     public async ValueTask AddAsync(ReadWindow window, int offset, int length)
     {
@@ -23,9 +26,9 @@ internal sealed class FileChunks(WriteSession session, WorkerPool workers, Conte
         var chunk = new Chunk(window, offset, length);
         _order.Enqueue(chunk);
         _waiting.Enqueue(chunk);
-        // One waits for each worker, so that none is idle while this thread works on one.
+        // Some wait for each worker, so that none is idle while this thread works on a long one, or reads.
         if (Volatile.Read(ref _helpers) < workers.Workers - 1) TryCallHelper();
-        while (_waiting.Count >= workers.Workers && _waiting.TryDequeue(out var mine)) await StoreAsync(mine);
+        while (_waiting.Count >= workers.Workers * MostWaiting && _waiting.TryDequeue(out var mine)) await StoreAsync(mine);
         while (_order.TryPeek(out var done) && done.Id.Task.IsCompleted) await NoteAsync(_order.Dequeue());
     }
 
@@ -35,6 +38,15 @@ internal sealed class FileChunks(WriteSession session, WorkerPool workers, Conte
         await CompleteAsync();
         await list.AddAsync(ContentItem.Hole(length), cancellationToken);
         progress(length);
+    }
+
+    /// <summary>Stores the next chunk that nobody has begun with, or else waits for the first that is not noted; false when everything is stored and noted.</summary>
+    public async ValueTask<bool> StoreOneAsync()
+    {
+        if (_waiting.TryDequeue(out var mine)) await StoreAsync(mine);
+        else if (_order.TryDequeue(out var next)) await NoteAsync(next);
+        else return false;
+        return true;
     }
 
     /// <summary>Waits until everything is stored and noted.</summary>

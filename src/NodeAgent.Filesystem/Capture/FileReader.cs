@@ -14,7 +14,7 @@ internal sealed class FileReader(WriteSession session, FastCdc chunker, WorkerPo
     /// </summary>
     public const long MostBeyondSize = 64 << 20;
 
-    private readonly ReadWindows _windows = new(chunker.Parameters.MaxSize + (1 << 20), workers.Workers - 1);
+    private readonly ReadWindows _windows = new(chunker.Parameters.MaxSize + (1 << 20), Math.Max(workers.Workers * 2 - 1, 1));
 
     /// <summary>Where reading ends at the latest.</summary>
     public static long EndOf(in FileStatus status) => Math.Min(status.Size, long.MaxValue - MostBeyondSize) + MostBeyondSize;
@@ -58,7 +58,7 @@ internal sealed class FileReader(WriteSession session, FastCdc chunker, WorkerPo
     /// <summary>Returns where the data ended.</summary>
     private async Task<long> ReadExtentAsync(DirectoryHandle file, long start, long end, FileChunks chunks, CancellationToken cancellationToken)
     {
-        var window = _windows.Take();
+        var window = await _windows.TakeAsync();
         try
         {
             var filled = 0;
@@ -81,17 +81,15 @@ internal sealed class FileReader(WriteSession session, FastCdc chunker, WorkerPo
                 }
 
                 if (isLast) return at;
-                // The next part begins with what is left of this one. Where no other window is free, this one must be.
-                if (_windows.TryTakeSpare() is { } next)
+                // The next part begins with what is left of this one. Where no other window is free, and none becomes free while this file's chunks are stored, this one
+                // is free then.
+                var next = _windows.TryTakeAnother();
+                while (next is null && await chunks.StoreOneAsync()) next = _windows.TryTakeAnother();
+                window.Bytes.AsSpan(done, filled - done).CopyTo((next ?? window).Bytes);
+                if (next is not null)
                 {
-                    window.Bytes.AsSpan(done, filled - done).CopyTo(next.Bytes);
                     window.Release();
                     window = next;
-                }
-                else
-                {
-                    await chunks.CompleteAsync();
-                    window.Bytes.AsSpan(done, filled - done).CopyTo(window.Bytes);
                 }
 
                 filled -= done;

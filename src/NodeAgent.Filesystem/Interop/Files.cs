@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
+using NodeAgent.Repository.Stores;
 using NodeAgent.Repository.Trees;
 
 namespace NodeAgent.Filesystem.Interop;
@@ -303,6 +304,20 @@ internal static unsafe partial class Files
                 if (written < 0) throw Failed("write");
                 done += (int)written;
             }
+        }
+    }
+
+    /// <summary>
+    /// Opens an open file once more, for writing past the page cache: memory, offsets and lengths are then multiples of the disk's blocks. Null where the file
+    /// system does not do that, or would do it slowly.
+    /// </summary>
+    public static DirectoryHandle? TryOpenDirect(DirectoryHandle file)
+    {
+        if (RemoteFileSystem.Holds(file)) return null;
+        fixed (byte* p = PathOf(file))
+        {
+            var descriptor = LibC.OpenAt(LibC.CurrentDirectory, p, OpenFlags.WriteOnly | OpenFlags.Direct | OpenFlags.CloseOnExec, 0);
+            return descriptor < 0 ? null : new DirectoryHandle(descriptor);
         }
     }
 

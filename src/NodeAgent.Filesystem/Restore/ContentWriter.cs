@@ -9,18 +9,19 @@ using NodeAgent.Repository.Trees;
 namespace NodeAgent.Filesystem.Restore;
 
 /// <summary>Writes what a file holds: data at its place, holes by leaving them out.</summary>
-internal sealed class ContentWriter(ChunkRepository repository, ChunkReader reader, ChunkFetcher fetcher, BundleShelf bundles, TreeReader tree, Action<long> progress)
+internal sealed class ContentWriter(
+    ChunkRepository repository, ChunkReader reader, ChunkFetcher fetcher, BundleShelf bundles, TreeReader tree, PartWriter parts, Action<long> progress)
 {
     private const int ShortestWriteback = 128 << 10;
+
+    /// <summary>Parts of a file that are being read while others are written.</summary>
+    private const int PartsAhead = 2;
 
     private readonly ConcurrentBag<byte[]> _buffers = [];
     private readonly int _maxChunk = Math.Min(ChunkRepository.MaxChunkLength, repository.Config.Parameters.Chunker.MaxSize);
 
-    /// <summary>Part of a file, and where in it.</summary>
-    private readonly record struct PlacedItem(ContentItem Content, long At)
-    {
-        public long End => At + Content.Length;
-    }
+    /// <summary>Pieces of a file that follow each other, and their chunks as they lie in packs. Whoever has it disposes of the chunks.</summary>
+    private readonly record struct Part(List<PlacedItem> Items, ChunkBatch Chunks);
 
     private delegate bool ItemTest(in PlacedItem item);
 
@@ -161,34 +162,33 @@ internal sealed class ContentWriter(ChunkRepository repository, ChunkReader read
     }
 
     /// <summary>
-    /// A file that brings its own batches, part by part: the next one is being read while one is written. What is there already is no
-    /// part of any, so that little is read for a file in which little differs.
+    /// A file that brings its own batches, part by part: some are being read while others are written. What is there already is no part of any, so that little is read
+    /// for a file in which little differs.
     /// </summary>
     private async Task WritePartsAsync(DirectoryHandle file, TreeEntry entry, IsThereTest isThere, CancellationToken cancellationToken)
     {
         var buffer = RentBuffer();
+        using var large = new LargeFile(file);
+        var underWay = new List<Task>();
         try
         {
-            await foreach (var (items, chunks) in WindowsAsync(entry, Missing, cancellationToken))
+            await foreach (var (items, chunks) in PartsReadAsync(entry, Missing, cancellationToken))
             {
-                using (chunks)
-                {
-                    foreach (var item in items)
-                    {
-                        await WriteChunkAsync(file, entry, item, chunks, buffer, cancellationToken);
-                        progress(item.Content.Length);
-                    }
-                }
-
-                Files.BeginWriteback(file, items[0].At, items[^1].End - items[0].At);
+                underWay.Add(await parts.BeginAsync(large, entry, items, chunks, cancellationToken));
+                // One that failed ends the file, and what comes after it need not be written.
+                foreach (var ended in underWay.FindAll(static part => part.IsCompleted)) await ended;
+                underWay.RemoveAll(static part => part.IsCompletedSuccessfully);
             }
 
+            await Task.WhenAll(underWay);
             // A cut that changes nothing would still wait until the last page is written, a look does not. It is asked for at the end: whoever has the file open may have
             // written more to it.
             if (Files.Status(file, []).Size != entry.Size) Files.Truncate(file, entry.Size);
         }
         finally
         {
+            // Nobody writes to the file any more when this returns.
+            await Task.WhenAll(underWay).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             _buffers.Add(buffer);
         }
 
@@ -208,37 +208,38 @@ internal sealed class ContentWriter(ChunkRepository repository, ChunkReader read
         Files.WriteAt(file, buffer.AsSpan(0, length), item.At);
     }
 
-    /// <summary>Whoever takes a part gives it up; a part that nobody takes any more is given up here.</summary>
-    private async IAsyncEnumerable<(List<PlacedItem> Items, ChunkBatch Chunks)> WindowsAsync(TreeEntry entry, ItemTest isWanted, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>Whoever takes a part gives it up; those that nobody takes any more are given up here.</summary>
+    private async IAsyncEnumerable<Part> PartsReadAsync(TreeEntry entry, ItemTest isWanted, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        Task<(List<PlacedItem> Items, ChunkBatch Chunks)>? next = null;
+        var begun = new Queue<Task<Part>>();
         try
         {
             await foreach (var items in PartsAsync(entry, isWanted, cancellationToken))
             {
-                var ready = next;
-                next = BeginAsync(items);
-                if (ready is null) continue;
-                yield return await ready;
+                begun.Enqueue(BeginAsync(items));
+                if (begun.Count > PartsAhead) yield return await ReadAsync(await begun.Dequeue());
             }
 
-            if (next is { } last)
-            {
-                next = null;
-                yield return await last;
-            }
+            while (begun.TryDequeue(out var next)) yield return await ReadAsync(await next);
         }
         finally
         {
-            if (next is not null) await GiveUpAsync(next);
+            while (begun.TryDequeue(out var next)) await GiveUpAsync(next);
         }
 
         // A chunk that is longer than the file says is refused when it is written, and not worth the memory.
-        async Task<(List<PlacedItem> Items, ChunkBatch Chunks)> BeginAsync(List<PlacedItem> items) =>
-            (items, await fetcher.BeginAsync(items.Where(item => reader.TryLocate(item.Content.Id, out var location) && location.PlainLength <= item.Content.Length).Select(item => item.Content.Id), cancellationToken));
+        async Task<Part> BeginAsync(List<PlacedItem> items) =>
+            new(items, await fetcher.BeginAsync(items.Where(item => reader.TryLocate(item.Content.Id, out var location) && location.PlainLength <= item.Content.Length).Select(item => item.Content.Id), cancellationToken));
+
+        // Whoever writes it is not to wait for the store: there are few of them.
+        static async Task<Part> ReadAsync(Part part)
+        {
+            await part.Chunks.WhenReadAsync();
+            return part;
+        }
     }
 
-    private static async Task GiveUpAsync(Task<(List<PlacedItem> Items, ChunkBatch Chunks)> begun)
+    private static async Task GiveUpAsync(Task<Part> begun)
     {
         try
         {
@@ -252,7 +253,7 @@ internal sealed class ContentWriter(ChunkRepository repository, ChunkReader read
 
     private async IAsyncEnumerable<List<PlacedItem>> PartsAsync(TreeEntry entry, ItemTest isWanted, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        // As long as what is read ahead of many small files: two of them are held at a time.
+        // As long as what is read ahead of many small files.
         var (items, bytes) = (new List<PlacedItem>(), 0L);
         await foreach (var item in PlacedAsync(entry, cancellationToken))
         {
@@ -283,6 +284,7 @@ internal sealed class ContentWriter(ChunkRepository repository, ChunkReader read
 
     private byte[] RentBuffer() => _buffers.TryTake(out var buffer) ? buffer : GC.AllocateUninitializedArray<byte>(_maxChunk);
 
-    private static RepositoryFormatException Mismatch(TreeEntry entry, long found) =>
+    /// <summary>What an entry's content and its size disagree in.</summary>
+    internal static RepositoryFormatException Mismatch(TreeEntry entry, long found) =>
         new("tree entry " + FileName.ToText(entry.Name.Span), 0, $"its content has {found} bytes or more, its size says {entry.Size}");
 }

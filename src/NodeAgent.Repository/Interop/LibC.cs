@@ -47,7 +47,7 @@ internal static partial class LibC
     public static partial int Control(int descriptor, int command, ref FileLockRange range);
 
     /// <summary>The kernel's number for the kind of file system that a file is on; 0 when it cannot be had.</summary>
-    public static long FileSystemKind(SafeFileHandle file)
+    public static long FileSystemKind(SafeHandle file)
     {
         // struct statfs begins with it; all of it is 120 bytes on x64 and arm64.
         Span<long> answer = stackalloc long[32];
@@ -55,7 +55,7 @@ internal static partial class LibC
     }
 
     [LibraryImport("libc", EntryPoint = "fstatfs", SetLastError = true)]
-    private static partial int FileSystemStatus(SafeFileHandle file, Span<long> status);
+    private static partial int FileSystemStatus(SafeHandle file, Span<long> status);
 
     // The third argument is variadic in C; on x64 and arm64 Linux it is passed in the same way all the same.
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]

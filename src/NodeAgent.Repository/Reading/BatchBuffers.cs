@@ -1,7 +1,8 @@
 namespace NodeAgent.Repository.Reading;
 
 /// <summary>
-/// The buffers of one fetcher's batches, used again: all that are held, in use or not, stay within a limit as long as the batches do. Thread-safe.
+/// The buffers of one fetcher's batches, used again: all that are held, in use or not, stay within a limit as long as the batches do. They stay where they are in
+/// memory, so that a disk can read into them. Thread-safe.
 /// </summary>
 internal sealed class BatchBuffers(long limit)
 {
@@ -46,7 +47,7 @@ internal sealed class BatchBuffers(long limit)
             _held += size;
         }
 
-        return GC.AllocateUninitializedArray<byte>(size);
+        return GC.AllocateUninitializedArray<byte>(size, pinned: true);
     }
 
     /// <summary>Gives a buffer back.</summary>

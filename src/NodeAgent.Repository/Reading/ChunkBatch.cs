@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using NodeAgent.Repository.Index;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Stores;
@@ -16,30 +17,40 @@ public sealed class ChunkBatch : IDisposable
     private readonly Budget _budget;
     private readonly BatchBuffers _buffers;
     private readonly byte[] _content;
+    private readonly int _start;
     private readonly int _bytes;
 
-    private ChunkBatch(Budget budget, BatchBuffers buffers, int bytes, CancellationToken cancellationToken)
+    private ChunkBatch(Budget budget, BatchBuffers buffers, int bytes, bool isAligned, CancellationToken cancellationToken)
     {
         (_budget, _buffers, _bytes) = (budget, buffers, bytes);
         _content = buffers.Take(bytes);
+        // It is pinned: where its first whole block begins does not change.
+        _start = !isAligned || bytes == 0 ? 0 : (int)(-Marshal.UnsafeAddrOfPinnedArrayElement(_content, 0) & (DirectFile.Alignment - 1));
         _ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
     }
 
     /// <summary>Begins to read. Waits until the budget has room for all of it, so that a batch which was begun can always be finished.</summary>
     internal static async ValueTask<ChunkBatch> BeginAsync(
-        IObjectStore store, IReadOnlyCollection<(ChunkId Id, ChunkLocation Location)> chunks, Budget budget, BatchBuffers buffers, Budget readsAtOnce, CancellationToken cancellationToken)
+        IObjectStore store, IReadOnlyCollection<(ChunkId Id, ChunkLocation Location)> chunks, Budget budget, BatchBuffers buffers, Budget readsAtOnce, bool isReadOnce, CancellationToken cancellationToken)
     {
         var ranges = RangePlanner.Plan(chunks);
-        var bytes = checked((int)ranges.Sum(range => (long)range.Length));
-        await budget.TakeAsync(bytes, cancellationToken);
-        var batch = new ChunkBatch(budget, buffers, bytes, cancellationToken);
-        var start = 0;
-        foreach (var range in ranges)
+        // For the disk to read into it, each lies as far from the beginning of a block of memory as it does from that of a block of the file.
+        var (places, end) = (new int[ranges.Count], 0);
+        for (var i = 0; i < places.Length; i++)
         {
+            places[i] = end + (isReadOnce ? (int)((ranges[i].Offset - end) & (DirectFile.Alignment - 1)) : 0);
+            end = checked(places[i] + ranges[i].Length);
+        }
+
+        var bytes = isReadOnce && end > 0 ? checked(end + DirectFile.Alignment) : end;
+        await budget.TakeAsync(bytes, cancellationToken);
+        var batch = new ChunkBatch(budget, buffers, bytes, isReadOnce, cancellationToken);
+        for (var i = 0; i < places.Length; i++)
+        {
+            var (range, start) = (ranges[i], batch._start + places[i]);
             var read = ReadAsync(store, range, batch._content.AsMemory(start, range.Length), readsAtOnce, batch._ended.Token);
             batch._reads.Add(read);
             foreach (var (id, location) in range.Chunks) batch._envelopes[id] = (read, start + (int)(location.Offset - range.Offset), location);
-            start += range.Length;
         }
 
         return batch;
@@ -51,6 +62,9 @@ public sealed class ChunkBatch : IDisposable
         if (!_envelopes.TryGetValue(id, out var place) || !await place.Read) return null;
         return (_content.AsMemory(place.Start, place.Location.StoredLength), place.Location);
     }
+
+    /// <summary>Ends when nothing is being read any more, whether or not all could be. Before <see cref="Dispose"/>.</summary>
+    public Task WhenReadAsync() => Task.WhenAll(_reads);
 
     /// <inheritdoc/>
     public void Dispose()

@@ -6,8 +6,8 @@ using NodeAgent.Repository.Interop;
 namespace NodeAgent.Repository.Stores;
 
 /// <summary>
-/// Writes large files past the page cache (O_DIRECT). What is flushed at once and read by nobody soon would only be copied there, which is a tenth of
-/// the processor time of a first backup, and take memory from what is in use, or from a container's limit.
+/// Writes large files, and reads large parts of files, past the page cache (O_DIRECT). What is flushed at once and read by nobody soon would only be copied there,
+/// which is a tenth of the processor time of a first backup, and take memory from what is in use, or from a container's limit. The same holds for what is read once.
 /// </summary>
 internal static class DirectFile
 {
@@ -15,11 +15,12 @@ internal static class DirectFile
     public const int ShortestWorthwhile = 1 << 20;
 
     // Of the memory, the place in the file and the length. Some disks would do with 512; one that wants more refuses, and is written in the plain way.
-    private const int Alignment = 4 << 10;
-    private const int PieceLength = 1 << 20;
+    public const int Alignment = 4 << 10;
 
-    // NFS, CIFS, SMB, FUSE, 9p, Ceph: each piece would be made durable at the server by itself, in place of all of them at once.
-    private static readonly long[] RemoteKinds = [0x6969, 0xFF534D42, 0xFE534D42, 0x65735546, 0x01021997, 0x00C36400];
+    /// <summary>Parts of files that are shorter are read in the plain way.</summary>
+    public const int ShortestRead = 256 << 10;
+
+    private const int PieceLength = 1 << 20;
 
     private static readonly ConcurrentBag<AlignedPiece> Free = [];
 
@@ -31,7 +32,7 @@ internal static class DirectFile
     /// <param name="body">What is to be in it. Written as it lies where it begins at a multiple of 4 KiB, else by way of a copy.</param>
     public static unsafe bool TryWrite(SafeFileHandle file, ReadOnlySpan<byte> body)
     {
-        if (RemoteKinds.Contains(LibC.FileSystemKind(file) & 0xFFFFFFFF)) return false;
+        if (RemoteFileSystem.Holds(file)) return false;
         var flags = LibC.GetFlags(file);
         if (flags < 0 || LibC.SetFlags(file, flags | LibC.Direct) < 0) return false;
         try
@@ -56,6 +57,67 @@ internal static class DirectFile
         finally
         {
             _ = LibC.SetFlags(file, flags);
+        }
+    }
+
+    /// <summary>
+    /// Reads from an offset on, and returns how much was read: nothing where the file system does not do this, where little is asked for, or where the memory does not
+    /// begin as far from a multiple of <see cref="Alignment"/> as the offset does; less than asked for at the end of the file. The rest is to be read in the plain way,
+    /// which also meets, and names, whatever was the cause.
+    /// </summary>
+    /// <param name="file">Open for reading. A plain file again afterwards.</param>
+    /// <param name="destination">Where it is to lie.</param>
+    /// <param name="offset">Where it begins in the file.</param>
+    public static unsafe int Read(SafeFileHandle file, Span<byte> destination, long offset)
+    {
+        if (destination.Length < ShortestRead) return 0;
+        fixed (byte* start = destination)
+        {
+            if (((nuint)start - (nuint)offset) % Alignment != 0 || RemoteFileSystem.Holds(file)) return 0;
+            var flags = LibC.GetFlags(file);
+            if (flags < 0 || LibC.SetFlags(file, flags | LibC.Direct) < 0) return 0;
+            try
+            {
+                var head = (int)(-offset & (Alignment - 1));
+                var end = (destination.Length - head) / Alignment * Alignment + head;
+                var done = head;
+                while (done < end)
+                {
+                    var read = RandomAccess.Read(file, destination[done..end], offset + done);
+                    done += read;
+                    // What ends within a block is the end of the file.
+                    if (read == 0 || read % Alignment != 0) break;
+                }
+
+                // What is before and after whole blocks comes out of whole blocks, too.
+                if (head > 0 && !TryReadEdge(file, destination[..head], offset)) return 0;
+                return done == end && end < destination.Length && TryReadEdge(file, destination[end..], offset + end) ? destination.Length : done;
+            }
+            catch (IOException)
+            {
+                return 0;
+            }
+            finally
+            {
+                _ = LibC.SetFlags(file, flags);
+            }
+        }
+    }
+
+    /// <summary>Reads less than a block, which lies within one.</summary>
+    private static bool TryReadEdge(SafeFileHandle file, Span<byte> destination, long offset)
+    {
+        if (!Free.TryTake(out var piece)) piece = new AlignedPiece();
+        try
+        {
+            var within = (int)(offset % Alignment);
+            if (RandomAccess.Read(file, piece.Bytes[..Alignment], offset - within) < within + destination.Length) return false;
+            piece.Bytes.Slice(within, destination.Length).CopyTo(destination);
+            return true;
+        }
+        finally
+        {
+            Free.Add(piece);
         }
     }
 

@@ -133,7 +133,7 @@ public sealed class DirectoryStore : IObjectStore
         try
         {
             using var handle = File.OpenHandle(PathOf(key));
-            for (var done = 0; done < destination.Length;)
+            for (var done = DirectFile.Read(handle, destination.Span, offset); done < destination.Length;)
             {
                 var read = RandomAccess.Read(handle, destination.Span[done..], offset + done);
                 if (read == 0)
