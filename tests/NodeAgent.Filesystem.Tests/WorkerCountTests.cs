@@ -18,7 +18,7 @@ public sealed class WorkerCountTests
     }
 
     [Theory]
-    [InlineData(64, 128, 4)]
+    [InlineData(64, 128, 3)]
     [InlineData(64, 10, 1)]
     [InlineData(2, 384, 2)]
     public void Workers_of_a_restore_are_too(int asked, long mebibytes, int expected) => Assert.Equal(expected, WorkerCount.ForRestore(asked, mebibytes * MiB).Number);

@@ -56,6 +56,54 @@ public sealed class DirectFileTests : IDisposable
         Assert.True(all.SequenceEqual(before));
     }
 
+    [Theory]
+    [InlineData(0, 256 << 10)]
+    [InlineData(1, 256 << 10)]
+    [InlineData(4095, (1 << 20) + 1)]
+    [InlineData(4096, (1 << 20) + 4095)]
+    [InlineData(123_457, 700_000)]
+    [InlineData(300_000, (2 << 20) - 300_000 - 17)] // to the last byte of a file that ends within a block
+    public void A_part_of_a_file_is_read_past_the_page_cache_wherever_it_begins_and_ends(int offset, int length)
+    {
+        var content = new byte[(2 << 20) - 17];
+        SeededRandom.Create().NextBytes(content);
+        using var file = Write(content);
+        using var memory = new PageBuffer(3 << 20);
+        var place = memory.Span.Slice((1 << 12) + (offset % DirectFile.Alignment), length);
+
+        Assert.Equal(length, DirectFile.Read(file, place, offset));
+
+        Assert.True(content.AsSpan(offset, length).SequenceEqual(place));
+        Assert.Equal(-1, memory.Span[..((1 << 12) + (offset % DirectFile.Alignment))].IndexOfAnyExcept((byte)0));
+        Assert.Equal(-1, memory.Span[((1 << 12) + (offset % DirectFile.Alignment) + length)..].IndexOfAnyExcept((byte)0));
+    }
+
+    [Fact]
+    public void What_is_beyond_the_end_of_a_file_is_not_said_to_be_read()
+    {
+        var content = new byte[(1 << 20) + 100];
+        SeededRandom.Create().NextBytes(content);
+        using var file = Write(content);
+        using var memory = new PageBuffer(3 << 20);
+
+        var read = DirectFile.Read(file, memory.Span[..(2 << 20)], 0);
+
+        Assert.InRange(read, 1, content.Length);
+        Assert.True(content.AsSpan(0, read).SequenceEqual(memory.Span[..read]));
+        Assert.Equal(0, DirectFile.Read(file, memory.Span[..(1 << 20)], 4 << 20));
+    }
+
+    [Fact]
+    public void Memory_that_lies_otherwise_than_the_file_and_short_parts_are_left_to_the_plain_way()
+    {
+        using var file = Write(new byte[2 << 20]);
+        using var memory = new PageBuffer(3 << 20);
+        Assert.Equal(0, DirectFile.Read(file, memory.Span.Slice(1, 1 << 20), 0));
+        Assert.Equal(0, DirectFile.Read(file, memory.Span[..(DirectFile.ShortestRead - 1)], 0));
+        // It is a plain file afterwards.
+        Assert.Equal(1, RandomAccess.Read(file, new byte[1], 77));
+    }
+
     [Fact]
     public void An_array_is_written_wherever_in_a_page_a_part_of_it_begins()
     {
@@ -91,6 +139,16 @@ public sealed class DirectFileTests : IDisposable
     }
 
     private static nint Address(byte[] pinned) => Marshal.UnsafeAddrOfPinnedArrayElement(pinned, 0);
+
+    private Microsoft.Win32.SafeHandles.SafeFileHandle Write(byte[] content)
+    {
+        var path = Path.Combine(_directory, "read");
+        File.WriteAllBytes(path, content);
+        var file = File.OpenHandle(path);
+        using var memory = new PageBuffer(DirectFile.ShortestRead);
+        if (DirectFile.Read(file, memory.Span, 0) != memory.Length) Assert.Skip($"the file system of {_directory} does not read past the page cache: set TMPDIR to a directory on ext4, XFS or Btrfs");
+        return file;
+    }
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
 }
