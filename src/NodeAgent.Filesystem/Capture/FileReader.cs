@@ -58,7 +58,10 @@ internal sealed class FileReader(WriteSession session, FastCdc chunker, WorkerPo
     /// <summary>Returns where the data ended.</summary>
     private async Task<long> ReadExtentAsync(DirectoryHandle file, long start, long end, FileChunks chunks, CancellationToken cancellationToken)
     {
-        var window = await _windows.TakeAsync();
+        // Chunks of the extent before may still lie in the last window that there is, with nobody to store them but this file.
+        var window = _windows.TryTakeAnother();
+        while (window is null && await chunks.StoreOneAsync()) window = _windows.TryTakeAnother();
+        window ??= await _windows.TakeAsync(cancellationToken);
         try
         {
             var filled = 0;

@@ -313,7 +313,7 @@ internal static unsafe partial class Files
     /// </summary>
     public static DirectoryHandle? TryOpenDirect(DirectoryHandle file)
     {
-        if (RemoteFileSystem.Holds(file)) return null;
+        if (FileSystemKind.IsRemote(file) || FileSystemKind.MayCompress(file)) return null;
         fixed (byte* p = PathOf(file))
         {
             var descriptor = LibC.OpenAt(LibC.CurrentDirectory, p, OpenFlags.WriteOnly | OpenFlags.Direct | OpenFlags.CloseOnExec, 0);

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 using NodeAgent.Filesystem.Interop;
 using NodeAgent.Repository;
 using NodeAgent.Repository.Objects;
@@ -16,6 +17,9 @@ internal sealed class ContentWriter(
 
     /// <summary>Parts of a file that are being read while others are written.</summary>
     private const int PartsAhead = 2;
+
+    /// <summary>Bytes that are looked through before what was found so far is written.</summary>
+    private const long MostPassed = 64 << 20;
 
     private readonly ConcurrentBag<byte[]> _buffers = [];
     private readonly int _maxChunk = Math.Min(ChunkRepository.MaxChunkLength, repository.Config.Parameters.Chunker.MaxSize);
@@ -64,7 +68,7 @@ internal sealed class ContentWriter(
                 return;
             default:
                 if (batch is not null) await WriteBatchedAsync(file, entry, batch, cancellationToken);
-                else await WritePartsAsync(file, entry, (in item, _) => item.Content.IsHole, cancellationToken);
+                else await WritePartsAsync(file, entry, isNew: true, (in item, _) => item.Content.IsHole, cancellationToken);
                 return;
         }
     }
@@ -95,7 +99,7 @@ internal sealed class ContentWriter(
         }
 
         var before = size;
-        await WritePartsAsync(file, entry, IsThere, cancellationToken);
+        await WritePartsAsync(file, entry, isNew: false, IsThere, cancellationToken);
 
         bool IsThere(in PlacedItem item, byte[] buffer)
         {
@@ -165,10 +169,10 @@ internal sealed class ContentWriter(
     /// A file that brings its own batches, part by part: some are being read while others are written. What is there already is no part of any, so that little is read
     /// for a file in which little differs.
     /// </summary>
-    private async Task WritePartsAsync(DirectoryHandle file, TreeEntry entry, IsThereTest isThere, CancellationToken cancellationToken)
+    private async Task WritePartsAsync(DirectoryHandle file, TreeEntry entry, bool isNew, IsThereTest isThere, CancellationToken cancellationToken)
     {
         var buffer = RentBuffer();
-        using var large = new LargeFile(file);
+        using var large = new LargeFile(file, isNew);
         var underWay = new List<Task>();
         try
         {
@@ -176,11 +180,12 @@ internal sealed class ContentWriter(
             {
                 underWay.Add(await parts.BeginAsync(large, entry, items, chunks, cancellationToken));
                 // One that failed ends the file, and what comes after it need not be written.
-                foreach (var ended in underWay.FindAll(static part => part.IsCompleted)) await ended;
+                if (underWay.Exists(static part => part.IsFaulted)) break;
                 underWay.RemoveAll(static part => part.IsCompletedSuccessfully);
             }
 
-            await Task.WhenAll(underWay);
+            await Task.WhenAll(underWay).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            ThrowFailure(underWay);
             // A cut that changes nothing would still wait until the last page is written, a look does not. It is asked for at the end: whoever has the file open may have
             // written more to it.
             if (Files.Status(file, []).Size != entry.Size) Files.Truncate(file, entry.Size);
@@ -201,6 +206,14 @@ internal sealed class ContentWriter(
         }
     }
 
+    /// <summary>What ends the run before what ends the file alone.</summary>
+    private static void ThrowFailure(List<Task> parts)
+    {
+        var failures = parts.Where(part => part.IsFaulted).Select(part => part.Exception!.InnerException!).ToList();
+        if ((failures.Find(failure => failure is FileSystemException { Error: Errno.NoSpace or Errno.QuotaExceeded or Errno.ReadOnly }) ?? failures.FirstOrDefault()) is { } failure)
+            ExceptionDispatchInfo.Throw(failure);
+    }
+
     private async ValueTask WriteChunkAsync(DirectoryHandle file, TreeEntry entry, PlacedItem item, ChunkBatch batch, byte[] buffer, CancellationToken cancellationToken)
     {
         var length = await reader.ReadAsync(item.Content.Id, ChunkKind.Data, buffer, batch, cancellationToken);
@@ -216,8 +229,9 @@ internal sealed class ContentWriter(
         {
             await foreach (var items in PartsAsync(entry, isWanted, cancellationToken))
             {
-                begun.Enqueue(BeginAsync(items));
-                if (begun.Count > PartsAhead) yield return await ReadAsync(await begun.Dequeue());
+                if (items.Count > 0) begun.Enqueue(BeginAsync(items));
+                // What was begun takes memory that other files wait for: it does not wait until the rest of a file that is there already has been looked through.
+                if (begun.Count > (items.Count > 0 ? PartsAhead : 0)) yield return await ReadAsync(await begun.Dequeue());
             }
 
             while (begun.TryDequeue(out var next)) yield return await ReadAsync(await next);
@@ -234,7 +248,8 @@ internal sealed class ContentWriter(
         // Whoever writes it is not to wait for the store: there are few of them.
         static async Task<Part> ReadAsync(Part part)
         {
-            await part.Chunks.WhenReadAsync();
+            // Where a read failed in a way that nobody foresaw, whoever writes the part meets it.
+            await part.Chunks.WhenReadAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             return part;
         }
     }
@@ -245,24 +260,32 @@ internal sealed class ContentWriter(
         {
             (await begun).Chunks.Dispose();
         }
-        catch (OperationCanceledException)
+        catch (Exception)
         {
-            // It was never begun.
+            // It was never begun, for a reason that has ended the file already, or that is no worse than that one.
         }
     }
 
+    /// <summary>Pieces that are wanted; none where nothing was found over a long stretch.</summary>
     private async IAsyncEnumerable<List<PlacedItem>> PartsAsync(TreeEntry entry, ItemTest isWanted, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         // As long as what is read ahead of many small files.
-        var (items, bytes) = (new List<PlacedItem>(), 0L);
+        var (items, bytes, passed) = (new List<PlacedItem>(), 0L, 0L);
         await foreach (var item in PlacedAsync(entry, cancellationToken))
         {
-            if (!isWanted(item)) continue;
-            items.Add(item);
-            bytes += item.Content.Length;
-            if (bytes < ReadAhead.BatchBytes && items.Count < 1024) continue;
+            if (isWanted(item))
+            {
+                items.Add(item);
+                bytes += item.Content.Length;
+            }
+            else if (!item.Content.IsHole)
+            {
+                passed += item.Content.Length;
+            }
+
+            if (bytes < ReadAhead.BatchBytes && items.Count < 1024 && passed < MostPassed) continue;
             yield return items;
-            (items, bytes) = ([], 0L);
+            (items, bytes, passed) = ([], 0L, 0L);
         }
 
         if (items.Count > 0) yield return items;

@@ -7,12 +7,15 @@ namespace NodeAgent.Filesystem.Restore;
 /// processor time of a restore of large files, and memory that applications of the node use, or of a container's limit. Thread-safe.
 /// </summary>
 /// <param name="file">Open for writing; belongs to the caller.</param>
-internal sealed class LargeFile(DirectoryHandle file) : IDisposable
+/// <param name="isNew">
+/// Whether nobody else knows the file yet. What others write to it through a mapping while it is written past the page cache would come back over it, by whole pages.
+/// </param>
+internal sealed class LargeFile(DirectoryHandle file, bool isNew) : IDisposable
 {
     /// <summary>Of memory, places in the file and lengths that go past the page cache. Some disks would do with 512; where one wants more, all goes the plain way.</summary>
     public const int Block = 4 << 10;
 
-    private readonly DirectoryHandle? _direct = Files.TryOpenDirect(file);
+    private readonly DirectoryHandle? _direct = isNew ? Files.TryOpenDirect(file) : null;
     private volatile bool _isRefused;
 
     /// <summary>Writes what lies in aligned memory.</summary>
@@ -54,6 +57,8 @@ internal sealed class LargeFile(DirectoryHandle file) : IDisposable
         try
         {
             Files.WriteAt(_direct!, blocks, offset);
+            // Some file systems take the flag and go through the page cache all the same.
+            Files.BeginWriteback(file, offset, blocks.Length);
             return true;
         }
         catch (FileSystemException failure) when (failure.Error is Errno.Invalid or Errno.NotSupported)

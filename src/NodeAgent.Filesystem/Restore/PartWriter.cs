@@ -40,21 +40,31 @@ internal sealed class PartWriter(ChunkReader reader, int maxChunk, int workers, 
             throw;
         }
 
-        return Task.Factory.StartNew(
-            () =>
-            {
-                try
+        try
+        {
+            return Task.Factory.StartNew(
+                () =>
                 {
-                    using (chunks) Write(file, entry, items, chunks, cancellationToken);
-                }
-                finally
-                {
-                    _places.Release();
-                }
-            },
-            CancellationToken.None,
-            TaskCreationOptions.LongRunning,
-            TaskScheduler.Default);
+                    try
+                    {
+                        using (chunks) Write(file, entry, items, chunks, cancellationToken);
+                    }
+                    finally
+                    {
+                        _places.Release();
+                    }
+                },
+                CancellationToken.None,
+                TaskCreationOptions.LongRunning,
+                TaskScheduler.Default);
+        }
+        catch
+        {
+            // The system gave no thread: others still wait for the place, and for the memory.
+            _places.Release();
+            chunks.Dispose();
+            throw;
+        }
     }
 
     public void Dispose()
@@ -83,7 +93,6 @@ internal sealed class PartWriter(ChunkReader reader, int maxChunk, int workers, 
 
                 Open(entry, item, chunks, buffer.Bytes.AsMemory(buffer.Start + end, length), cancellationToken);
                 end += length;
-                progress(length);
             }
 
             Flush(isEnd: true);
@@ -92,6 +101,7 @@ internal sealed class PartWriter(ChunkReader reader, int maxChunk, int workers, 
             {
                 var content = buffer.Bytes.AsSpan(buffer.Start, end);
                 var written = file.Write(content, at, from, isEnd);
+                progress(written - from);
                 content[written..].CopyTo(content);
                 (at, from, end) = (at + written, 0, isEnd ? 0 : end - written);
             }

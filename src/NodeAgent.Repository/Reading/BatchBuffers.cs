@@ -47,7 +47,15 @@ internal sealed class BatchBuffers(long limit)
             _held += size;
         }
 
-        return GC.AllocateUninitializedArray<byte>(size, pinned: true);
+        try
+        {
+            return GC.AllocateUninitializedArray<byte>(size, pinned: true);
+        }
+        catch (OutOfMemoryException)
+        {
+            lock (_gate) _held -= size;
+            throw;
+        }
     }
 
     /// <summary>Gives a buffer back.</summary>

@@ -44,7 +44,17 @@ public sealed class ChunkBatch : IDisposable
 
         var bytes = isReadOnce && end > 0 ? checked(end + DirectFile.Alignment) : end;
         await budget.TakeAsync(bytes, cancellationToken);
-        var batch = new ChunkBatch(budget, buffers, bytes, isReadOnce, cancellationToken);
+        ChunkBatch batch;
+        try
+        {
+            batch = new ChunkBatch(budget, buffers, bytes, isReadOnce, cancellationToken);
+        }
+        catch
+        {
+            budget.Return(bytes);
+            throw;
+        }
+
         for (var i = 0; i < places.Length; i++)
         {
             var (range, start) = (ranges[i], batch._start + places[i]);

@@ -32,7 +32,7 @@ internal static class DirectFile
     /// <param name="body">What is to be in it. Written as it lies where it begins at a multiple of 4 KiB, else by way of a copy.</param>
     public static unsafe bool TryWrite(SafeFileHandle file, ReadOnlySpan<byte> body)
     {
-        if (RemoteFileSystem.Holds(file)) return false;
+        if (FileSystemKind.IsRemote(file)) return false;
         var flags = LibC.GetFlags(file);
         if (flags < 0 || LibC.SetFlags(file, flags | LibC.Direct) < 0) return false;
         try
@@ -73,7 +73,7 @@ internal static class DirectFile
         if (destination.Length < ShortestRead) return 0;
         fixed (byte* start = destination)
         {
-            if (((nuint)start - (nuint)offset) % Alignment != 0 || RemoteFileSystem.Holds(file)) return 0;
+            if (((nuint)start - (nuint)offset) % Alignment != 0 || FileSystemKind.IsRemote(file)) return 0;
             var flags = LibC.GetFlags(file);
             if (flags < 0 || LibC.SetFlags(file, flags | LibC.Direct) < 0) return 0;
             try

@@ -109,7 +109,7 @@ public sealed class LargeFileWriteTests : IDisposable
         var content = random.Bytes((6 << 20) + random.Next(1, 5000));
         using var directory = Files.OpenRoot(Path.GetDirectoryName(path)!);
         using (var file = Files.Open(directory, "file"u8, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive, 0x180))
-        using (var large = new LargeFile(file))
+        using (var large = new LargeFile(file, isNew: true))
         {
             var cuts = Enumerable.Range(0, 60).Select(_ => random.Next(1, content.Length)).Append(0).Append(content.Length).Distinct().Order().ToArray();
             Parallel.For(0, cuts.Length - 1, new ParallelOptions { MaxDegreeOfParallelism = 4 }, i => Write(large, content, cuts[i], cuts[i + 1]));
@@ -125,7 +125,7 @@ public sealed class LargeFileWriteTests : IDisposable
     {
         using var directory = Files.OpenRoot(_directory);
         using var file = Files.Open(directory, "file"u8, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive, 0x180);
-        using var large = new LargeFile(file);
+        using var large = new LargeFile(file, isNew: true);
         using var direct = Files.TryOpenDirect(file);
         if (direct is null) Assert.Skip($"the file system of {_directory} does not write past the page cache: set TMPDIR to a directory on ext4, XFS or Btrfs");
         var (bytes, start) = Aligned(5 * LargeFile.Block);
