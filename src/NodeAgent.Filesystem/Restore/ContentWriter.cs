@@ -186,9 +186,17 @@ internal sealed class ContentWriter(
 
             await Task.WhenAll(underWay).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             ThrowFailure(underWay);
+            await Task.WhenAll(underWay);
             // A cut that changes nothing would still wait until the last page is written, a look does not. It is asked for at the end: whoever has the file open may have
             // written more to it.
             if (Files.Status(file, []).Size != entry.Size) Files.Truncate(file, entry.Size);
+        }
+        catch (RepositoryException)
+        {
+            // A full disk is told before what else is wrong with a file: it ends the run.
+            await Task.WhenAll(underWay).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            ThrowFailure(underWay);
+            throw;
         }
         finally
         {
@@ -199,6 +207,9 @@ internal sealed class ContentWriter(
 
         bool Missing(in PlacedItem item)
         {
+            // A long file that is there already is not looked through to its end for nothing.
+            cancellationToken.ThrowIfCancellationRequested();
+            ThrowFailure(underWay);
             if (!item.Content.IsHole && item.Content.Length > buffer.Length) throw Mismatch(entry, item.At);
             if (!isThere(item, buffer)) return true;
             progress(item.Content.Length);
@@ -227,11 +238,11 @@ internal sealed class ContentWriter(
         var begun = new Queue<Task<Part>>();
         try
         {
-            await foreach (var items in PartsAsync(entry, isWanted, cancellationToken))
+            await foreach (var (items, isSparse) in PartsAsync(entry, isWanted, cancellationToken))
             {
                 if (items.Count > 0) begun.Enqueue(BeginAsync(items));
                 // What was begun takes memory that other files wait for: it does not wait until the rest of a file that is there already has been looked through.
-                if (begun.Count > (items.Count > 0 ? PartsAhead : 0)) yield return await ReadAsync(await begun.Dequeue());
+                while (begun.Count > (isSparse ? 0 : PartsAhead)) yield return await ReadAsync(await begun.Dequeue());
             }
 
             while (begun.TryDequeue(out var next)) yield return await ReadAsync(await next);
@@ -266,8 +277,8 @@ internal sealed class ContentWriter(
         }
     }
 
-    /// <summary>Pieces that are wanted; none where nothing was found over a long stretch.</summary>
-    private async IAsyncEnumerable<List<PlacedItem>> PartsAsync(TreeEntry entry, ItemTest isWanted, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>Pieces that are wanted; few or none of them, and said to be sparse, where little was found over a long stretch.</summary>
+    private async IAsyncEnumerable<(List<PlacedItem> Items, bool IsSparse)> PartsAsync(TreeEntry entry, ItemTest isWanted, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         // As long as what is read ahead of many small files.
         var (items, bytes, passed) = (new List<PlacedItem>(), 0L, 0L);
@@ -284,11 +295,11 @@ internal sealed class ContentWriter(
             }
 
             if (bytes < ReadAhead.BatchBytes && items.Count < 1024 && passed < MostPassed) continue;
-            yield return items;
+            yield return (items, passed >= MostPassed);
             (items, bytes, passed) = ([], 0L, 0L);
         }
 
-        if (items.Count > 0) yield return items;
+        if (items.Count > 0) yield return (items, false);
     }
 
     /// <summary>What the file consists of. What a size says is not believed until the pieces bear it out: nothing is written past it.</summary>

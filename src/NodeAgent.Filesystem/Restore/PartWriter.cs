@@ -58,12 +58,12 @@ internal sealed class PartWriter(ChunkReader reader, int maxChunk, int workers, 
                 TaskCreationOptions.LongRunning,
                 TaskScheduler.Default);
         }
-        catch
+        catch (TaskSchedulerException exception)
         {
-            // The system gave no thread: others still wait for the place, and for the memory.
+            // Others still wait for the place, and for the memory.
             _places.Release();
             chunks.Dispose();
-            throw;
+            throw new IOException("the system gives this process no further thread (raise its limit: pids.max of the container, or ulimit -u; or use fewer workers)", exception.InnerException ?? exception);
         }
     }
 

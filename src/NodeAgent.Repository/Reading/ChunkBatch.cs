@@ -110,8 +110,9 @@ public sealed class ChunkBatch : IDisposable
                 readsAtOnce.Return(1);
             }
         }
-        catch (Exception exception) when (exception is RepositoryException or OperationCanceledException)
+        catch (Exception exception) when (exception is RepositoryException or OperationCanceledException or TaskSchedulerException)
         {
+            // The last one: the system gave no thread.
             return false;
         }
     }

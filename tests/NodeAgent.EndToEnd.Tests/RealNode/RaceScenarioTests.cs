@@ -246,8 +246,9 @@ public sealed class RaceScenarioTests(RealNodeFixture fixture) : RealNodeTest(fi
     /// <summary>Files of the volumes outside of volumes.</summary>
     private async Task<string> FindStraysAsync() => await ToolProcess.RunAsync("bash", ["-c", """
         set -e
-        find "$1" "$1/tmp" "$1/var" "$1/var/lib" "$1/var/lib/nodeagent-volumes" -maxdepth 1 -name "$2*"
-        find "$1/var/lib/kubelet" \( -path '*/volumes/kubernetes.io~empty-dir/data' -o -path '*/volumes/kubernetes.io~local-volume/*' \) -prune -o \( -name "$2*" -o -name '.nodeagent-restore-*' -o -name inner -o -name shadow -o -name 'f[0-9]' \) -print
+        # Others remove what is theirs meanwhile.
+        find "$1" "$1/tmp" "$1/var" "$1/var/lib" "$1/var/lib/nodeagent-volumes" -ignore_readdir_race -maxdepth 1 -name "$2*"
+        find "$1/var/lib/kubelet" -ignore_readdir_race \( -path '*/volumes/kubernetes.io~empty-dir/data' -o -path '*/volumes/kubernetes.io~local-volume/*' \) -prune -o \( -name "$2*" -o -name '.nodeagent-restore-*' -o -name inner -o -name shadow -o -name 'f[0-9]' \) -print
         """, "find", Node.Root, _pods.Mark]);
 
     /// <summary>Which agents there are, and how often each was started.</summary>
