@@ -10,6 +10,9 @@ public sealed class FileSystemException(string operation, int error, string? pat
     /// <summary>The errno.</summary>
     public int Error { get; } = error;
 
+    /// <summary>Whether every other file would fail for the same reason: the disk is full, or for reading alone.</summary>
+    public bool FailsWhatFollows => Error is Errno.NoSpace or Errno.QuotaExceeded or Errno.ReadOnly;
+
     /// <summary>The reason alone.</summary>
     public string Reason => Errno.Describe(Error);
 }

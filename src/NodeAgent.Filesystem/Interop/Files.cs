@@ -316,7 +316,7 @@ internal static unsafe partial class Files
         if (FileSystemKind.IsRemote(file) || FileSystemKind.MayCompress(file)) return null;
         fixed (byte* p = PathOf(file))
         {
-            var descriptor = LibC.OpenAt(LibC.CurrentDirectory, p, OpenFlags.WriteOnly | OpenFlags.Direct | OpenFlags.CloseOnExec, 0);
+            var descriptor = LibC.OpenAt(LibC.CurrentDirectory, p, OpenFlags.WriteOnly | DirectFile.Flag | OpenFlags.CloseOnExec, 0);
             return descriptor < 0 ? null : new DirectoryHandle(descriptor);
         }
     }

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace NodeAgent.Filesystem.Interop;
 
-/// <summary>Flags of open(2). Four of them have other values on arm64 than on x64 (asm/fcntl.h).</summary>
+/// <summary>Flags of open(2). Three of them have other values on arm64 than on x64 (asm/fcntl.h).</summary>
 internal static class OpenFlags
 {
     public const int ReadOnly = 0;
@@ -17,7 +17,6 @@ internal static class OpenFlags
 
     private static readonly bool Arm64 = RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
 
-    public static readonly int Direct = Arm64 ? 0x10000 : 0x4000;
     public static readonly int Directory = Arm64 ? 0x4000 : 0x10000;
     public static readonly int NoFollow = Arm64 ? 0x8000 : 0x20000;
 }

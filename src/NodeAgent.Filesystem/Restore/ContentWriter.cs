@@ -186,6 +186,7 @@ internal sealed class ContentWriter(
 
             await Task.WhenAll(underWay).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             ThrowFailure(underWay);
+            // A file is whole only when every part of it is: nothing else that a part may end in passes for that.
             await Task.WhenAll(underWay);
             // A cut that changes nothing would still wait until the last page is written, a look does not. It is asked for at the end: whoever has the file open may have
             // written more to it.
@@ -221,7 +222,7 @@ internal sealed class ContentWriter(
     private static void ThrowFailure(List<Task> parts)
     {
         var failures = parts.Where(part => part.IsFaulted).Select(part => part.Exception!.InnerException!).ToList();
-        if ((failures.Find(failure => failure is FileSystemException { Error: Errno.NoSpace or Errno.QuotaExceeded or Errno.ReadOnly }) ?? failures.FirstOrDefault()) is { } failure)
+        if ((failures.Find(failure => failure is FileSystemException { FailsWhatFollows: true }) ?? failures.FirstOrDefault()) is { } failure)
             ExceptionDispatchInfo.Throw(failure);
     }
 

@@ -116,7 +116,7 @@ internal sealed class EntryRestore(
             using var file = source.Open(target, OpenFlags.PathOnly);
             Files.Link(file, parent, temporary);
         }
-        catch (FileSystemException failure) when (failure.Error is not (Errno.NoSpace or Errno.QuotaExceeded or Errno.ReadOnly))
+        catch (FileSystemException failure) when (!failure.FailsWhatFollows)
         {
             issues.Add(path, failure.Operation, $"it cannot be one file with {source.Path} here and becomes a file of its own: {failure.Reason}");
             return false;

@@ -1,4 +1,5 @@
 using NodeAgent.Filesystem.Interop;
+using NodeAgent.Repository.Stores;
 
 namespace NodeAgent.Filesystem.Restore;
 
@@ -12,8 +13,8 @@ namespace NodeAgent.Filesystem.Restore;
 /// </param>
 internal sealed class LargeFile(DirectoryHandle file, bool isNew) : IDisposable
 {
-    /// <summary>Of memory, places in the file and lengths that go past the page cache. Some disks would do with 512; where one wants more, all goes the plain way.</summary>
-    public const int Block = 4 << 10;
+    /// <summary>Of memory, places in the file and lengths that go past the page cache.</summary>
+    public const int Block = DirectFile.Alignment;
 
     private readonly DirectoryHandle? _direct = isNew ? Files.TryOpenDirect(file) : null;
     private volatile bool _isRefused;

@@ -1,9 +1,9 @@
 using System.Collections.Concurrent;
-using System.Runtime.InteropServices;
 using NodeAgent.Filesystem.Interop;
 using NodeAgent.Repository;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Reading;
+using NodeAgent.Repository.Stores;
 using NodeAgent.Repository.Trees;
 
 namespace NodeAgent.Filesystem.Restore;
@@ -135,7 +135,7 @@ internal sealed class PartWriter(ChunkReader reader, int maxChunk, int workers, 
         {
             Length = maxChunk + LargeFile.Block;
             Bytes = GC.AllocateUninitializedArray<byte>(Length + LargeFile.Block, pinned: true);
-            Start = (int)(-Marshal.UnsafeAddrOfPinnedArrayElement(Bytes, 0) & (LargeFile.Block - 1));
+            Start = DirectFile.FirstAligned(Bytes);
         }
 
         public byte[] Bytes { get; }

@@ -406,7 +406,7 @@ internal sealed class TreeRestore
     {
         _issues.Add(path, failure.Operation, failure.Reason);
         // A full disk fails every file that follows: say it once and stop.
-        if (failure.Error is Errno.NoSpace or Errno.QuotaExceeded or Errno.ReadOnly)
+        if (failure.FailsWhatFollows)
         {
             Stop(new IOException(
                 $"the restore stopped in {_request.TargetPath} at {path}: {failure.Message} (what is complete has its final name; {(failure.Error == Errno.ReadOnly ? "make it writable" : "free some space")} and run it again)"));

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using NodeAgent.Repository.Index;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Stores;
@@ -25,7 +24,7 @@ public sealed class ChunkBatch : IDisposable
         (_budget, _buffers, _bytes) = (budget, buffers, bytes);
         _content = buffers.Take(bytes);
         // It is pinned: where its first whole block begins does not change.
-        _start = !isAligned || bytes == 0 ? 0 : (int)(-Marshal.UnsafeAddrOfPinnedArrayElement(_content, 0) & (DirectFile.Alignment - 1));
+        _start = !isAligned || bytes == 0 ? 0 : DirectFile.FirstAligned(_content);
         _ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
     }
 

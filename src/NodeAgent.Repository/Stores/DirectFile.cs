@@ -9,20 +9,26 @@ namespace NodeAgent.Repository.Stores;
 /// Writes large files, and reads large parts of files, past the page cache (O_DIRECT). What is flushed at once and read by nobody soon would only be copied there,
 /// which is a tenth of the processor time of a first backup, and take memory from what is in use, or from a container's limit. The same holds for what is read once.
 /// </summary>
-internal static class DirectFile
+public static class DirectFile
 {
     /// <summary>Files that are shorter are not worth it.</summary>
-    public const int ShortestWorthwhile = 1 << 20;
+    internal const int ShortestWorthwhile = 1 << 20;
 
-    // Of the memory, the place in the file and the length. Some disks would do with 512; one that wants more refuses, and is written in the plain way.
+    /// <summary>Of the memory, the place in the file and the length, bytes. Some disks would do with 512; one that wants more refuses, and is written in the plain way.</summary>
     public const int Alignment = 4 << 10;
 
     /// <summary>Parts of files that are shorter are read in the plain way.</summary>
-    public const int ShortestRead = 256 << 10;
+    internal const int ShortestRead = 256 << 10;
 
     private const int PieceLength = 1 << 20;
 
     private static readonly ConcurrentBag<AlignedPiece> Free = [];
+
+    /// <summary>O_DIRECT, to open a file with.</summary>
+    public static int Flag => LibC.Direct;
+
+    /// <summary>Where the first aligned byte of an array is. It must be pinned: another one moves.</summary>
+    public static int FirstAligned(byte[] pinned) => (int)(-Marshal.UnsafeAddrOfPinnedArrayElement(pinned, 0) & (Alignment - 1));
 
     /// <summary>
     /// Writes a new file from its beginning. False when the file system does not do this, or not in this way: the file is empty then, and is to be
@@ -30,7 +36,7 @@ internal static class DirectFile
     /// </summary>
     /// <param name="file">Open for writing.</param>
     /// <param name="body">What is to be in it. Written as it lies where it begins at a multiple of 4 KiB, else by way of a copy.</param>
-    public static unsafe bool TryWrite(SafeFileHandle file, ReadOnlySpan<byte> body)
+    internal static unsafe bool TryWrite(SafeFileHandle file, ReadOnlySpan<byte> body)
     {
         if (FileSystemKind.IsRemote(file)) return false;
         var flags = LibC.GetFlags(file);
@@ -68,7 +74,7 @@ internal static class DirectFile
     /// <param name="file">Open for reading. A plain file again afterwards.</param>
     /// <param name="destination">Where it is to lie.</param>
     /// <param name="offset">Where it begins in the file.</param>
-    public static unsafe int Read(SafeFileHandle file, Span<byte> destination, long offset)
+    internal static unsafe int Read(SafeFileHandle file, Span<byte> destination, long offset)
     {
         if (destination.Length < ShortestRead) return 0;
         fixed (byte* start = destination)

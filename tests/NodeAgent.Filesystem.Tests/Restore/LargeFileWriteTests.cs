@@ -1,9 +1,9 @@
-using System.Runtime.InteropServices;
 using NodeAgent.Filesystem.Interop;
 using NodeAgent.Filesystem.Restore;
 using NodeAgent.Filesystem.Tests.Support;
 using NodeAgent.Repository;
 using NodeAgent.Repository.Chunking;
+using NodeAgent.Repository.Stores;
 
 namespace NodeAgent.Filesystem.Tests.Restore;
 
@@ -151,6 +151,6 @@ public sealed class LargeFileWriteTests : IDisposable
     private static (byte[] Bytes, int Start) Aligned(int length)
     {
         var bytes = GC.AllocateArray<byte>(length + LargeFile.Block, pinned: true);
-        return (bytes, (int)(-Marshal.UnsafeAddrOfPinnedArrayElement(bytes, 0) & (LargeFile.Block - 1)));
+        return (bytes, DirectFile.FirstAligned(bytes));
     }
 }
