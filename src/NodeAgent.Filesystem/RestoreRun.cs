@@ -14,7 +14,7 @@ namespace NodeAgent.Filesystem;
 /// 2. the target is made when it is not there and need not be, and opened: from here on everything is relative to that handle;
 /// 3. whether it fits is looked at; then the tree is walked; directories are made, workers write the files under temporary names and rename them;
 /// 4. further names of files with several are added, directories get their metadata when all below them is done;
-/// 5. the file system is told to make it durable.
+/// 5. the file system is told to make it durable, as far as it has not been before.
 /// </summary>
 public static class RestoreRun
 {
@@ -60,13 +60,14 @@ public static class RestoreRun
         var contents = new ContentWriter(repository, reader, large, bundles, tree, parts, Count);
         // A snapshot of a target that was never completed has such a mark itself, which then is a file as any other.
         var mark = wanted.Type == TreeEntryType.Directory && await IsFreeAsync(tree, wanted, cancellationToken) ? ResumeMark.Begin(target, snapshot, request) : null;
-        restore = new TreeRestore(request, reader, tree, contents, ahead, workers, issues, mark);
+        using var flush = new EarlyFlush(target);
+        restore = new TreeRestore(request, reader, tree, contents, ahead, workers, flush, issues, mark);
         if (wanted.Type == TreeEntryType.Directory) await restore.RestoreAsync(target, wanted, cancellationToken);
         else await restore.RestoreSingleAsync(target, wanted, cancellationToken);
         if (mark is not null) ResumeMark.End(target);
 
         // 5. durable
-        Files.SynchronizeFileSystem(target);
+        await flush.FinishAsync();
         Report();
         return restore.Result;
 

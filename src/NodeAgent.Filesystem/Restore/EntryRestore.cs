@@ -10,7 +10,7 @@ namespace NodeAgent.Filesystem.Restore;
 /// allows it, by changing what is there. For many workers at once.
 /// </summary>
 internal sealed class EntryRestore(
-    RestoreRequest request, ExistingFiles existing, MetadataWriter metadata, TemporaryNames temporaries, ContentWriter contents, SurplusRemoval removal, IssueList issues, RestoreCounts counts)
+    RestoreRequest request, ExistingFiles existing, MetadataWriter metadata, TemporaryNames temporaries, ContentWriter contents, EarlyFlush flush, SurplusRemoval removal, IssueList issues, RestoreCounts counts)
 {
     private readonly ConcurrentQueue<(LinkSource Source, TreeEntry Entry)> _laterFlags = new();
 
@@ -70,6 +70,8 @@ internal sealed class EntryRestore(
                     if (source is null) metadata.ApplyFlags(file, entry, path);
                     else if (entry.InodeFlags != 0) _laterFlags.Enqueue((source, entry));
                     Interlocked.Add(ref counts.Bytes, entry.Size);
+                    // Larger ones are on their way to the disk already.
+                    if (entry.Size <= ReadAhead.MaxFile) flush.Add(entry.Size);
                 }
 
                 counts.Count(entry.Type == TreeEntryType.RegularFile);

@@ -7,7 +7,7 @@ using NodeAgent.Repository.Trees;
 namespace NodeAgent.Filesystem.Restore;
 
 /// <summary>
-/// Collects files until their content is worth a few large reads of packs, and then lets them be written. Used by the walk alone.
+/// Collects files, links and the like until their content is worth a few large reads of packs, and then lets them be made. Used by the walk alone.
 /// Files lie in packs in about the order in which a walk comes to them, so that each region of a pack is read about once.
 /// </summary>
 internal sealed class ReadAhead(ChunkReader reader, ChunkFetcher fetcher, BundleShelf bundles, WorkerPool workers)
@@ -21,25 +21,28 @@ internal sealed class ReadAhead(ChunkReader reader, ChunkFetcher fetcher, Bundle
     // Each keeps its directory open until it is written.
     private const int MaxFiles = 256;
 
-    // Two workers that make files in one directory wait for each other, which counts where files are small; content is for all of them.
+    // What one worker makes in one go. Two that make files in one directory wait for each other, and handing over costs more than making an empty file; but content is
+    // for all of them.
     private const int MaxFilesTogether = 64;
     private const long MaxBytesTogether = 256 << 10;
 
-    private readonly List<(RestoredDirectory Directory, long Size, Func<SharedBatch, Task> Restore)> _files = [];
+    private readonly List<(long Size, Func<SharedBatch, Task> Restore)> _files = [];
     private readonly HashSet<ChunkId> _chunks = [];
     private long _bytes;
 
-    /// <summary>Whether files of this content gain by it.</summary>
-    public static bool IsFor(TreeEntry entry) => entry is { Type: TreeEntryType.RegularFile, Content: BundleSlice or ChunkList } && entry.Size <= MaxFile;
+    /// <summary>Whether it is made together with others: all but directories and what is read in parts of its own.</summary>
+    public static bool IsFor(TreeEntry entry) => entry is not { Content: ChunkList or IndirectList } || (entry.Content is ChunkList && entry.Size <= MaxFile);
 
-    /// <summary>Adds a file; it, and those before it, are started when the batch is full.</summary>
-    /// <param name="entry">The file.</param>
-    /// <param name="directory">Where it is made.</param>
+    /// <summary>Whether its content is in chunks of the repository.</summary>
+    public static bool IsRead(TreeEntry entry) => entry.Content is BundleSlice or ChunkList;
+
+    /// <summary>Adds a file, or a link or the like; it, and those before it, are started when the batch is full.</summary>
+    /// <param name="entry">What is made.</param>
     /// <param name="restore">Makes it, on a worker; does not fail.</param>
     /// <param name="cancellationToken">Ends the wait for room.</param>
-    public async ValueTask AddAsync(TreeEntry entry, RestoredDirectory directory, Func<SharedBatch, Task> restore, CancellationToken cancellationToken)
+    public async ValueTask AddAsync(TreeEntry entry, Func<SharedBatch, Task> restore, CancellationToken cancellationToken)
     {
-        _files.Add((directory, entry.Size, restore));
+        _files.Add((IsRead(entry) ? entry.Size : 0, restore));
         switch (entry.Content)
         {
             case BundleSlice slice when !bundles.Has(slice.Chunk):
@@ -76,11 +79,11 @@ internal sealed class ReadAhead(ChunkReader reader, ChunkFetcher fetcher, Bundle
         for (var first = 0; first < _files.Count;)
         {
             var (next, bytes) = (first + 1, _files[first].Size);
-            while (next < _files.Count && next - first < MaxFilesTogether && _files[next].Directory == _files[first].Directory && (bytes += _files[next].Size) <= MaxBytesTogether) next++;
+            while (next < _files.Count && next - first < MaxFilesTogether && (bytes += _files[next].Size) <= MaxBytesTogether) next++;
             var together = _files[first..next];
             _ = workers.Run(async () =>
             {
-                foreach (var (_, _, restore) in together) await restore(batch);
+                foreach (var (_, restore) in together) await restore(batch);
             });
             first = next;
         }

@@ -14,6 +14,11 @@ internal sealed class TemporaryNames(IssueList issues)
     private const int RunLength = 4;
     private const int FileLength = 8;
 
+    // Each call for random bytes costs as much as several of them.
+    private readonly byte[] _unforeseen = new byte[64 * FileLength];
+    private readonly Lock _gate = new();
+    private int _used = int.MaxValue;
+
     private readonly byte[] _run = Encoding.ASCII.GetBytes(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(RunLength)));
 
     private static ReadOnlySpan<byte> Prefix => ".nodeagent-restore-"u8;
@@ -22,7 +27,18 @@ internal sealed class TemporaryNames(IssueList issues)
     public byte[] Next()
     {
         Span<byte> unforeseen = stackalloc byte[FileLength];
-        RandomNumberGenerator.Fill(unforeseen);
+        lock (_gate)
+        {
+            if (_used >= _unforeseen.Length)
+            {
+                RandomNumberGenerator.Fill(_unforeseen);
+                _used = 0;
+            }
+
+            _unforeseen.AsSpan(_used, FileLength).CopyTo(unforeseen);
+            _used += FileLength;
+        }
+
         var name = new byte[Prefix.Length + (2 * (RunLength + FileLength))];
         Prefix.CopyTo(name);
         _run.CopyTo(name, Prefix.Length);

@@ -33,7 +33,7 @@ internal sealed class TreeRestore
     private readonly Dictionary<HardLinkKey, Task<LinkSource?>> _links = [];
     private Exception? _fatal;
 
-    public TreeRestore(RestoreRequest request, ChunkReader reader, TreeReader tree, ContentWriter contents, ReadAhead ahead, WorkerPool workers, IssueList issues, ResumeMark? mark)
+    public TreeRestore(RestoreRequest request, ChunkReader reader, TreeReader tree, ContentWriter contents, ReadAhead ahead, WorkerPool workers, EarlyFlush flush, IssueList issues, ResumeMark? mark)
     {
         (_request, _tree, _ahead, _workers, _issues) = (request, tree, ahead, workers, issues);
         _selection = new RestoreSelection(request);
@@ -41,7 +41,7 @@ internal sealed class TreeRestore
         _metadata = new MetadataWriter(reader, issues);
         _temporaries = new TemporaryNames(issues);
         _removal = new SurplusRemoval(_selection, issues, _counts);
-        _entries = new EntryRestore(request, _existing, _metadata, _temporaries, contents, _removal, issues, _counts);
+        _entries = new EntryRestore(request, _existing, _metadata, _temporaries, contents, flush, _removal, issues, _counts);
     }
 
     public long FilesDone => Interlocked.Read(ref _counts.Files);
@@ -311,8 +311,8 @@ internal sealed class TreeRestore
     {
         directory.Hold();
         // A further name of a file is none to be read, and must not wait behind the first one here.
-        if (entry.HardLinkDevice is not null || !ReadAhead.IsFor(entry) || !IsFetched(directory, entry)) Start(target, directory, entry, path, cancellationToken);
-        else await _ahead.AddAsync(entry, directory, batch => RestoreAsync(target, directory, entry, path, batch, null, null, cancellationToken), cancellationToken);
+        if (entry.HardLinkDevice is not null || !ReadAhead.IsFor(entry) || (ReadAhead.IsRead(entry) && !IsFetched(directory, entry))) Start(target, directory, entry, path, cancellationToken);
+        else await _ahead.AddAsync(entry, batch => RestoreAsync(target, directory, entry, path, batch, null, null, cancellationToken), cancellationToken);
     }
 
     private bool IsFetched(RestoredDirectory directory, TreeEntry entry)
