@@ -9,17 +9,23 @@ namespace NodeAgent.Filesystem.Restore;
 internal sealed class EarlyFlush : IDisposable
 {
     /// <summary>Bytes of small files between one flush and the next. Less, and the flushes themselves are what takes time.</summary>
-    private const long Enough = 96 << 20;
+    public const long Enough = 96 << 20;
 
     // Of its own: whoever ends early does not wait for a disk.
     private readonly DirectoryHandle _target;
+    private readonly Action<DirectoryHandle> _synchronize;
     private readonly Lock _gate = new();
     private long _written;
     private Task _running = Task.CompletedTask;
     private bool _isDisposed;
 
     /// <param name="target">A directory of the file system. Opened once more.</param>
-    public EarlyFlush(DirectoryHandle target) => _target = Files.Open(target, "."u8, OpenFlags.Directory);
+    /// <param name="synchronize">Flushes the file system that it is given a directory of; null for the system's own call.</param>
+    public EarlyFlush(DirectoryHandle target, Action<DirectoryHandle>? synchronize = null)
+    {
+        _synchronize = synchronize ?? Files.SynchronizeFileSystem;
+        _target = Files.Open(target, "."u8, OpenFlags.Directory);
+    }
 
     /// <summary>A file is complete, with so many bytes that may still be in memory. Begins a flush when they are many and none is under way; waits for nothing.</summary>
     public void Add(long bytes)
@@ -32,7 +38,7 @@ internal sealed class EarlyFlush : IDisposable
             Interlocked.Exchange(ref _written, 0);
             try
             {
-                _running = Task.Factory.StartNew(() => Files.SynchronizeFileSystem(_target), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+                _running = Task.Factory.StartNew(() => _synchronize(_target), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
             }
             catch (TaskSchedulerException)
             {
@@ -48,7 +54,7 @@ internal sealed class EarlyFlush : IDisposable
         Task running;
         lock (_gate) running = _running;
         await running;
-        Files.SynchronizeFileSystem(_target);
+        _synchronize(_target);
     }
 
     public void Dispose()

@@ -22,11 +22,12 @@ internal sealed class ReadAhead(ChunkReader reader, ChunkFetcher fetcher, Bundle
     private const int MaxFiles = 256;
 
     // What one worker makes in one go. Two that make files in one directory wait for each other, and handing over costs more than making an empty file; but content is
-    // for all of them.
+    // for all of them, and directories stay open until then.
     private const int MaxFilesTogether = 64;
+    private const int MaxDirectoriesTogether = 16;
     private const long MaxBytesTogether = 256 << 10;
 
-    private readonly List<(long Size, Func<SharedBatch, Task> Restore)> _files = [];
+    private readonly List<(RestoredDirectory Directory, long Size, Func<SharedBatch, Task> Restore)> _files = [];
     private readonly HashSet<ChunkId> _chunks = [];
     private long _bytes;
 
@@ -38,11 +39,12 @@ internal sealed class ReadAhead(ChunkReader reader, ChunkFetcher fetcher, Bundle
 
     /// <summary>Adds a file, or a link or the like; it, and those before it, are started when the batch is full.</summary>
     /// <param name="entry">What is made.</param>
+    /// <param name="directory">Where it is made.</param>
     /// <param name="restore">Makes it, on a worker; does not fail.</param>
     /// <param name="cancellationToken">Ends the wait for room.</param>
-    public async ValueTask AddAsync(TreeEntry entry, Func<SharedBatch, Task> restore, CancellationToken cancellationToken)
+    public async ValueTask AddAsync(TreeEntry entry, RestoredDirectory directory, Func<SharedBatch, Task> restore, CancellationToken cancellationToken)
     {
-        _files.Add((IsRead(entry) ? entry.Size : 0, restore));
+        _files.Add((directory, IsRead(entry) ? entry.Size : 0, restore));
         switch (entry.Content)
         {
             case BundleSlice slice when !bundles.Has(slice.Chunk):
@@ -78,12 +80,17 @@ internal sealed class ReadAhead(ChunkReader reader, ChunkFetcher fetcher, Bundle
         var batch = new SharedBatch(chunks, _files.Count);
         for (var first = 0; first < _files.Count;)
         {
-            var (next, bytes) = (first + 1, _files[first].Size);
-            while (next < _files.Count && next - first < MaxFilesTogether && (bytes += _files[next].Size) <= MaxBytesTogether) next++;
+            var (next, directories, bytes) = (first + 1, 1, _files[first].Size);
+            for (; next < _files.Count && next - first < MaxFilesTogether; next++)
+            {
+                if (_files[next].Directory != _files[next - 1].Directory && ++directories > MaxDirectoriesTogether) break;
+                if ((bytes += _files[next].Size) > MaxBytesTogether) break;
+            }
+
             var together = _files[first..next];
             _ = workers.Run(async () =>
             {
-                foreach (var (_, restore) in together) await restore(batch);
+                foreach (var (_, _, restore) in together) await restore(batch);
             });
             first = next;
         }

@@ -312,7 +312,7 @@ internal sealed class TreeRestore
         directory.Hold();
         // A further name of a file is none to be read, and must not wait behind the first one here.
         if (entry.HardLinkDevice is not null || !ReadAhead.IsFor(entry) || (ReadAhead.IsRead(entry) && !IsFetched(directory, entry))) Start(target, directory, entry, path, cancellationToken);
-        else await _ahead.AddAsync(entry, batch => RestoreAsync(target, directory, entry, path, batch, null, null, cancellationToken), cancellationToken);
+        else await _ahead.AddAsync(entry, directory, batch => RestoreAsync(target, directory, entry, path, batch, null, null, cancellationToken), cancellationToken);
     }
 
     private bool IsFetched(RestoredDirectory directory, TreeEntry entry)
