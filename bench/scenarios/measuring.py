@@ -220,41 +220,44 @@ class Trash:
 
 class NewFileSystem:
     """
-    A file system of its own for each restore, as a new volume has: ext4 as mkfs makes it, in a file below the work directory. One that has seen millions of files come
-    and go takes longer for new ones, which is no property of the tool that makes them. Needs root.
+    A file system of its own for each restore, as a new volume has: ext4 with as many inodes as are needed, in a file below the work directory. One that has seen
+    millions of files come and go takes longer for new ones, which is no property of the tool that makes them. Needs root.
     """
 
     def __init__(self, work):
         self.image, self.path = os.path.join(work, "volume.img"), os.path.join(work, "volume")
-        for program in ("mkfs.ext4", "losetup"):
-            if not shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin"):
-                fail(f"a new file system cannot be made: {program} is not installed")
-        self.device = None
         os.makedirs(self.path, exist_ok=True)
+        # What a run that was killed has left.
+        self.close()
 
     def renew(self, size, inodes):
         """An empty one of so many bytes, which are taken as they are written, in place of the one before."""
         self.close()
+        free = os.statvfs(self.path)
+        if free.f_bavail * free.f_frsize < size:
+            fail(f"{self.path} has {free.f_bavail * free.f_frsize / 1e9:.1f} GB free and {size / 1e9:.1f} GB are needed for a file system to restore to (give --work on another)")
         with open(self.image, "wb") as f:
             f.truncate(size)
         self.run("mkfs.ext4", "-q", "-F", "-N", str(inodes), "-E", "lazy_itable_init=0,lazy_journal_init=0", self.image)
         # Past the page cache of the file system below, where what is written would lie a second time.
-        self.device = self.run("losetup", "--find", "--show", "--direct-io=on", self.image)
-        self.run("mount", self.device, self.path)
+        device = self.run("losetup", "--find", "--show", "--direct-io=on", self.image)
+        self.run("mount", device, self.path)
         return self.path
 
     def close(self):
-        if self.device:
-            if os.path.ismount(self.path):
-                self.run("umount", self.path)
-            self.run("losetup", "--detach", self.device)
-            self.device = None
+        if os.path.ismount(self.path):
+            self.run("umount", self.path)
         if os.path.lexists(self.image):
+            for device in self.run("losetup", "--noheadings", "--output", "NAME", "--associated", self.image).split():
+                self.run("losetup", "--detach", device)
             os.remove(self.image)
 
     @staticmethod
     def run(*argv):
-        done = subprocess.run(argv, capture_output=True, text=True, env=os.environ | {"PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"})
+        try:
+            done = subprocess.run(argv, capture_output=True, text=True, env=os.environ | {"PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"})
+        except FileNotFoundError:
+            fail(f"a new file system cannot be made: {argv[0]} is not installed")
         if done.returncode:
             fail(f"a new file system cannot be made: {' '.join(argv)}: {done.stderr.strip()} (needs root and loop devices)")
         return done.stdout.strip()

@@ -1,3 +1,4 @@
+using NodeAgent.Filesystem.Interop;
 namespace NodeAgent.Filesystem;
 
 /// <summary>What is to be restored, and how.</summary>
@@ -70,6 +71,9 @@ public sealed record RestoreRequest
     /// before anything is written.
     /// </summary>
     public long? VolatileLimit { get; init; }
+
+    /// <summary>Flushes the file system of an open directory in place of syncfs(2): for tests.</summary>
+    internal Action<DirectoryHandle>? Synchronize { get; init; }
 
     /// <summary>The clock, for progress.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;

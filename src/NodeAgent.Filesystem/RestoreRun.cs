@@ -25,7 +25,7 @@ public static class RestoreRun
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Runs a restore. Files that cannot be restored do not stop it: the result says which.</summary>
-    /// <exception cref="IOException">The target cannot be made or opened, or its disk is full, or too small for the restore.</exception>
+    /// <exception cref="IOException">The target cannot be made or opened, or its disk is full, or too small for the restore, or did not take all that was written.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled; what is complete has its final name.</exception>
     /// <exception cref="RepositoryException">The index cannot be read, or the sub path is not in the snapshot.</exception>
     public static async Task<RestoreResult> ExecuteAsync(ChunkRepository repository, SnapshotManifest snapshot, RestoreRequest request, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
@@ -60,7 +60,7 @@ public static class RestoreRun
         var contents = new ContentWriter(repository, reader, large, bundles, tree, parts, Count);
         // A snapshot of a target that was never completed has such a mark itself, which then is a file as any other.
         var mark = wanted.Type == TreeEntryType.Directory && await IsFreeAsync(tree, wanted, cancellationToken) ? ResumeMark.Begin(target, snapshot, request) : null;
-        using var flush = new EarlyFlush(target);
+        using var flush = new EarlyFlush(target, request.TargetPath, request.Memory > 0 ? request.Memory : WorkerCount.ProcessMemory, mark is not null, request.Synchronize);
         restore = new TreeRestore(request, reader, tree, contents, ahead, workers, flush, issues, mark);
         if (wanted.Type == TreeEntryType.Directory) await restore.RestoreAsync(target, wanted, cancellationToken);
         else await restore.RestoreSingleAsync(target, wanted, cancellationToken);

@@ -13,6 +13,9 @@ internal sealed class WorkerPool(int workers) : IDisposable
     /// <summary>How many work at once.</summary>
     public int Workers => workers;
 
+    /// <summary>Pieces of work that are under way at most, when whoever brings them waits for <see cref="ThrottleAsync"/>.</summary>
+    public int Limit => _limit;
+
     /// <summary>Whether work waits for a worker.</summary>
     public bool IsWanted => Volatile.Read(ref _wanting) > 0;
 

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace NodeAgent.Filesystem.Interop;
 
-/// <summary>Flags of open(2). Three of them have other values on arm64 than on x64 (asm/fcntl.h).</summary>
+/// <summary>Flags of open(2). Two of them have other values on arm64 than on x64 (asm/fcntl.h).</summary>
 internal static class OpenFlags
 {
     public const int ReadOnly = 0;

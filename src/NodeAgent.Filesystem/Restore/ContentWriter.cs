@@ -13,7 +13,8 @@ namespace NodeAgent.Filesystem.Restore;
 internal sealed class ContentWriter(
     ChunkRepository repository, ChunkReader reader, ChunkFetcher fetcher, BundleShelf bundles, TreeReader tree, PartWriter parts, Action<long> progress)
 {
-    private const int ShortestWriteback = 128 << 10;
+    /// <summary>Bytes of a file from which the disk is told to begin with it. What is shorter is left to <see cref="EarlyFlush"/>: it is not worth a request of its own.</summary>
+    public const int ShortestWriteback = 128 << 10;
 
     /// <summary>Parts of a file that are being read while others are written.</summary>
     private const int PartsAhead = 2;
@@ -156,7 +157,6 @@ internal sealed class ContentWriter(
 
             // A hole at the end has not been written.
             if (end != entry.Size) Files.Truncate(file, entry.Size);
-            // Else everything is left to the flush in the end, while which nothing else is done. What is shorter is not worth a request of its own to the disk.
             if (end >= ShortestWriteback) Files.BeginWriteback(file, 0, end);
         }
         finally

@@ -70,11 +70,11 @@ internal sealed class EntryRestore(
                     if (source is null) metadata.ApplyFlags(file, entry, path);
                     else if (entry.InodeFlags != 0) _laterFlags.Enqueue((source, entry));
                     Interlocked.Add(ref counts.Bytes, entry.Size);
-                    // Larger ones are on their way to the disk already.
-                    if (entry.Size <= ReadAhead.MaxFile) flush.Add(entry.Size);
                 }
 
                 counts.Count(entry.Type == TreeEntryType.RegularFile);
+                // The content of longer ones is on its way to the disk already.
+                await flush.AddAsync(EarlyFlush.CostOfFile(entry.Content is not WholeHole && entry.Size < ContentWriter.ShortestWriteback ? entry.Size : 0), cancellationToken);
                 return source;
             }
             finally

@@ -72,6 +72,19 @@ internal sealed class ResumeMark
         }
     }
 
+    /// <summary>Nothing in the target is to be taken for complete by a later run.</summary>
+    public static void Forget(DirectoryHandle target)
+    {
+        try
+        {
+            Remove(target);
+        }
+        catch (FileSystemException)
+        {
+            // On a file system that can no longer be changed no later run goes on either.
+        }
+    }
+
     private static void Remove(DirectoryHandle target)
     {
         try

@@ -14,7 +14,7 @@ internal sealed class TemporaryNames(IssueList issues)
     private const int RunLength = 4;
     private const int FileLength = 8;
 
-    // Each call for random bytes costs as much as several of them.
+    // For many names at once: a call for random bytes takes about as long for 512 of them as for eight.
     private readonly byte[] _unforeseen = new byte[64 * FileLength];
     private readonly Lock _gate = new();
     private int _used = int.MaxValue;

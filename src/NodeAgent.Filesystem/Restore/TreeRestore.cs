@@ -27,6 +27,7 @@ internal sealed class TreeRestore
     private readonly TemporaryNames _temporaries;
     private readonly SurplusRemoval _removal;
     private readonly EntryRestore _entries;
+    private readonly EarlyFlush _flush;
     private readonly RestoreCounts _counts = new();
 
     /// <summary>The latest name of each file with several. Only the walk uses it.</summary>
@@ -35,7 +36,7 @@ internal sealed class TreeRestore
 
     public TreeRestore(RestoreRequest request, ChunkReader reader, TreeReader tree, ContentWriter contents, ReadAhead ahead, WorkerPool workers, EarlyFlush flush, IssueList issues, ResumeMark? mark)
     {
-        (_request, _tree, _ahead, _workers, _issues) = (request, tree, ahead, workers, issues);
+        (_request, _tree, _ahead, _workers, _flush, _issues) = (request, tree, ahead, workers, flush, issues);
         _selection = new RestoreSelection(request);
         _existing = new ExistingFiles(request, mark);
         _metadata = new MetadataWriter(reader, issues);
@@ -121,6 +122,7 @@ internal sealed class TreeRestore
                     }
 
                     open.Push(Open(directory, scope, cancellationToken));
+                    if (scope.IsWanted && !directory.WasThere) await _flush.AddAsync(EarlyFlush.CostOfDirectory, cancellationToken);
                 }
                 else
                 {
@@ -207,6 +209,7 @@ internal sealed class TreeRestore
     {
         cancellationToken.ThrowIfCancellationRequested();
         if (_fatal is not null) throw _fatal;
+        _flush.ThrowIfFailed();
     }
 
     /// <summary>The next entry; a directory whose pages are damaged is reported and ends there, the rest is restored.</summary>
@@ -351,7 +354,7 @@ internal sealed class TreeRestore
         LinkSource? made = null;
         try
         {
-            if (_fatal is null)
+            if (_fatal is null && !cancellationToken.IsCancellationRequested)
             {
                 var source = previous is null ? null : await previous;
                 made = source is not null && _entries.TryLink(target, directory, entry, path, source)

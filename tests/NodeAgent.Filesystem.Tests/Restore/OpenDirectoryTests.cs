@@ -28,4 +28,21 @@ public sealed class OpenDirectoryTests
         Assert.InRange(most, 1, 350);
         Assert.Equal($"{2 * directories}\n", TestBackup.Run("sh", "-c", "find \"$1\" -type f -links 2 | wc -l", "sh", test.Target));
     }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("x")]
+    public async Task Small_files_in_directories_of_their_own_do_not_keep_them_open_however_many_workers_there_are(string content)
+    {
+        const int directories = 4000;
+        await using var test = await TestBackup.CreateAsync();
+        for (var i = 0; i < directories; i++) File.WriteAllText(Path.Combine(Directory.CreateDirectory(test.InSource($"{i}")).FullName, "file"), content);
+        var backup = await test.RunAsync();
+        var most = 0;
+        await using (new Disturbance(_ => most = Math.Max(most, Directory.GetFiles("/proc/self/fd").Length)))
+            Assert.Empty((await test.RestoreAsync(backup.Manifest, request => request with { Workers = 16, Memory = 1L << 30 })).Issues);
+
+        Assert.InRange(most, 1, 800);
+        test.ExpectSameTree();
+    }
 }

@@ -1,3 +1,4 @@
+using NodeAgent.Filesystem.Interop;
 using NodeAgent.Filesystem.Tests.Support;
 
 namespace NodeAgent.Filesystem.Tests.Restore;
@@ -24,6 +25,34 @@ public sealed class ResumeTests
         Assert.Equal(complete.Count, result.Unchanged);
         var now = Inodes(test);
         Assert.All(complete, file => Assert.Equal(file.Value, now[file.Key]));
+    }
+
+    [Fact]
+    public async Task A_flush_that_fails_on_the_way_ends_the_run_and_the_next_one_takes_nothing_for_complete()
+    {
+        await using var test = await TestBackup.CreateAsync();
+        // Some 30 MB in blocks: a flush begins at 4 MiB where memory is short.
+        test.Shell("mkdir d; i=0; while [ $i -lt 6000 ]; do echo $i > d/$i; i=$((i+1)); done");
+        var backup = await test.RunAsync();
+        var flushes = 0;
+
+        var told = await Assert.ThrowsAsync<IOException>(() => test.RestoreAsync(backup.Manifest, request => request with { Memory = 1, Synchronize = Fail }));
+
+        Assert.StartsWith(test.Target + ": what was restored is not safe on the disk: ", told.Message, StringComparison.Ordinal);
+        Assert.Equal(1, flushes);
+        Assert.NotEmpty(Inodes(test));
+        Assert.False(File.Exists(test.InTarget(Mark)));
+        flushes = 0;
+        var again = await test.RestoreAsync(backup.Manifest, request => request with { Memory = 1, Synchronize = _ => Interlocked.Increment(ref flushes) });
+        Assert.Equal((0, 0), (again.IssueCount, again.Unchanged));
+        Assert.InRange(flushes, 3, 100);
+        test.ExpectSameTree();
+
+        void Fail(DirectoryHandle target)
+        {
+            Interlocked.Increment(ref flushes);
+            throw new FileSystemException("syncfs", Errno.InputOutput);
+        }
     }
 
     [Fact]
