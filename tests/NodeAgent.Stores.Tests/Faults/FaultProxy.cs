@@ -51,7 +51,7 @@ internal sealed class FaultProxy : IAsyncDisposable
     /// <summary>Connections that came while the network was cut.</summary>
     public int RefusedWhileCut { get; private set; }
 
-    /// <summary>Of bodies and heads, to all clients.</summary>
+    /// <summary>Of bodies and heads, to all clients; with the up to 256 KiB that each of them is being sent.</summary>
     public long BytesToClients => Interlocked.Read(ref _bytesToClients);
 
     /// <summary>Requests that came.</summary>
@@ -225,11 +225,14 @@ internal sealed class FaultProxy : IAsyncDisposable
 
     private async Task SendAsync(Socket client, ReadOnlyMemory<byte> bytes)
     {
+        const int most = 256 << 10;
         while (bytes.Length > 0)
         {
-            var sent = await client.SendAsync(bytes, _stop.Token);
-            Interlocked.Add(ref _bytesToClients, sent);
-            bytes = bytes[sent..];
+            var piece = bytes[..Math.Min(bytes.Length, most)];
+            bytes = bytes[piece.Length..];
+            // Before it is sent: a client that has all of it may look at once.
+            Interlocked.Add(ref _bytesToClients, piece.Length);
+            while (piece.Length > 0) piece = piece[await client.SendAsync(piece, _stop.Token)..];
         }
     }
 
