@@ -28,6 +28,7 @@ internal sealed class EarlyFlush : IDisposable
     private readonly long _most;
     private readonly Lock _gate = new();
     private long _pending;
+    private long _underWay;
     private Task _running = Task.CompletedTask;
     private volatile Exception? _failure;
     private bool _isDisposed;
@@ -65,12 +66,12 @@ internal sealed class EarlyFlush : IDisposable
         lock (_gate)
         {
             if (_isDisposed) return ValueTask.CompletedTask;
-            if (!_running.IsCompleted) return pending < _most ? ValueTask.CompletedTask : WaitAsync(_running, cancellationToken);
+            if (!_running.IsCompleted) return _underWay + pending < _most ? ValueTask.CompletedTask : WaitAsync(_running, cancellationToken);
             if (_failure is not null || Interlocked.Read(ref _pending) < _enough) return ValueTask.CompletedTask;
             try
             {
-                Interlocked.Exchange(ref _pending, 0);
-                _running = Task.Factory.StartNew(Flush, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+                _underWay = Interlocked.Exchange(ref _pending, 0);
+                _running = Task.Factory.StartNew(Flush, CancellationToken.None, TaskCreationOptions.LongRunning | TaskCreationOptions.RunContinuationsAsynchronously, TaskScheduler.Default);
             }
             catch (TaskSchedulerException)
             {
@@ -88,7 +89,7 @@ internal sealed class EarlyFlush : IDisposable
         if (_failure is { } failure)
         {
             throw new IOException(
-                $"{_path}: what was restored is not safe on the disk: {failure.Message} (look at the disk, or the server that the file system is on, and run the restore again: it writes all of it anew)", failure);
+                $"{_path}: what was restored is not safe on the disk: {failure.Message} (look at the disk, or the server that the file system is on, and restore again into an empty directory, or overwriting all that is there)", failure);
         }
     }
 
@@ -121,7 +122,7 @@ internal sealed class EarlyFlush : IDisposable
         }
         catch (Exception exception)
         {
-            // The system tells such an error once, whoever asks. No later run may take for complete what was lost, however this one ends.
+            // The system tells such an error once, whoever asks. No later run may take for complete what was lost.
             if (_hasMark) ResumeMark.Forget(_target);
             _failure = exception;
         }

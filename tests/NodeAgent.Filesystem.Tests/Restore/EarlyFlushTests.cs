@@ -28,7 +28,7 @@ public sealed class EarlyFlushTests : IDisposable
         Assert.Equal(0, _flushes);
         await flush.AddAsync(Half, Cancellation);
         await _begun.WaitAsync(Cancellation);
-        for (var i = 0; i < 10; i++) await flush.AddAsync(EarlyFlush.Enough, Cancellation);
+        for (var i = 0; i < 8; i++) await flush.AddAsync(EarlyFlush.Enough, Cancellation);
         Assert.Equal(1, _flushes);
 
         var end = flush.FinishAsync();
@@ -102,7 +102,8 @@ public sealed class EarlyFlushTests : IDisposable
         Assert.Equal(0, _flushes);
         await flush.AddAsync(1, Cancellation);
         await _begun.WaitAsync(Cancellation);
-        await flush.AddAsync((memory / 4) - 1, Cancellation);
+        // With what is on its way to the disk.
+        await flush.AddAsync((memory / 4) - (memory / 8) - 1, Cancellation);
         var waits = flush.AddAsync(1, Cancellation).AsTask();
         Assert.False(waits.IsCompleted);
         Assert.Equal(1, _flushes);

@@ -22,7 +22,7 @@ public sealed class OpenDirectoryTests
 
         var backup = await test.RunAsync();
         var most = 0;
-        await using (new Disturbance(_ => most = Math.Max(most, Directory.GetFiles("/proc/self/fd").Length)))
+        await using (new Disturbance(_ => most = Math.Max(most, Directory.GetFileSystemEntries("/proc/self/fd").Length)))
             Assert.Empty((await test.RestoreAsync(backup.Manifest)).Issues);
 
         Assert.InRange(most, 1, 350);
@@ -39,7 +39,7 @@ public sealed class OpenDirectoryTests
         for (var i = 0; i < directories; i++) File.WriteAllText(Path.Combine(Directory.CreateDirectory(test.InSource($"{i}")).FullName, "file"), content);
         var backup = await test.RunAsync();
         var most = 0;
-        await using (new Disturbance(_ => most = Math.Max(most, Directory.GetFiles("/proc/self/fd").Length)))
+        await using (new Disturbance(_ => most = Math.Max(most, Directory.GetFileSystemEntries("/proc/self/fd").Length)))
             Assert.Empty((await test.RestoreAsync(backup.Manifest, request => request with { Workers = 16, Memory = 1L << 30 })).Issues);
 
         Assert.InRange(most, 1, 800);
