@@ -5,7 +5,6 @@ internal sealed class WorkerPool(int workers) : IDisposable
 {
     private readonly SemaphoreSlim _slots = new(workers);
     private readonly Lock _gate = new();
-    private readonly int _limit = workers * 4;
     private int _wanting;
     private int _underWay;
     private TaskCompletionSource? _ended;
@@ -14,7 +13,7 @@ internal sealed class WorkerPool(int workers) : IDisposable
     public int Workers => workers;
 
     /// <summary>Pieces of work that are under way at most, when whoever brings them waits for <see cref="ThrottleAsync"/>.</summary>
-    public int Limit => _limit;
+    public int Limit { get; } = workers * 4;
 
     /// <summary>Whether work waits for a worker.</summary>
     public bool IsWanted => Volatile.Read(ref _wanting) > 0;
@@ -24,7 +23,7 @@ internal sealed class WorkerPool(int workers) : IDisposable
     {
         get
         {
-            lock (_gate) return _underWay >= _limit;
+            lock (_gate) return _underWay >= Limit;
         }
     }
 
@@ -85,7 +84,7 @@ internal sealed class WorkerPool(int workers) : IDisposable
     /// Waits until little enough is under way, whichever of it ends first: small things that came after a large one are done long before it.
     /// What failed is seen by those who wait for its result.
     /// </summary>
-    public async ValueTask ThrottleAsync() => await FewerThanAsync(_limit);
+    public async ValueTask ThrottleAsync() => await FewerThanAsync(Limit);
 
     /// <summary>Waits for everything, failed or not.</summary>
     public async Task DrainAsync()

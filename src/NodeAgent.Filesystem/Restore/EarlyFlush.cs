@@ -5,7 +5,8 @@ namespace NodeAgent.Filesystem.Restore;
 /// <summary>
 /// Lets the disk have what was made while more is being made, on a thread of its own. A file system keeps small files in memory until it is told, or for half a minute,
 /// and the flush in the end of a restore would then write all of them while nothing else is done. Until its journal is written it also keeps every block of directories
-/// and inodes that was changed: in a container these count, cannot be given back, and a restore of many small files would be killed for them. What is rewritten in its place takes no new blocks and is not counted. Thread-safe.
+/// and inodes that was changed: in a container these count, cannot be given back, and a restore of many small files would be killed for them. What is
+/// rewritten in its place takes no new blocks and is not counted. Thread-safe.
 /// </summary>
 internal sealed class EarlyFlush : IDisposable
 {

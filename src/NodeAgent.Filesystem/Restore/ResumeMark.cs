@@ -81,7 +81,7 @@ internal sealed class ResumeMark
         }
         catch (FileSystemException)
         {
-            // On a file system that can no longer be changed no later run goes on either.
+            // A file system that can no longer be changed takes no later run, unless somebody mends it without a restart of the machine.
         }
     }
 

@@ -14,7 +14,7 @@ internal sealed class TemporaryNames(IssueList issues)
     private const int RunLength = 4;
     private const int FileLength = 8;
 
-    // For many names at once: a call for random bytes takes about as long for 512 of them as for eight.
+    // For many names at once: each call for random bytes locks the generator and asks whether the process was forked.
     private readonly byte[] _unforeseen = new byte[64 * FileLength];
     private readonly Lock _gate = new();
     private int _used = int.MaxValue;

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using NodeAgent.Filesystem.Restore;
 using NodeAgent.Filesystem.Tests.Support;
 
 namespace NodeAgent.Filesystem.Tests.Restore;
@@ -6,6 +8,15 @@ public sealed class TemporaryNamesTests
 {
     /// <summary>As a run that was killed leaves it.</summary>
     private const string Stale = ".nodeagent-restore-00112233445566778899aabb";
+
+    [Fact]
+    public void No_two_names_are_the_same_whoever_asks()
+    {
+        var names = new TemporaryNames(new IssueList());
+        var given = new ConcurrentBag<string>();
+        Parallel.For(0, 10_000, _ => given.Add(Convert.ToHexString(names.Next())));
+        Assert.Equal(10_000, given.Distinct().Count());
+    }
 
     [Theory]
     [InlineData(OverwritePolicy.Always)]
