@@ -63,7 +63,12 @@ internal sealed class Ledger
     public DateTimeOffset? CondemnedSince(PackId pack) => _entries.Values.Where(e => e.Condemns(pack)).Select(e => (DateTimeOffset?)e.Condemned).Min();
 
     /// <summary>Every pack that is condemned.</summary>
-    public HashSet<PackId> CondemnedPacks() => [.. _entries.Values.SelectMany(e => e.Packs.Where(e.Condemns))];
+    public HashSet<PackId> CondemnedPacks()
+    {
+        var condemned = new HashSet<PackId>();
+        foreach (var entry in _entries.Values) condemned.UnionWith(entry.Packs.Where(entry.Condemns));
+        return condemned;
+    }
 
     /// <summary>When a forget mark was made final; null when it was not.</summary>
     public DateTimeOffset? DroppedAt(string mark) => Drops.Where(d => d.Marks.Contains(mark)).Select(d => (DateTimeOffset?)d.Written).Min();

@@ -100,8 +100,13 @@ internal sealed class IndexLoader(ChunkRepository repository, IndexCache cache, 
         }
 
         listing.Sort((a, b) => a.LastModified == b.LastModified ? string.CompareOrdinal(a.Key, b.Key) : b.LastModified.CompareTo(a.LastModified));
-        var listed = listing.Select(e => e.Key).ToHashSet();
-        var hashes = listing.Select(e => IndexSegment.HashOf(e.Key)).ToHashSet();
+        var listed = new HashSet<string>(listing.Count);
+        var hashes = new HashSet<ChunkId>(listing.Count);
+        foreach (var entry in listing)
+        {
+            listed.Add(entry.Key);
+            hashes.Add(IndexSegment.HashOf(entry.Key));
+        }
 
         // 2. the base
         var index = repository.Index;
@@ -141,8 +146,10 @@ internal sealed class IndexLoader(ChunkRepository repository, IndexCache cache, 
 
         await foreach (var (key, segment) in ReadAheadAsync(unread, hashes, cancellationToken))
         {
+            var packs = new List<PackId>(segment.Packs.Count);
             foreach (var pack in segment.Packs)
             {
+                packs.Add(pack.Pack);
                 if (index.Knows(pack.Pack))
                 {
                     repository.Learn(pack);
@@ -154,7 +161,7 @@ internal sealed class IndexLoader(ChunkRepository repository, IndexCache cache, 
                 _unconfirmed.Add(pack.Pack);
             }
 
-            _known.TryAdd(key, [.. segment.Packs.Select(p => p.Pack)]);
+            _known.TryAdd(key, packs);
             before.Add(key);
         }
 
@@ -179,11 +186,16 @@ internal sealed class IndexLoader(ChunkRepository repository, IndexCache cache, 
             return true;
         }
 
-        var gone = _known.Where(k => k.Value is not null && before.Contains(k.Key) && !Counts(k.Key)).ToList();
+        var gone = new List<(string Key, IReadOnlyList<PackId> Packs)>();
+        foreach (var (key, packs) in _known)
+        {
+            if (packs is not null && before.Contains(key) && !Counts(key)) gone.Add((key, packs));
+        }
+
         if (!isStale && gone.Count == 0 && _leftOut.Count == 0) return false;
         foreach (var (key, packs) in gone)
         {
-            _leftOut.UnionWith(packs!);
+            _leftOut.UnionWith(packs);
             // One that was replaced counts again if what replaces it turns out to be damaged.
             if (!listed.Contains(key)) _known.TryRemove(key, out _);
         }
@@ -307,8 +319,20 @@ internal sealed class IndexLoader(ChunkRepository repository, IndexCache cache, 
             }
         }
 
-        var missing = all ? index.EnumeratePacks().Where(p => p.Standing == PackStanding.Lost).Select(p => p.Pack) : _unconfirmed.Where(index.IsLost);
-        await Parallel.ForEachAsync(missing.ToList(), new ParallelOptions { MaxDegreeOfParallelism = ReadersAtOnce, CancellationToken = cancellationToken }, async (pack, token) =>
+        var missing = new List<PackId>();
+        if (all)
+        {
+            foreach (var pack in index.EnumeratePacks())
+            {
+                if (pack.Standing == PackStanding.Lost) missing.Add(pack.Pack);
+            }
+        }
+        else
+        {
+            missing = _unconfirmed.FindAll(index.IsLost);
+        }
+
+        await Parallel.ForEachAsync(missing, new ParallelOptions { MaxDegreeOfParallelism = ReadersAtOnce, CancellationToken = cancellationToken }, async (pack, token) =>
         {
             if (await repository.Store.StatAsync(pack.Key, token) is { } entry) Confirm(pack, entry.Length);
         });

@@ -34,7 +34,9 @@ internal static class KeyUnlocking
         }
 
         // The number of generations shows in the length: no work is done for those that come later.
-        foreach (var (key, content) in contents.OrderByDescending(c => KeyObject.GenerationsOf(c.Content)).ThenBy(c => c.Key, StringComparer.Ordinal))
+        contents.Sort((a, b) =>
+            KeyObject.GenerationsOf(b.Content).CompareTo(KeyObject.GenerationsOf(a.Content)) is not 0 and var order ? order : string.CompareOrdinal(a.Key, b.Key));
+        foreach (var (key, content) in contents)
         {
             try
             {

@@ -86,7 +86,8 @@ public sealed class WriteSession : IAsyncDisposable
         _packs = new OpenPacks(repository.Config.Parameters.PackTarget, _cipher.Identity);
         // Those that are sent and those that are filled, all of them full.
         _mostHeld = (uploads + OpenPacks.DataPacks) * (long)repository.Config.Parameters.PackTarget;
-        _uploads = [.. Enumerable.Range(0, uploads).Select(_ => Task.Run(UploadAsync))];
+        _uploads = new Task[uploads];
+        for (var i = 0; i < uploads; i++) _uploads[i] = Task.Run(UploadAsync);
     }
 
     /// <summary>The session's name in the store.</summary>

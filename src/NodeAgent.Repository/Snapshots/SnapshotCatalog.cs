@@ -90,12 +90,19 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
     {
         // A damaged mark or snapshot cannot be helped here: it is no parent, the backup is then a full one, and a check names the damage.
         var forgotten = await ForgottenAsync(_ => { }, cancellationToken);
-        var candidates = (await CopiesAsync(cancellationToken))
-            .Where(copies => !forgotten.Contains(copies.Key) && (cache is null || !cache.TryGet(copies.Key, out var of) || SnapshotSource.IsSame(of.Source, of.Hostname, source, hostname)))
-            .OrderByDescending(copies => copies.Value.Max(copy => copy.Key), StringComparer.Ordinal);
-        foreach (var batch in candidates.Chunk(ReadAhead))
+        var candidates = new List<(string? Newest, SnapshotId Id, List<StoreEntry> Copies)>();
+        foreach (var (id, copies) in await CopiesAsync(cancellationToken))
         {
-            var read = await Task.WhenAll(batch.Select(copies => ReadAnyAsync(copies.Key, copies.Value, _ => { }, cancellationToken)));
+            if (!forgotten.Contains(id) && (cache is null || !cache.TryGet(id, out var of) || SnapshotSource.IsSame(of.Source, of.Hostname, source, hostname)))
+                candidates.Add((copies.Max(copy => copy.Key), id, copies));
+        }
+
+        candidates.Sort((a, b) => string.CompareOrdinal(b.Newest, a.Newest));
+        for (var at = 0; at < candidates.Count; at += ReadAhead)
+        {
+            var reads = new Task<Snapshot?>[Math.Min(ReadAhead, candidates.Count - at)];
+            for (var i = 0; i < reads.Length; i++) reads[i] = ReadAnyAsync(candidates[at + i].Id, candidates[at + i].Copies, _ => { }, cancellationToken);
+            var read = await Task.WhenAll(reads);
             foreach (var snapshot in read.OfType<Snapshot>()) cache?.Add(snapshot);
             if (SnapshotSelection.LatestFor(read.OfType<Snapshot>(), source, hostname) is { } found) return found;
         }
@@ -241,8 +248,12 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
         return new ChunkId(hash);
     }
 
-    private async Task<HashSet<SnapshotId>> ForgottenAsync(Action<RepositoryException>? damaged, CancellationToken cancellationToken) =>
-        [.. (await MarksAsync(ForgetPrefix, damaged, cancellationToken)).Select(mark => mark.Id)];
+    private async Task<HashSet<SnapshotId>> ForgottenAsync(Action<RepositoryException>? damaged, CancellationToken cancellationToken)
+    {
+        var forgotten = new HashSet<SnapshotId>();
+        foreach (var mark in await MarksAsync(ForgetPrefix, damaged, cancellationToken)) forgotten.Add(mark.Id);
+        return forgotten;
+    }
 
     /// <summary>The marks that count.</summary>
     private async Task<List<(SnapshotId Id, StoreEntry Entry, ForgetRecord Record)>> MarksAsync(string prefix, Action<RepositoryException>? damaged, CancellationToken cancellationToken)

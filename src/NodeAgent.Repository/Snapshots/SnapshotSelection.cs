@@ -40,8 +40,17 @@ public static class SnapshotSelection
     public static Snapshot? LatestFor(IEnumerable<Snapshot> snapshots, SnapshotSource source, string? hostname) =>
         Newest(snapshots.Where(snapshot => SnapshotSource.IsSame(snapshot.Manifest.Source, snapshot.Manifest.Hostname, source, hostname)));
 
-    private static Snapshot? Newest(IEnumerable<Snapshot> snapshots) =>
-        snapshots.OrderByDescending(snapshot => snapshot.Manifest.Time).ThenBy(snapshot => snapshot.Id.ToString(), StringComparer.Ordinal).FirstOrDefault();
+    private static Snapshot? Newest(IEnumerable<Snapshot> snapshots)
+    {
+        Snapshot? newest = null;
+        foreach (var snapshot in snapshots)
+        {
+            if (newest is null || snapshot.Manifest.Time > newest.Manifest.Time
+                || (snapshot.Manifest.Time == newest.Manifest.Time && string.CompareOrdinal(snapshot.Id.ToString(), newest.Id.ToString()) < 0)) newest = snapshot;
+        }
+
+        return newest;
+    }
 
     private static List<Snapshot> Near(List<Snapshot> snapshots, string prefix)
     {

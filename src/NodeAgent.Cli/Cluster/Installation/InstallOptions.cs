@@ -39,13 +39,13 @@ internal static class InstallOptions
     public static readonly Option<string> ServerPriorityClass = Flags.Text("--server-priority-class-name", "Priority class of the controller's pods", "name");
     public static readonly Option<string> AgentPriorityClass = Flags.Text("--node-agent-priority-class-name", "Priority class of the agents' pods", "name");
 
-    /// <summary>Requests and limits: flag, container, kind of limit, resource.</summary>
-    public static readonly (Option<string> Flag, bool IsAgent, string Kind, string Resource)[] Sizes =
+    /// <summary>Requests and limits of the containers.</summary>
+    public static readonly Size[] Sizes =
     [
         .. from part in (string[])["velero", "node-agent"]
            from kind in (string[])["request", "limit"]
            from resource in (string[])["cpu", "mem"]
-           select (
+           select new Size(
                Flags.Text($"--{part}-pod-{resource}-{kind}", $"{(resource == "cpu" ? "CPU" : "Memory")} {kind} of the {(part == "velero" ? "controller" : "agents")}; 0: none", "quantity"),
                part == "node-agent", kind + "s", resource == "cpu" ? "cpu" : "memory"),
     ];
@@ -74,4 +74,7 @@ internal static class InstallOptions
         option.Hidden = true;
         return option;
     }
+
+    /// <summary>A flag, and what it sets: in the agent's container or the controller's, of a kind ("requests" or "limits"), for a resource.</summary>
+    public sealed record Size(Option<string> Flag, bool IsAgent, string Kind, string Resource);
 }
