@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -26,7 +27,7 @@ internal static class Blake3Lanes
     /// <summary>
     /// Hashes <paramref name="count"/> inputs of <paramref name="blocks"/> blocks each and writes 8 chaining words for each.
     /// </summary>
-    /// <param name="kernel">The widest code to use; what is left over goes to the narrower ones.</param>
+    /// <param name="kernel">The widest code to use.</param>
     /// <param name="inputs">At least count x blocks x 64 bytes.</param>
     /// <param name="count">Number of inputs.</param>
     /// <param name="blocks">Blocks in each input.</param>
@@ -37,6 +38,7 @@ internal static class Blake3Lanes
     /// <param name="startFlags">Added to the first block of each input.</param>
     /// <param name="endFlags">Added to the last block of each input.</param>
     /// <param name="output">At least count x 8 words; may not overlap the inputs.</param>
+    [SkipLocalsInit]
     public static void HashMany(
         Blake3Kernel kernel, ReadOnlySpan<byte> inputs, int count, int blocks, ReadOnlySpan<uint> key,
         ulong counter, uint counterStep, uint flags, uint startFlags, uint endFlags, Span<uint> output)
@@ -44,37 +46,55 @@ internal static class Blake3Lanes
         // The kernels read and write without bounds checks: these two are theirs.
         inputs = inputs[..(count * blocks * Blake3Compression.BlockLength)];
         output = output[..(count * Blake3Compression.ChainingWords)];
-        var done = 0;
-        while (done < count)
+        Span<uint> all = stackalloc uint[(int)Blake3Kernel.Vector512 * Blake3Compression.ChainingWords];
+        for (var done = 0; done < count;)
         {
-            var width = Math.Min((int)kernel, count - done);
-            ref byte from = ref MemoryMarshal.GetReference(inputs[(done * blocks * Blake3Compression.BlockLength)..]);
-            ref uint to = ref MemoryMarshal.GetReference(output[(done * Blake3Compression.ChainingWords)..]);
+            var some = Math.Min((int)kernel, count - done);
+            ReadOnlySpan<byte> from = inputs.Slice(done * blocks * Blake3Compression.BlockLength, some * blocks * Blake3Compression.BlockLength);
+            Span<uint> to = output.Slice(done * Blake3Compression.ChainingWords, some * Blake3Compression.ChainingWords);
             var first = counter + ((ulong)done * counterStep);
-            switch (width)
+            if (some == 1)
             {
-                case >= 16:
-                    Blake3ParallelKernel<Vector512<uint>, Lanes512>.Hash(ref from, blocks, key, first, counterStep, flags, startFlags, endFlags, ref to);
-                    done += 16;
-                    break;
-                case >= 8:
-                    Blake3ParallelKernel<Vector256<uint>, Lanes256>.Hash(ref from, blocks, key, first, counterStep, flags, startFlags, endFlags, ref to);
-                    done += 8;
-                    break;
-                case >= 4:
-                    Blake3ParallelKernel<Vector128<uint>, Lanes128>.Hash(ref from, blocks, key, first, counterStep, flags, startFlags, endFlags, ref to);
-                    done += 4;
-                    break;
-                default:
-                    HashOne(
-                        inputs.Slice(done * blocks * Blake3Compression.BlockLength, blocks * Blake3Compression.BlockLength),
-                        key, first, flags, startFlags, endFlags,
-                        output.Slice(done * Blake3Compression.ChainingWords, Blake3Compression.ChainingWords));
-                    done++;
-                    break;
+                HashOne(from, key, first, flags, startFlags, endFlags, to);
             }
+            else
+            {
+                // A kernel writes for all of its lanes, also for the idle ones.
+                Blake3Kernel fitting = Fitting(kernel, some);
+                var isFull = some == (int)fitting;
+                ref byte source = ref MemoryMarshal.GetReference(from);
+                ref uint target = ref MemoryMarshal.GetReference(isFull ? to : all);
+                switch (fitting)
+                {
+                    case Blake3Kernel.Vector512:
+                        Blake3ParallelKernel<Vector512<uint>, Lanes512>.Hash(ref source, some, blocks, key, first, counterStep, flags, startFlags, endFlags, ref target);
+                        break;
+                    case Blake3Kernel.Vector256:
+                        Blake3ParallelKernel<Vector256<uint>, Lanes256>.Hash(ref source, some, blocks, key, first, counterStep, flags, startFlags, endFlags, ref target);
+                        break;
+                    default:
+                        Blake3ParallelKernel<Vector128<uint>, Lanes128>.Hash(ref source, some, blocks, key, first, counterStep, flags, startFlags, endFlags, ref target);
+                        break;
+                }
+
+                if (!isFull) all[..to.Length].CopyTo(to);
+            }
+
+            done += some;
         }
     }
+
+    /// <summary>The code for what is left over: half as wide if that is enough, with idle lanes if there are fewer still.</summary>
+    /// <remarks>
+    /// Not narrower still: each width is compiled anew at each start, and with AVX-512 two to four inputs take no longer in
+    /// 256 bits than in 128.
+    /// </remarks>
+    private static Blake3Kernel Fitting(Blake3Kernel kernel, int count) => kernel switch
+    {
+        Blake3Kernel.Vector512 when count <= (int)Blake3Kernel.Vector256 => Blake3Kernel.Vector256,
+        Blake3Kernel.Vector256 when count <= (int)Blake3Kernel.Vector128 => Blake3Kernel.Vector128,
+        _ => kernel,
+    };
 
     private static void HashOne(
         ReadOnlySpan<byte> input, ReadOnlySpan<uint> key, ulong counter, uint flags, uint startFlags, uint endFlags, Span<uint> chaining)

@@ -8,31 +8,36 @@ internal static class Blake3ParallelKernel<TVector, TLanes>
     where TVector : unmanaged
     where TLanes : struct, ILaneOperations<TVector>
 {
-    /// <summary>As <see cref="Blake3Lanes.HashMany"/>, for exactly as many inputs as there are lanes.</summary>
+    /// <summary>As <see cref="Blake3Lanes.HashMany"/>, for at most as many inputs as there are lanes: idle lanes take the last input again.</summary>
     /// <remarks>
-    /// The caller guarantees lanes x blocks x 64 readable bytes at <paramref name="inputs"/> and lanes x 8 writable words
-    /// at <paramref name="output"/>. The message stays in memory, since 16 state vectors and 16 message vectors would not
-    /// both fit in registers on any width below 512 bits; the schedule is then an index, and one round is the loop's body.
+    /// The caller guarantees count x blocks x 64 readable bytes at <paramref name="inputs"/>, a count of at least 1, and
+    /// lanes x 8 writable words at <paramref name="output"/>, whatever the count. The message stays in memory, since 16
+    /// state vectors and 16 message vectors would not both fit in registers on any width below 512 bits; the schedule is
+    /// then an index, and one round is the loop's body.
     /// Optimised at the first call: what the JIT's first tier makes of this is 15 times slower, and is in use for 0.2 s.
     /// </remarks>
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Hash(
-        ref byte inputs, int blocks, ReadOnlySpan<uint> key, ulong counter, uint counterStep,
+        ref byte inputs, int count, int blocks, ReadOnlySpan<uint> key, ulong counter, uint counterStep,
         uint flags, uint startFlags, uint endFlags, ref uint output)
     {
         Unsafe.SkipInit(out Message message);
         Unsafe.SkipInit(out Chaining chaining);
+        Unsafe.SkipInit(out Offsets offsets);
         ref TVector m = ref Unsafe.As<Message, TVector>(ref message);
         ref TVector h = ref Unsafe.As<Chaining, TVector>(ref chaining);
+        ref nuint o = ref Unsafe.As<Offsets, nuint>(ref offsets);
         for (var i = 0; i < Blake3Compression.ChainingWords; i++)
             Unsafe.Add(ref h, i) = TLanes.Create(key[i]);
 
         (TVector counterLow, TVector counterHigh) = TLanes.Counters(counter, counterStep);
-        var stride = (nuint)(uint)(blocks * Blake3Compression.BlockLength);
+        for (var lane = 0; lane < TLanes.Count; lane++)
+            Unsafe.Add(ref o, lane) = (nuint)(uint)(Math.Min(lane, count - 1) * blocks * Blake3Compression.BlockLength);
+
         for (var block = 0; block < blocks; block++)
         {
-            TLanes.LoadMessage(ref Unsafe.AddByteOffset(ref inputs, (nuint)(uint)(block * Blake3Compression.BlockLength)), stride, ref m);
+            TLanes.LoadMessage(ref Unsafe.AddByteOffset(ref inputs, (nuint)(uint)(block * Blake3Compression.BlockLength)), ref o, ref m);
             var blockFlags = flags | (block == 0 ? startFlags : 0) | (block == blocks - 1 ? endFlags : 0);
             Compress(ref h, ref m, counterLow, counterHigh, blockFlags);
         }
@@ -111,5 +116,11 @@ internal static class Blake3ParallelKernel<TVector, TLanes>
     private struct Chaining
     {
         private TVector _first;
+    }
+
+    [InlineArray((int)Blake3Kernel.Vector512)]
+    private struct Offsets
+    {
+        private nuint _first;
     }
 }

@@ -28,10 +28,10 @@ internal interface ILaneOperations<TVector>
     static abstract TVector RotateRight7(TVector value);
 
     /// <summary>Loads one 64-byte block from each of the lanes' inputs and transposes: message[i] gets word i of every lane.</summary>
-    /// <param name="source">The first lane's block.</param>
-    /// <param name="stride">Bytes from one lane's block to the next lane's.</param>
+    /// <param name="source">The first input's block.</param>
+    /// <param name="offsets">One for each lane: bytes from there to the lane's own block.</param>
     /// <param name="message">16 vectors.</param>
-    static abstract void LoadMessage(ref byte source, nuint stride, ref TVector message);
+    static abstract void LoadMessage(ref byte source, ref nuint offsets, ref TVector message);
 
     /// <summary>Writes the 8 chaining words of each lane, lane after lane.</summary>
     /// <param name="chaining">8 vectors.</param>

@@ -48,15 +48,15 @@ internal readonly struct Lanes128 : ILaneOperations<Vector128<uint>>
         : (value >>> 7) | (value << 25);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void LoadMessage(ref byte source, nuint stride, ref Vector128<uint> message)
+    public static void LoadMessage(ref byte source, ref nuint offsets, ref Vector128<uint> message)
     {
         for (nuint part = 0; part < 4; part++)
         {
             ref byte from = ref Unsafe.AddByteOffset(ref source, part * 16);
-            Vector128<uint> a = Vector128.LoadUnsafe(ref from).AsUInt32();
-            Vector128<uint> b = Vector128.LoadUnsafe(ref from, stride).AsUInt32();
-            Vector128<uint> c = Vector128.LoadUnsafe(ref from, 2 * stride).AsUInt32();
-            Vector128<uint> d = Vector128.LoadUnsafe(ref from, 3 * stride).AsUInt32();
+            Vector128<uint> a = Vector128.LoadUnsafe(ref from, offsets).AsUInt32();
+            Vector128<uint> b = Vector128.LoadUnsafe(ref from, Unsafe.Add(ref offsets, 1)).AsUInt32();
+            Vector128<uint> c = Vector128.LoadUnsafe(ref from, Unsafe.Add(ref offsets, 2)).AsUInt32();
+            Vector128<uint> d = Vector128.LoadUnsafe(ref from, Unsafe.Add(ref offsets, 3)).AsUInt32();
             ref Vector128<uint> to = ref Unsafe.Add(ref message, (nint)part * 4);
             (to, Unsafe.Add(ref to, 1), Unsafe.Add(ref to, 2), Unsafe.Add(ref to, 3)) = Transpose(a, b, c, d);
         }

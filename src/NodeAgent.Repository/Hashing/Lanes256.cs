@@ -47,20 +47,20 @@ internal readonly struct Lanes256 : ILaneOperations<Vector256<uint>>
         : (value >>> 7) | (value << 25);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void LoadMessage(ref byte source, nuint stride, ref Vector256<uint> message)
+    public static void LoadMessage(ref byte source, ref nuint offsets, ref Vector256<uint> message)
     {
         for (nuint half = 0; half < 2; half++)
         {
             ref byte from = ref Unsafe.AddByteOffset(ref source, half * 32);
             ref Vector256<uint> to = ref Unsafe.Add(ref message, (nint)half * 8);
-            to = Vector256.LoadUnsafe(ref from).AsUInt32();
-            Unsafe.Add(ref to, 1) = Vector256.LoadUnsafe(ref from, stride).AsUInt32();
-            Unsafe.Add(ref to, 2) = Vector256.LoadUnsafe(ref from, 2 * stride).AsUInt32();
-            Unsafe.Add(ref to, 3) = Vector256.LoadUnsafe(ref from, 3 * stride).AsUInt32();
-            Unsafe.Add(ref to, 4) = Vector256.LoadUnsafe(ref from, 4 * stride).AsUInt32();
-            Unsafe.Add(ref to, 5) = Vector256.LoadUnsafe(ref from, 5 * stride).AsUInt32();
-            Unsafe.Add(ref to, 6) = Vector256.LoadUnsafe(ref from, 6 * stride).AsUInt32();
-            Unsafe.Add(ref to, 7) = Vector256.LoadUnsafe(ref from, 7 * stride).AsUInt32();
+            to = Vector256.LoadUnsafe(ref from, offsets).AsUInt32();
+            Unsafe.Add(ref to, 1) = Vector256.LoadUnsafe(ref from, Unsafe.Add(ref offsets, 1)).AsUInt32();
+            Unsafe.Add(ref to, 2) = Vector256.LoadUnsafe(ref from, Unsafe.Add(ref offsets, 2)).AsUInt32();
+            Unsafe.Add(ref to, 3) = Vector256.LoadUnsafe(ref from, Unsafe.Add(ref offsets, 3)).AsUInt32();
+            Unsafe.Add(ref to, 4) = Vector256.LoadUnsafe(ref from, Unsafe.Add(ref offsets, 4)).AsUInt32();
+            Unsafe.Add(ref to, 5) = Vector256.LoadUnsafe(ref from, Unsafe.Add(ref offsets, 5)).AsUInt32();
+            Unsafe.Add(ref to, 6) = Vector256.LoadUnsafe(ref from, Unsafe.Add(ref offsets, 6)).AsUInt32();
+            Unsafe.Add(ref to, 7) = Vector256.LoadUnsafe(ref from, Unsafe.Add(ref offsets, 7)).AsUInt32();
             Transpose(ref to);
         }
     }

@@ -39,17 +39,17 @@ internal readonly struct Lanes512 : ILaneOperations<Vector512<uint>>
     public static Vector512<uint> RotateRight7(Vector512<uint> value) => Avx512F.RotateRight(value, 7);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void LoadMessage(ref byte source, nuint stride, ref Vector512<uint> message)
+    public static void LoadMessage(ref byte source, ref nuint offsets, ref Vector512<uint> message)
     {
         // Four by four words first, within each quarter of a vector: quarter q of rows 4i..4i+3 becomes words 4q..4q+3 of
         // lanes 4i..4i+3.
         for (nint i = 0; i < 4; i++)
         {
-            ref byte row = ref Unsafe.AddByteOffset(ref source, (nuint)i * 4 * stride);
-            Vector512<uint> a = Vector512.LoadUnsafe(ref row).AsUInt32();
-            Vector512<uint> b = Vector512.LoadUnsafe(ref row, stride).AsUInt32();
-            Vector512<uint> c = Vector512.LoadUnsafe(ref row, 2 * stride).AsUInt32();
-            Vector512<uint> d = Vector512.LoadUnsafe(ref row, 3 * stride).AsUInt32();
+            ref nuint row = ref Unsafe.Add(ref offsets, i * 4);
+            Vector512<uint> a = Vector512.LoadUnsafe(ref source, row).AsUInt32();
+            Vector512<uint> b = Vector512.LoadUnsafe(ref source, Unsafe.Add(ref row, 1)).AsUInt32();
+            Vector512<uint> c = Vector512.LoadUnsafe(ref source, Unsafe.Add(ref row, 2)).AsUInt32();
+            Vector512<uint> d = Vector512.LoadUnsafe(ref source, Unsafe.Add(ref row, 3)).AsUInt32();
             Vector512<ulong> ab0 = Avx512F.UnpackLow(a, b).AsUInt64();
             Vector512<ulong> ab1 = Avx512F.UnpackHigh(a, b).AsUInt64();
             Vector512<ulong> cd0 = Avx512F.UnpackLow(c, d).AsUInt64();

@@ -112,6 +112,61 @@ public sealed class Blake3Tests
         }
     }
 
+    [Fact]
+    public void All_kernels_agree_on_each_number_of_chunks_and_on_lengths_around_it()
+    {
+        Blake3Kernel[] kernels = [.. Enum.GetValues<Blake3Kernel>().Where(Blake3Lanes.IsSupported)];
+        var input = new byte[(20 * 1024) + 1];
+        SeededRandom.Create().NextBytes(input);
+        var expected = new byte[32];
+        var output = new byte[32];
+        for (var chunks = 0; chunks <= 20; chunks++)
+        {
+            foreach (var length in new[] { (chunks * 1024) - 1, chunks * 1024, (chunks * 1024) + 1 }.Where(length => length >= 0))
+            {
+                using var reference = new Blake3Hasher(Blake3Kernel.Scalar);
+                foreach (var chunk in input[..length].Chunk(1000))
+                    reference.Update(chunk);
+                reference.Finalize(expected);
+                foreach (Blake3Kernel kernel in kernels)
+                {
+                    using var hasher = new Blake3Hasher(kernel);
+                    hasher.Update(input.AsSpan(0, length));
+                    hasher.Finalize(output);
+                    Assert.True(expected.AsSpan().SequenceEqual(output), $"{kernel}, {length} bytes");
+                }
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Kernels))]
+    public void Kernels_with_idle_lanes_read_only_the_input_and_write_only_its_values(string name)
+    {
+        Blake3Kernel kernel = Supported(name);
+        var random = SeededRandom.Create();
+        foreach (var blocks in new[] { 1, 16 })
+        {
+            for (var count = 1; count <= 2 * 16; count++)
+            {
+                using var guarded = new GuardedMemory(count * blocks * 64);
+                random.NextBytes(guarded.Span);
+                var expected = new uint[(count * 8) + 8];
+                var output = new uint[(count * 8) + 8];
+                for (var i = 0; i < count; i++)
+                {
+                    Blake3Lanes.HashMany(
+                        Blake3Kernel.Scalar, guarded.Span.Slice(i * blocks * 64, blocks * 64), 1, blocks, Blake3Compression.InitialVector,
+                        7 + (ulong)i, 0, 16, 1, 2, expected.AsSpan(i * 8, 8));
+                }
+
+                Blake3Lanes.HashMany(kernel, guarded.Span, count, blocks, Blake3Compression.InitialVector, 7, 1, 16, 1, 2, output);
+                // The last 8 words are nobody's: they are zero still.
+                Assert.True(expected.AsSpan().SequenceEqual(output), $"{count} inputs of {blocks} blocks");
+            }
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Kernels))]
     public void Chunk_counters_carry_into_their_upper_half(string name)
