@@ -19,7 +19,7 @@ namespace NodeAgent.Filesystem;
 public static class RestoreRun
 {
     private const long AheadBudget = 16 << 20;
-    private const long LargeFileBudget = 24 << 20;
+    private const long LargeFileBudget = 32 << 20;
     private const int ReadsAtOnce = 8;
 
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromMilliseconds(100);

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace NodeAgent.Repository.Reading;
 
 /// <summary>
@@ -6,8 +8,7 @@ namespace NodeAgent.Repository.Reading;
 /// </summary>
 internal sealed class BatchBuffers(long limit)
 {
-    /// <summary>Lengths are multiples of this, so that one that is given back fits the next batch.</summary>
-    private const int Step = 1 << 20;
+    private const int Least = 1 << 20;
 
     private readonly Lock _gate = new();
     private readonly List<byte[]> _idle = [];
@@ -22,11 +23,24 @@ internal sealed class BatchBuffers(long limit)
         }
     }
 
+    /// <summary>
+    /// Bytes of the buffer that is made for a length: one of few sizes, so that one that is given back fits the next batch. They are what a batch takes of its
+    /// budget: were it the length, buffers would pass the limit and be given up after each use.
+    /// </summary>
+    public static int SizeFor(int length)
+    {
+        if (length is 0 or > 1 << 30) return length;
+        var power = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(length, Least));
+        // Between two powers of two there is one size more.
+        var between = power / 4 * 3;
+        return power > Least && length <= between ? between : power;
+    }
+
     /// <summary>A buffer of a length or more.</summary>
     public byte[] Take(int length)
     {
         if (length == 0) return [];
-        var size = checked((length + Step - 1) / Step * Step);
+        var size = SizeFor(length);
         lock (_gate)
         {
             var best = -1;

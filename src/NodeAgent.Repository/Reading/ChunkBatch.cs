@@ -17,11 +17,11 @@ public sealed class ChunkBatch : IDisposable
     private readonly BatchBuffers _buffers;
     private readonly byte[] _content;
     private readonly int _start;
-    private readonly int _bytes;
+    private readonly int _share;
 
     private ChunkBatch(Budget budget, BatchBuffers buffers, int bytes, bool isAligned, CancellationToken cancellationToken)
     {
-        (_budget, _buffers, _bytes) = (budget, buffers, bytes);
+        (_budget, _buffers, _share) = (budget, buffers, BatchBuffers.SizeFor(bytes));
         _content = buffers.Take(bytes);
         // It is pinned: where its first whole block begins does not change.
         _start = !isAligned || bytes == 0 ? 0 : DirectFile.FirstAligned(_content);
@@ -42,7 +42,7 @@ public sealed class ChunkBatch : IDisposable
         }
 
         var bytes = isReadOnce && end > 0 ? checked(end + DirectFile.Alignment) : end;
-        await budget.TakeAsync(bytes, cancellationToken);
+        await budget.TakeAsync(BatchBuffers.SizeFor(bytes), cancellationToken);
         ChunkBatch batch;
         try
         {
@@ -50,7 +50,7 @@ public sealed class ChunkBatch : IDisposable
         }
         catch
         {
-            budget.Return(bytes);
+            budget.Return(BatchBuffers.SizeFor(bytes));
             throw;
         }
 
@@ -84,7 +84,7 @@ public sealed class ChunkBatch : IDisposable
             _ =>
             {
                 _buffers.Return(_content);
-                _budget.Return(_bytes);
+                _budget.Return(_share);
                 _ended.Dispose();
             },
             CancellationToken.None,

@@ -12,7 +12,7 @@ public sealed class BatchBuffersTests
         buffers.Return(first);
 
         Assert.Same(first, buffers.Take(4_600_000));
-        Assert.InRange(buffers.Held, 4_600_000, 5 << 20);
+        Assert.Equal(6 << 20, buffers.Held);
     }
 
     [Fact]
@@ -41,12 +41,51 @@ public sealed class BatchBuffersTests
     {
         var buffers = new BatchBuffers(4 << 20);
         var longer = buffers.Take(20_000_000);
-        Assert.InRange(longer.Length, 20_000_000, 20 << 20);
+        Assert.InRange(longer.Length, 20_000_000, 24 << 20);
 
         buffers.Return(longer);
 
         Assert.Equal(0, buffers.Held);
     }
+
+    [Fact]
+    public void Batches_of_like_lengths_within_the_limit_are_served_by_the_same_buffers_again_and_again()
+    {
+        const int Limit = 32 << 20;
+        var (buffers, random) = (new BatchBuffers(Limit), new Random(7));
+        var (made, taken, inUse) = (new HashSet<byte[]>(ReferenceEqualityComparer.Instance), 0, new Queue<byte[]>());
+        for (var i = 0; i < 1000; i++)
+        {
+            var length = random.Next((4 << 20) + 1, 6 << 20);
+            var share = BatchBuffers.SizeFor(length);
+            while (taken + share > Limit)
+            {
+                taken -= 6 << 20;
+                buffers.Return(inUse.Dequeue());
+            }
+
+            inUse.Enqueue(buffers.Take(length));
+            taken += share;
+            made.Add(inUse.Last());
+        }
+
+        Assert.Equal(5, made.Count);
+        Assert.Equal(30 << 20, buffers.Held);
+    }
+
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(1, 1 << 20)]
+    [InlineData(1 << 20, 1 << 20)]
+    [InlineData((1 << 20) + 1, 3 << 19)]
+    [InlineData(3 << 20, 3 << 20)]
+    [InlineData((3 << 20) + 1, 4 << 20)]
+    [InlineData((4 << 20) + 1, 6 << 20)]
+    [InlineData((6 << 20) + 1, 8 << 20)]
+    [InlineData(1 << 30, 1 << 30)]
+    [InlineData((1 << 30) + 1, (1 << 30) + 1)]
+    [InlineData(int.MaxValue, int.MaxValue)]
+    public void A_size_holds_the_length_and_is_one_of_few(int length, int size) => Assert.Equal(size, BatchBuffers.SizeFor(length));
 
     [Fact]
     public void Nothing_costs_nothing()
