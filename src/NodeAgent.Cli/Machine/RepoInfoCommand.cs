@@ -73,6 +73,7 @@ internal static class RepoInfoCommand
         table.Add("", $"conditional put {(found.HonoursConditionalPut ? "heeded" : found.RefusesCondition ? "not known" : "IGNORED")}");
         table.Add("", $"read after put {YesNo(found.ReadsAfterPut)}, listing after put {YesNo(found.ListsAfterPut)}");
         table.Add("", $"expired requests {(found.RefusesExpired ? "refused" : "ACCEPTED")}");
+        table.Add("", $"damaged bodies {(found.ChecksBodyHash ? "refused by their signed hash" : "refused by Content-MD5")}");
         table.Add("", $"old versions {(found.KeepsVersions switch { true => "kept", false => "not kept", null => "unknown" })}");
     }
 
@@ -85,6 +86,7 @@ internal static class RepoInfoCommand
         ["readAfterPut"] = found.ReadsAfterPut,
         ["listAfterPut"] = found.ListsAfterPut,
         ["refusesExpired"] = found.RefusesExpired,
+        ["checksBodyHash"] = found.ChecksBodyHash,
         ["keepsVersions"] = found.KeepsVersions,
     };
 }

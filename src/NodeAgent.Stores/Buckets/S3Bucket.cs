@@ -273,5 +273,5 @@ internal sealed class S3Bucket : RemoteBucket
 
     private bool IsAbsence(Exception exception) => S3Failure.Of(exception, Options) is { Kind: StoreFailure.NotFound, Code: not "NoSuchUpload" };
 
-    private static long LengthOf(GetObjectResponse answer) => S3Store.LengthOf(answer);
+    private static long LengthOf(GetObjectResponse answer) => S3Answer.LengthOf(answer);
 }

@@ -53,6 +53,9 @@ internal sealed class S3Probe(S3Store store)
         // 4. A signed address is taken in its time, and only then.
         var inTime = await store.TryPutSignedAsync(Key("in-time"), first, now, TimeSpan.FromMinutes(5), cancellationToken);
         var late = await store.TryPutSignedAsync(Key("late"), first, now - Late, TimeSpan.FromSeconds(1), cancellationToken);
+        // 5. A body is taken by its signed hash, and one that has another is refused.
+        var checksBody = await store.TryPutChangedAsync(Key("body"), first, first, cancellationToken) == 200
+            && await store.TryPutChangedAsync(Key("changed-body"), first, second, cancellationToken) != 200;
         return new S3Capabilities
         {
             ProbedAt = now,
@@ -61,6 +64,7 @@ internal sealed class S3Probe(S3Store store)
             ReadsAfterPut = read is [1],
             ListsAfterPut = listed,
             RefusesExpired = inTime == 200 && late is 400 or 401 or 403,
+            ChecksBodyHash = checksBody,
             KeepsVersions = await store.KeepsVersionsAsync(cancellationToken),
         };
     }

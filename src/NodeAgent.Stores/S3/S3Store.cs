@@ -54,6 +54,9 @@ public sealed class S3Store : IObjectStore, IFencedWrites
     /// <summary>Whether the condition of a put decides. AWS is known to heed it.</summary>
     private bool TrustsCondition => _capabilities?.HonoursConditionalPut ?? IsAws;
 
+    /// <summary>Whether the hash that is signed is enough for the server to check a body by. MD5 costs more than all else that a put does, and is left out then.</summary>
+    private bool TrustsBodyHash => _capabilities?.ChecksBodyHash == true && _options.ObjectLockMode.Length == 0;
+
     /// <inheritdoc/>
     public ValueTask<DateTimeOffset> GetTimeAsync(CancellationToken cancellationToken) => _endpoint.GetTimeAsync(cancellationToken);
 
@@ -90,7 +93,7 @@ public sealed class S3Store : IObjectStore, IFencedWrites
             {
                 // A range even for the whole: without one the kit takes the ETag for an MD5 and hashes all that is read.
                 using var answer = await GetAsync(key, new ByteRange(0, maxLength), token);
-                var length = LengthOf(answer);
+                var length = S3Answer.LengthOf(answer);
                 if (length > maxLength)
                     throw new StoreException(StoreFailure.Other, "reading", Describe(key), $"it has {length} bytes, more than the {maxLength} that such an object can have");
                 var content = new byte[length];
@@ -119,7 +122,7 @@ public sealed class S3Store : IObjectStore, IFencedWrites
                 if (!_options.CustomerKey.IsEmpty)
                     (request.ServerSideEncryptionCustomerMethod, request.ServerSideEncryptionCustomerProvidedKey, request.ServerSideEncryptionCustomerProvidedKeyMD5) = _endpoint.CustomerKey;
                 var answer = await _endpoint.Client.GetObjectMetadataAsync(request, token);
-                return new StoreEntry(key, answer.ContentLength, Utc(answer.LastModified));
+                return new StoreEntry(key, answer.ContentLength, S3Answer.Utc(answer.LastModified));
             }
             catch (AmazonServiceException e) when (e.StatusCode == HttpStatusCode.NotFound && _bucketSeen)
             {
@@ -174,6 +177,26 @@ public sealed class S3Store : IObjectStore, IFencedWrites
     /// <returns>The status; 200 also stands for other successes.</returns>
     internal Task<int> TryPutAsync(string key, ReadOnlyMemory<byte> body, bool conditional, CancellationToken cancellationToken) =>
         StatusAsync(key, token => SendPutAsync(key, body, conditional, token), cancellationToken);
+
+    /// <summary>One put without Content-MD5, by the kit, of a body that need not be the one whose hash is signed. Both have the same length.</summary>
+    internal Task<int> TryPutChangedAsync(string key, byte[] signed, byte[] sent, CancellationToken cancellationToken)
+    {
+        return StatusAsync(key, Attempt, cancellationToken);
+
+        async ValueTask Attempt(CancellationToken token)
+        {
+            try
+            {
+                await using var body = new ChangingStream(signed, sent);
+                await SendPutAsync(key, body, sent.Length, md5: null, conditional: false, token);
+            }
+            catch (AmazonServiceException e) when (e.StatusCode == HttpStatusCode.BadRequest)
+            {
+                // Elsewhere it may tell of a body that was damaged on its way, and is tried again.
+                throw new S3RequestException((int)e.StatusCode, "InvalidRequest", e.Message, null);
+            }
+        }
+    }
 
     /// <summary>One put with a signed address.</summary>
     internal Task<int> TryPutSignedAsync(string key, ReadOnlyMemory<byte> body, DateTimeOffset signedAt, TimeSpan lifetime, CancellationToken cancellationToken)
@@ -312,17 +335,36 @@ public sealed class S3Store : IObjectStore, IFencedWrites
 
     private async ValueTask SendPutAsync(string key, ReadOnlyMemory<byte> body, bool conditional, CancellationToken token)
     {
+        if (TrustsBodyHash)
+        {
+            try
+            {
+                await SendPutAsync(key, new BodyStream(body), body.Length, md5: null, conditional, token);
+                return;
+            }
+            catch (AmazonServiceException e) when (e.StatusCode == HttpStatusCode.BadRequest && e.Message.Contains("Content-MD5", StringComparison.OrdinalIgnoreCase))
+            {
+                // As of a bucket that locks objects since the endpoint was looked at.
+                _capabilities = _capabilities! with { ChecksBodyHash = false };
+            }
+        }
+
+        await SendPutAsync(key, new BodyStream(body), body.Length, S3ObjectHeaders.ContentMd5(body.Span), conditional, token);
+    }
+
+    private async ValueTask SendPutAsync(string key, Stream body, int length, string? md5, bool conditional, CancellationToken token)
+    {
         var request = new PutObjectRequest
         {
             BucketName = _options.Bucket,
             Key = _prefix + key,
-            InputStream = new BodyStream(body),
-            MD5Digest = S3ObjectHeaders.ContentMd5(body.Span),
+            InputStream = body,
+            MD5Digest = md5,
             UseChunkEncoding = false,
             AutoResetStreamPosition = true,
         };
         if (conditional) request.IfNoneMatch = "*";
-        foreach (var (name, value) in _headers.ForWriting(body.Length, _endpoint.AssumedTime)) request.Headers[name] = value;
+        foreach (var (name, value) in _headers.ForWriting(length, _endpoint.AssumedTime)) request.Headers[name] = value;
         await _endpoint.Client.PutObjectAsync(request, token);
         _bucketSeen = true;
     }
@@ -370,7 +412,7 @@ public sealed class S3Store : IObjectStore, IFencedWrites
                 {
                     // The whole object: the server does not know ranges.
                     if (answer.ContentLength < offset + destination.Length) throw EndsBefore(key, offset + destination.Length);
-                    await SkipAsync(answer.ResponseStream, offset, token);
+                    await S3Answer.SkipAsync(answer.ResponseStream, offset, token);
                 }
                 else if (answer.ContentLength < destination.Length)
                 {
@@ -402,7 +444,7 @@ public sealed class S3Store : IObjectStore, IFencedWrites
         try
         {
             using var answer = await GetAsync(key, new ByteRange(0, 0), token);
-            return new StoreEntry(key, LengthOf(answer), Utc(answer.LastModified));
+            return new StoreEntry(key, S3Answer.LengthOf(answer), S3Answer.Utc(answer.LastModified));
         }
         catch (AmazonServiceException e) when (S3Failure.Of(e, _options) is { Kind: StoreFailure.NotFound })
         {
@@ -427,21 +469,4 @@ public sealed class S3Store : IObjectStore, IFencedWrites
         new(StoreFailure.Other, "reading", Describe(key), $"it ends before byte {end}", "the object is truncated: run \"nodeagent repo check\"");
 
     private string Describe(string key) => _endpoint.Describe(key);
-
-    private static async ValueTask SkipAsync(Stream stream, long count, CancellationToken token)
-    {
-        var buffer = new byte[(int)Math.Min(count, 64 * 1024)];
-        for (var left = count; left > 0;)
-        {
-            var part = buffer.AsMemory(0, (int)Math.Min(left, buffer.Length));
-            await stream.ReadExactlyAsync(part, token);
-            left -= part.Length;
-        }
-    }
-
-    /// <summary>The object's length: that of the answer, or what stands after the slash of the range that it is.</summary>
-    internal static long LengthOf(GetObjectResponse answer) =>
-        answer.ContentRange is { } range && long.TryParse(range.AsSpan(range.LastIndexOf('/') + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var length) ? length : answer.ContentLength;
-
-    private static DateTimeOffset Utc(DateTime? time) => time is { } known ? new DateTimeOffset(known.ToUniversalTime()) : default;
 }

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using System.Text;
 
 namespace NodeAgent.Stores.Tests.S3;
@@ -18,6 +19,7 @@ internal sealed class FakeS3 : IDisposable
     private readonly ConcurrentQueue<string> _requests = new();
     private readonly ConcurrentQueue<string> _signers = new();
     private readonly ConcurrentQueue<string> _expectedContinue = new();
+    private readonly ConcurrentQueue<string> _putsWithMd5 = new();
     private readonly ConcurrentQueue<FakeFault> _faults = new();
 
     public FakeS3()
@@ -38,6 +40,15 @@ internal sealed class FakeS3 : IDisposable
     public IReadOnlyList<string> ExpectedContinue => [.. _expectedContinue];
 
     public ConcurrentDictionary<string, byte[]> Objects => _objects;
+
+    /// <summary>Paths of the puts whose body came with its MD5.</summary>
+    public IReadOnlyList<string> PutsWithMd5 => [.. _putsWithMd5];
+
+    /// <summary>Whether a body that is not what its signed hash says is refused.</summary>
+    public bool ChecksBodyHash { get; set; } = true;
+
+    /// <summary>Whether it refuses bodies without their MD5, as a bucket that locks objects.</summary>
+    public bool DemandsMd5 { get; set; }
 
     /// <summary>What its clock shows beyond this machine's.</summary>
     public TimeSpan ClockOffset { get; set; }
@@ -155,6 +166,10 @@ internal sealed class FakeS3 : IDisposable
     private FakeAnswer Put(FakeRequest request, string key)
     {
         var conditional = request.Headers.ContainsKey("If-None-Match");
+        if (request.Headers.ContainsKey("Content-MD5")) _putsWithMd5.Enqueue(request.Path);
+        else if (DemandsMd5) return Error(400, "InvalidRequest", "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters");
+        if (ChecksBodyHash && request.Headers.TryGetValue("X-Amz-Content-SHA256", out var hash) && hash.Length == 64 && hash != Convert.ToHexStringLower(SHA256.HashData(request.Body)))
+            return Error(400, "XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed.");
         if (conditional && RefusesConditions) return Error(501, "NotImplemented", "A header you provided implies functionality that is not implemented");
         if (conditional && !IgnoresConditions) return _objects.TryAdd(key, request.Body) ? new FakeAnswer(200, []) : Error(ConditionStatus, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
         _objects[key] = request.Body;

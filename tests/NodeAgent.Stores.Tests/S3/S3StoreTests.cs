@@ -277,6 +277,58 @@ public sealed class S3StoreTests : IDisposable
     }
 
     [Fact]
+    public async Task A_server_that_checks_the_signed_hash_of_a_body_is_sent_no_other()
+    {
+        await using var store = Open();
+        await store.PutAsync("x/unknown", Body, Stop);
+        Assert.Equal(["/shop/a/b/x/unknown"], _server.PutsWithMd5);
+        Assert.True((await store.ProbeAsync(Stop)).ChecksBodyHash);
+        await store.PutAsync("x/known", Body, Stop);
+        Assert.DoesNotContain("/shop/a/b/x/known", _server.PutsWithMd5);
+        await using var fence = await store.OpenFenceAsync(FenceMode.Shared, TimeSpan.FromMinutes(5), Stop);
+        await fence.PutAsync("x/fenced", Body, Stop);
+        // Its signature stands in the address, without a hash of the body.
+        Assert.Contains("/shop/a/b/x/fenced", _server.PutsWithMd5);
+        Assert.Equal(3, _server.Objects.Count);
+    }
+
+    [Theory]
+    [InlineData(false, false, "")]
+    [InlineData(true, true, "")]
+    [InlineData(true, false, "GOVERNANCE")]
+    public async Task A_server_that_does_not_check_it_or_wants_MD5_and_objects_that_are_locked_get_MD5(bool checksHash, bool demandsMd5, string lockMode)
+    {
+        (_server.ChecksBodyHash, _server.DemandsMd5) = (checksHash, demandsMd5);
+        await using var store = new S3Store(Options() with { ObjectLockMode = lockMode, ObjectLockDays = lockMode.Length > 0 ? 1 : 0 });
+        Assert.Equal(checksHash && !demandsMd5, (await store.ProbeAsync(Stop)).ChecksBodyHash);
+        await store.PutAsync("x/1", Body, Stop);
+        Assert.Contains("/shop/a/b/x/1", _server.PutsWithMd5);
+        Assert.Equal(Body, _server.Objects["a/b/x/1"]);
+    }
+
+    [Fact]
+    public async Task A_bucket_that_demands_MD5_since_it_was_looked_at_gets_it_from_then_on()
+    {
+        await using var store = Open();
+        await store.ProbeAsync(Stop);
+        _server.DemandsMd5 = true;
+        var before = _server.Requests.Count;
+        Assert.Equal(PutOutcome.Created, await store.PutAsync("x/1", Body, Stop));
+        Assert.Equal(PutOutcome.Created, await store.PutAsync("x/2", Body, Stop));
+        Assert.Equal(["PUT /shop/a/b/x/1", "PUT /shop/a/b/x/1", "PUT /shop/a/b/x/2"], _server.Requests.Skip(before));
+    }
+
+    [Fact]
+    public async Task A_body_that_is_damaged_on_its_way_is_sent_again()
+    {
+        await using var store = Open();
+        await store.ProbeAsync(Stop);
+        _server.Next(FakeFault.Answer(400, "XAmzContentSHA256Mismatch"));
+        Assert.Equal(PutOutcome.Created, await store.PutAsync("x/1", Body, Stop));
+        Assert.Equal(Body, _server.Objects["a/b/x/1"]);
+    }
+
+    [Fact]
     public async Task What_was_found_is_remembered_for_the_same_place_and_no_other()
     {
         var directory = Directory.CreateTempSubdirectory("nodeagent-capabilities-");
