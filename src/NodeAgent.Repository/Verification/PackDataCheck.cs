@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Collections.Concurrent;
 using NodeAgent.Repository.Hashing;
 using NodeAgent.Repository.Index;
@@ -13,7 +12,11 @@ internal sealed class PackDataCheck(ChunkRepository repository, CheckOptions opt
 {
     private const int MaxPackLength = 512 << 20;
 
+    /// <summary>What a pack with its chunk takes, about; of the process's memory they may have a quarter together.</summary>
+    private const long RoomBytes = 20 << 20;
+
     private readonly ConcurrentDictionary<PackId, bool> _readPacks = new();
+    private readonly ConcurrentBag<Room> _rooms = [];
     private long _readBytes;
     private int _packsLeft;
 
@@ -35,7 +38,10 @@ internal sealed class PackDataCheck(ChunkRepository repository, CheckOptions opt
         var total = chosen.Sum(p => p.Length);
         long done = 0;
         using var reader = repository.CreateReader();
-        await Parallel.ForEachAsync(chosen, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancellationToken }, async (pack, token) =>
+        // While some are looked at, which takes the processors, the next ones come from the store.
+        using var processors = new SemaphoreSlim(Environment.ProcessorCount);
+        var atOnce = (int)Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4 / RoomBytes, 1, Environment.ProcessorCount + 2);
+        await Parallel.ForEachAsync(chosen, new ParallelOptions { MaxDegreeOfParallelism = atOnce, CancellationToken = cancellationToken }, async (pack, token) =>
         {
             if (repository.Time.GetUtcNow() >= options.Deadline)
             {
@@ -43,7 +49,7 @@ internal sealed class PackDataCheck(ChunkRepository repository, CheckOptions opt
                 return;
             }
 
-            var isSound = await ReadPackAsync(reader, pack.Pack, (int)Math.Min(pack.Length, MaxPackLength), token);
+            var isSound = await ReadPackAsync(reader, pack.Pack, (int)Math.Min(pack.Length, MaxPackLength), processors, token);
             if (isSound is false) findings.AlteredPacks.TryAdd(pack.Pack, true);
             if (isSound is true) options.Verifications?.Note(pack.Pack, repository.Time.GetUtcNow());
             else if (isSound is false) options.Verifications?.Drop(pack.Pack);
@@ -84,30 +90,22 @@ internal sealed class PackDataCheck(ChunkRepository repository, CheckOptions opt
     }
 
     /// <summary>Whether the pack is sound; null when it was removed meanwhile.</summary>
-    private async ValueTask<bool?> ReadPackAsync(ChunkReader reader, PackId pack, int length, CancellationToken cancellationToken)
+    private async ValueTask<bool?> ReadPackAsync(ChunkReader reader, PackId pack, int length, SemaphoreSlim processors, CancellationToken cancellationToken)
     {
-        var buffer = ArrayPool<byte>.Shared.Rent(length);
-        var isSound = true;
+        if (!_rooms.TryTake(out var room)) room = new Room();
         try
         {
-            await repository.Store.ReadAsync(pack.Key, 0, buffer.AsMemory(0, length), cancellationToken);
-            var content = buffer.AsMemory(0, length);
-            if (HashOf(content.Span) != pack.Hash)
+            var content = room.ForPack(length);
+            await repository.Store.ReadAsync(pack.Key, 0, content, cancellationToken);
+            await processors.WaitAsync(cancellationToken);
+            try
             {
-                if (await findings.IsMendableAsync(repository, pack, cancellationToken)) return false;
-                isSound = false;
-                findings.Add(new CheckProblem(pack.Key, null, "the pack's content is not what its name says: it is damaged", IsDamage: true));
+                return await CheckPackAsync(reader, pack, content, room, cancellationToken);
             }
-
-            var offset = (long)ObjectHeader.Length;
-            await repository.LearnGenerationAsync(content[..ObjectHeader.Length], cancellationToken);
-            foreach (var chunk in PackReader.ReadFooter(repository, pack, content.Span))
+            finally
             {
-                isSound &= CheckChunk(reader, pack, chunk, offset, content.Span);
-                offset += chunk.StoredLength;
+                processors.Release();
             }
-
-            return isSound;
         }
         catch (StoreException exception) when (exception.Failure == StoreFailure.NotFound)
         {
@@ -126,18 +124,38 @@ internal sealed class PackDataCheck(ChunkRepository repository, CheckOptions opt
         }
         finally
         {
-            ArrayPool<byte>.Shared.Return(buffer);
+            _rooms.Add(room);
         }
     }
 
-    private bool CheckChunk(ChunkReader reader, PackId pack, in PackedChunk chunk, long offset, ReadOnlySpan<byte> content)
+    private async ValueTask<bool> CheckPackAsync(ChunkReader reader, PackId pack, ReadOnlyMemory<byte> content, Room room, CancellationToken cancellationToken)
     {
-        var plain = ArrayPool<byte>.Shared.Rent(chunk.PlainLength);
+        var isSound = true;
+        if (HashOf(content.Span) != pack.Hash)
+        {
+            if (await findings.IsMendableAsync(repository, pack, cancellationToken)) return false;
+            isSound = false;
+            findings.Add(new CheckProblem(pack.Key, null, "the pack's content is not what its name says: it is damaged", IsDamage: true));
+        }
+
+        var offset = (long)ObjectHeader.Length;
+        await repository.LearnGenerationAsync(content[..ObjectHeader.Length], cancellationToken);
+        foreach (var chunk in PackReader.ReadFooter(repository, pack, content.Span))
+        {
+            isSound &= CheckChunk(reader, pack, chunk, offset, content.Span, room);
+            offset += chunk.StoredLength;
+        }
+
+        return isSound;
+    }
+
+    private bool CheckChunk(ChunkReader reader, PackId pack, in PackedChunk chunk, long offset, ReadOnlySpan<byte> content, Room room)
+    {
         try
         {
             repository.Keyring.Add(chunk.Session);
             var location = new ChunkLocation(pack, offset, chunk.StoredLength, chunk.PlainLength, chunk.Kind);
-            reader.Open(chunk.Id, chunk.Kind, location, content.Slice((int)offset, chunk.StoredLength), plain.AsSpan(0, chunk.PlainLength));
+            reader.Open(chunk.Id, chunk.Kind, location, content.Slice((int)offset, chunk.StoredLength), room.ForChunk(chunk.PlainLength));
             if (!repository.Index.NeedsBase && !repository.Index.TryFind(chunk.Id, out _))
             {
                 findings.Remedy(RepairStep.Index);
@@ -152,10 +170,6 @@ internal sealed class PackDataCheck(ChunkRepository repository, CheckOptions opt
             findings.Damage(pack.Key, exception, "");
             return false;
         }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(plain);
-        }
     }
 
     private static ChunkId HashOf(ReadOnlySpan<byte> content)
@@ -163,5 +177,25 @@ internal sealed class PackDataCheck(ChunkRepository repository, CheckOptions opt
         Span<byte> hash = stackalloc byte[Blake3.HashLength];
         Blake3.Hash(content, hash);
         return new ChunkId(hash);
+    }
+
+    /// <summary>
+    /// Memory for one pack and one of its chunks, used again. The shared pool would keep one of each length for every thread that ever gave one back.
+    /// </summary>
+    private sealed class Room
+    {
+        private byte[] _pack = [];
+        private byte[] _chunk = [];
+
+        public Memory<byte> ForPack(int length) => Fit(ref _pack, length).AsMemory(0, length);
+
+        public Span<byte> ForChunk(int length) => Fit(ref _chunk, length).AsSpan(0, length);
+
+        private static byte[] Fit(ref byte[] buffer, int length)
+        {
+            // With some more than it takes: the next one is about as long.
+            if (buffer.Length < length) buffer = GC.AllocateUninitializedArray<byte>(Math.Max(length, (int)Math.Min(Array.MaxLength, length + ((long)length / 8))));
+            return buffer;
+        }
     }
 }
