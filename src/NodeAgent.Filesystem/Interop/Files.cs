@@ -75,6 +75,7 @@ internal static unsafe partial class Files
     /// <summary>Opens one component below a directory. Returns null with the errno when that fails.</summary>
     public static DirectoryHandle? TryOpen(DirectoryHandle directory, ReadOnlySpan<byte> name, int flags, uint mode, out int error)
     {
+        CacheHeadroom.Count();
         flags |= OpenFlags.CloseOnExec | OpenFlags.NoFollow;
         var room = stackalloc byte[NameRoom];
         fixed (byte* p = Terminated(name, new Span<byte>(room, NameRoom)))
@@ -119,6 +120,7 @@ internal static unsafe partial class Files
     /// <param name="cached">Content with what the kernel has: a look at a mount whose server does not answer then does not wait for it.</param>
     public static FileStatus Status(DirectoryHandle directory, ReadOnlySpan<byte> name, bool cached = false)
     {
+        CacheHeadroom.Count();
         var buffer = stackalloc byte[StatLength];
         var room = stackalloc byte[NameRoom];
         fixed (byte* p = Terminated(name, new Span<byte>(room, NameRoom)))

@@ -14,6 +14,21 @@ internal static unsafe partial class LibC
     public const int DoNotSync = 0x4000;
     public const int FollowLinks = 0x400;
 
+    /// <summary>PROT_READ | PROT_WRITE</summary>
+    public const int ReadAndWrite = 3;
+
+    /// <summary>MAP_PRIVATE | MAP_ANONYMOUS</summary>
+    public const int PrivateMemory = 0x22;
+
+    /// <summary>MAP_POPULATE: all of it is there at once.</summary>
+    public const int Populate = 0x8000;
+
+    [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
+    public static partial nint Map(nint address, nuint length, int protection, int flags, int descriptor, nint offset);
+
+    [LibraryImport("libc", EntryPoint = "munmap", SetLastError = true)]
+    public static partial int Unmap(nint address, nuint length);
+
     [LibraryImport("libc", EntryPoint = "openat", SetLastError = true)]
     public static partial int OpenAt(int directory, byte* path, int flags, uint mode);
 

@@ -1,0 +1,112 @@
+using NodeAgent.Filesystem.Interop;
+
+namespace NodeAgent.Filesystem.Tests.Interop;
+
+public sealed class CacheHeadroomTests : IDisposable
+{
+    private const long Limit = 256 << 20;
+
+    private readonly string _root = Directory.CreateTempSubdirectory("nodeagent-headroom-").FullName;
+    private int _demands;
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    [Theory]
+    [InlineData(true, 250, 100, true)]
+    [InlineData(false, 250, 100, true)]
+    [InlineData(true, 240, 100, false)]
+    [InlineData(false, 240, 100, false)]
+    [InlineData(true, 256, 31, false)]
+    [InlineData(false, 256, 31, false)]
+    [InlineData(true, 256, 32, true)]
+    [InlineData(false, 256, 32, true)]
+    public void Room_is_made_where_the_limit_is_near_and_much_can_be_given_back(bool isFirst, long usedMiB, long rememberedMiB, bool makes)
+    {
+        Write(_root, isFirst, usedMiB << 20, rememberedMiB << 20);
+        using var headroom = new CacheHeadroom(_root, Limit, () => _demands++);
+
+        Assert.Equal(makes, headroom.Make());
+        Assert.Equal(makes ? 1 : 0, _demands);
+    }
+
+    [Fact]
+    public void The_group_is_looked_at_anew_each_time()
+    {
+        Write(_root, true, 100 << 20, 100 << 20);
+        using var headroom = new CacheHeadroom(_root, Limit, () => _demands++);
+        Assert.False(headroom.Make());
+
+        File.WriteAllText(Path.Combine(_root, "memory.usage_in_bytes"), $"{255 << 20}\n");
+        Assert.True(headroom.Make());
+        Assert.True(headroom.Make());
+        Assert.Equal(2, _demands);
+    }
+
+    [Fact]
+    public void One_makes_room_at_a_time()
+    {
+        Write(_root, false, 255 << 20, 100 << 20);
+        CacheHeadroom? headroom = null;
+        var second = true;
+        headroom = new CacheHeadroom(_root, Limit, () => second = headroom!.Make());
+        using (headroom) Assert.True(headroom.Make());
+
+        Assert.False(second);
+    }
+
+    [Fact]
+    public void Numbers_that_are_none_make_no_room()
+    {
+        Write(_root, false, 255 << 20, 100 << 20);
+        File.WriteAllText(Path.Combine(_root, "memory.stat"), "anon 1\nfile 2\n");
+        using var headroom = new CacheHeadroom(_root, Limit, () => _demands++);
+        Assert.False(headroom.Make());
+        File.WriteAllText(Path.Combine(_root, "memory.current"), "");
+        Assert.False(headroom.Make());
+        Assert.Equal(0, _demands);
+    }
+
+    [Fact]
+    public void The_tightest_group_above_the_process_counts()
+    {
+        foreach (var (path, limit) in (ReadOnlySpan<(string, string)>)[("pods", "300"), ("pods/one", "200"), ("pods/one/agent", "max")])
+        {
+            Directory.CreateDirectory(Path.Combine(_root, path));
+            File.WriteAllText(Path.Combine(_root, path, "memory.max"), limit + "\n");
+        }
+
+        Assert.Equal((Path.Combine(_root, "pods/one"), 200), CacheHeadroom.Find(Groups("0::/pods/one/agent"), _root));
+    }
+
+    [Fact]
+    public void Groups_of_the_first_version_are_found_by_their_controller_and_by_the_root_where_the_path_is_the_hosts()
+    {
+        Directory.CreateDirectory(Path.Combine(_root, "memory"));
+        File.WriteAllText(Path.Combine(_root, "memory", "memory.limit_in_bytes"), "268435456\n");
+
+        Assert.Equal((Path.Combine(_root, "memory", ""), Limit), CacheHeadroom.Find(Groups("12:cpu,cpuacct:/x", "7:memory:/kubepods/pod1/2", "0::/"), _root));
+    }
+
+    [Fact]
+    public void Without_a_limit_there_is_nothing_to_keep_away_from()
+    {
+        Directory.CreateDirectory(Path.Combine(_root, "memory"));
+        File.WriteAllText(Path.Combine(_root, "memory", "memory.limit_in_bytes"), "9223372036854771712\n");
+        File.WriteAllText(Path.Combine(_root, "memory.max"), "max\n");
+
+        Assert.Null(CacheHeadroom.Find(Groups("7:memory:/", "0::/"), _root));
+    }
+
+    private static void Write(string folder, bool isFirst, long used, long remembered)
+    {
+        File.WriteAllText(Path.Combine(folder, isFirst ? "memory.usage_in_bytes" : "memory.current"), $"{used}\n");
+        File.WriteAllText(Path.Combine(folder, isFirst ? "memory.kmem.usage_in_bytes" : "memory.stat"), isFirst ? $"{remembered}\n" : $"anon 1\nslab_reclaimable {remembered}\nslab 5\n");
+    }
+
+    private string Groups(params ReadOnlySpan<string> lines)
+    {
+        var file = Path.Combine(_root, "cgroup");
+        File.WriteAllLines(file, [.. lines]);
+        return file;
+    }
+}
