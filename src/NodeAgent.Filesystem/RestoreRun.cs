@@ -18,7 +18,7 @@ namespace NodeAgent.Filesystem;
 /// </summary>
 public static class RestoreRun
 {
-    private const long AheadBudget = 16 << 20;
+    private const long AheadBudget = 18 << 20;
     private const long LargeFileBudget = 32 << 20;
     private const int ReadsAtOnce = 8;
 

@@ -25,15 +25,16 @@ internal sealed class BatchBuffers(long limit)
 
     /// <summary>
     /// Bytes of the buffer that is made for a length: one of few sizes, so that one that is given back fits the next batch. They are what a batch takes of its
-    /// budget: were it the length, buffers would pass the limit and be given up after each use.
+    /// budget: were it the length, buffers would pass the limit and be given up after each use. What would pass the limit is as long as it must be: it is not kept.
     /// </summary>
-    public static int SizeFor(int length)
+    public int SizeFor(int length)
     {
         if (length is 0 or > 1 << 30) return length;
         var power = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(length, Least));
         // Between two powers of two there is one size more.
         var between = power / 4 * 3;
-        return power > Least && length <= between ? between : power;
+        var size = power > Least && length <= between ? between : power;
+        return size <= limit ? size : length;
     }
 
     /// <summary>A buffer of a length or more.</summary>
@@ -43,20 +44,16 @@ internal sealed class BatchBuffers(long limit)
         var size = SizeFor(length);
         lock (_gate)
         {
-            var best = -1;
-            for (var i = 0; i < _idle.Count; i++)
+            // No longer one either: those in use would take more together than their batches took of the budget.
+            var at = _idle.FindIndex(idle => idle.Length == size);
+            if (at >= 0)
             {
-                if (_idle[i].Length >= length && (best < 0 || _idle[i].Length < _idle[best].Length)) best = i;
-            }
-
-            if (best >= 0)
-            {
-                var found = _idle[best];
-                _idle.RemoveAt(best);
+                var found = _idle[at];
+                _idle.RemoveAt(at);
                 return found;
             }
 
-            // None of those that wait is long enough: room is made by giving them up.
+            // None of those that wait has the size: room is made by giving them up.
             while (_idle.Count > 0 && _held + size > limit) Forget(_idle.Count - 1);
             _held += size;
         }

@@ -21,7 +21,7 @@ public sealed class ChunkBatch : IDisposable
 
     private ChunkBatch(Budget budget, BatchBuffers buffers, int bytes, bool isAligned, CancellationToken cancellationToken)
     {
-        (_budget, _buffers, _share) = (budget, buffers, BatchBuffers.SizeFor(bytes));
+        (_budget, _buffers, _share) = (budget, buffers, buffers.SizeFor(bytes));
         _content = buffers.Take(bytes);
         // It is pinned: where its first whole block begins does not change.
         _start = !isAligned || bytes == 0 ? 0 : DirectFile.FirstAligned(_content);
@@ -42,7 +42,7 @@ public sealed class ChunkBatch : IDisposable
         }
 
         var bytes = isReadOnce && end > 0 ? checked(end + DirectFile.Alignment) : end;
-        await budget.TakeAsync(BatchBuffers.SizeFor(bytes), cancellationToken);
+        await budget.TakeAsync(buffers.SizeFor(bytes), cancellationToken);
         ChunkBatch batch;
         try
         {
@@ -50,7 +50,7 @@ public sealed class ChunkBatch : IDisposable
         }
         catch
         {
-            budget.Return(BatchBuffers.SizeFor(bytes));
+            budget.Return(buffers.SizeFor(bytes));
             throw;
         }
 

@@ -12,9 +12,6 @@ internal sealed class PackDataCheck(ChunkRepository repository, CheckOptions opt
 {
     private const int MaxPackLength = 512 << 20;
 
-    /// <summary>What a pack with its chunk takes, about; of the process's memory they may have a quarter together.</summary>
-    private const long RoomBytes = 20 << 20;
-
     private readonly ConcurrentDictionary<PackId, bool> _readPacks = new();
     private readonly ConcurrentBag<Room> _rooms = [];
     private long _readBytes;
@@ -38,9 +35,10 @@ internal sealed class PackDataCheck(ChunkRepository repository, CheckOptions opt
         var total = chosen.Sum(p => p.Length);
         long done = 0;
         using var reader = repository.CreateReader();
-        // While some are looked at, which takes the processors, the next ones come from the store.
+        // While some are looked at, which takes the processors, the next ones come from a store far away; within half of the memory.
         using var processors = new SemaphoreSlim(Environment.ProcessorCount);
-        var atOnce = (int)Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4 / RoomBytes, 1, Environment.ProcessorCount + 2);
+        var longest = Room.BytesFor(chosen.Count == 0 ? 0 : Math.Min(chosen.Max(p => p.Length), MaxPackLength), repository.Config.Parameters.Chunker.MaxSize);
+        var atOnce = (int)Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2 / longest, 1, Environment.ProcessorCount + 2);
         await Parallel.ForEachAsync(chosen, new ParallelOptions { MaxDegreeOfParallelism = atOnce, CancellationToken = cancellationToken }, async (pack, token) =>
         {
             if (repository.Time.GetUtcNow() >= options.Deadline)
@@ -186,6 +184,9 @@ internal sealed class PackDataCheck(ChunkRepository repository, CheckOptions opt
     {
         private byte[] _pack = [];
         private byte[] _chunk = [];
+
+        /// <summary>The most that one takes, bytes.</summary>
+        public static long BytesFor(long pack, long chunk) => Math.Max(1, pack + (pack / 8) + chunk + (chunk / 8));
 
         public Memory<byte> ForPack(int length) => Fit(ref _pack, length).AsMemory(0, length);
 

@@ -54,8 +54,7 @@ internal sealed class S3Probe(S3Store store)
         var inTime = await store.TryPutSignedAsync(Key("in-time"), first, now, TimeSpan.FromMinutes(5), cancellationToken);
         var late = await store.TryPutSignedAsync(Key("late"), first, now - Late, TimeSpan.FromSeconds(1), cancellationToken);
         // 5. A body is taken by its signed hash, and one that has another is refused.
-        var checksBody = await store.TryPutChangedAsync(Key("body"), first, first, cancellationToken) == 200
-            && await store.TryPutChangedAsync(Key("changed-body"), first, second, cancellationToken) != 200;
+        var checksBody = await ChecksBodyHashAsync(first, second, cancellationToken);
         return new S3Capabilities
         {
             ProbedAt = now,
@@ -67,6 +66,17 @@ internal sealed class S3Probe(S3Store store)
             ChecksBodyHash = checksBody,
             KeepsVersions = await store.KeepsVersionsAsync(cancellationToken),
         };
+    }
+
+    /// <summary>Only a refusal for this very reason shows it. After any other answer, or none, bodies go on being sent with Content-MD5.</summary>
+    private async Task<bool> ChecksBodyHashAsync(byte[] first, byte[] second, CancellationToken cancellationToken)
+    {
+        if (!(await store.TryPutChangedAsync(Key("body"), first, first, cancellationToken)).IsTaken) return false;
+        var changed = Key("changed-body");
+        var (isTaken, code) = await store.TryPutChangedAsync(changed, first, second, cancellationToken);
+        return !isTaken
+            && code is "XAmzContentSHA256Mismatch" or "BadDigest" or "InvalidDigest" or "SignatureDoesNotMatch"
+            && await TryReadAsync(changed, cancellationToken) is null;
     }
 
     private string Key(string name)

@@ -19,7 +19,7 @@ internal sealed class S3SdkClient(AWSCredentials credentials, AmazonS3Config con
             ThrottleRetries = false,
             // A repetition that the store does not know of would take its own object for another's.
             MaxStaleConnectionRetries = 0,
-            // Compatible servers refuse the trailing checksums that the kit sends otherwise. Content-MD5 is sent by hand.
+            // Compatible servers refuse the trailing checksums that the kit sends otherwise. What a body is checked by is decided by the store.
             RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED,
             ResponseChecksumValidation = ResponseChecksumValidation.WHEN_REQUIRED,
             ForcePathStyle = options.PathStyle ?? options.Endpoint.Length > 0,

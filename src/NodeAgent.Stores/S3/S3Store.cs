@@ -178,23 +178,19 @@ public sealed class S3Store : IObjectStore, IFencedWrites
     internal Task<int> TryPutAsync(string key, ReadOnlyMemory<byte> body, bool conditional, CancellationToken cancellationToken) =>
         StatusAsync(key, token => SendPutAsync(key, body, conditional, token), cancellationToken);
 
-    /// <summary>One put without Content-MD5, by the kit, of a body that need not be the one whose hash is signed. Both have the same length.</summary>
-    internal Task<int> TryPutChangedAsync(string key, byte[] signed, byte[] sent, CancellationToken cancellationToken)
+    /// <summary>One put without Content-MD5, by the kit, of a body that need not be the one whose hash is signed. Both have the same length. Not tried again.</summary>
+    /// <returns>Whether it was taken, and otherwise the server's word for why not; empty when it has none, or there was no answer.</returns>
+    internal async Task<(bool IsTaken, string Code)> TryPutChangedAsync(string key, byte[] signed, byte[] sent, CancellationToken cancellationToken)
     {
-        return StatusAsync(key, Attempt, cancellationToken);
-
-        async ValueTask Attempt(CancellationToken token)
+        try
         {
-            try
-            {
-                await using var body = new ChangingStream(signed, sent);
-                await SendPutAsync(key, body, sent.Length, md5: null, conditional: false, token);
-            }
-            catch (AmazonServiceException e) when (e.StatusCode == HttpStatusCode.BadRequest)
-            {
-                // Elsewhere it may tell of a body that was damaged on its way, and is tried again.
-                throw new S3RequestException((int)e.StatusCode, "InvalidRequest", e.Message, null);
-            }
+            await using var body = new ChangingStream(signed, sent);
+            await SendPutAsync(key, body, sent.Length, md5: null, conditional: false, cancellationToken);
+            return (true, "");
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested && S3Failure.Of(e, _options) is not null)
+        {
+            return (false, S3Failure.Of(e, _options)!.Code);
         }
     }
 
@@ -345,7 +341,7 @@ public sealed class S3Store : IObjectStore, IFencedWrites
             catch (AmazonServiceException e) when (e.StatusCode == HttpStatusCode.BadRequest && e.Message.Contains("Content-MD5", StringComparison.OrdinalIgnoreCase))
             {
                 // As of a bucket that locks objects since the endpoint was looked at.
-                _capabilities = _capabilities! with { ChecksBodyHash = false };
+                if (_capabilities is { } known) S3CapabilityCache.Write(_options, _capabilities = known with { ChecksBodyHash = false });
             }
         }
 

@@ -18,7 +18,7 @@ public sealed class GatewayFeatureTests
         Assert.True(found.ListsAfterPut);
         Assert.True(found.ReadsAfterPut);
         Assert.True(found.RefusesExpired);
-        Assert.True(found.ChecksBodyHash);
+        Assert.True(found.ChecksBodyHash is true);
         Assert.False(found.RefusesCondition);
         Assert.Empty(found.Warnings);
     }

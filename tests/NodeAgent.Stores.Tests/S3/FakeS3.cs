@@ -72,6 +72,9 @@ internal sealed class FakeS3 : IDisposable
     /// <summary>Keys in a page of a listing.</summary>
     public int PageSize { get; set; } = 1000;
 
+    /// <summary>What each request meets, by its method and path, when nothing else was told.</summary>
+    public Func<string, FakeFault> FaultOf { get; set; } = static _ => FakeFault.None;
+
     /// <summary>What is made of each listing before it is sent.</summary>
     public Func<string, string> EditListing { get; set; } = static text => text;
 
@@ -118,7 +121,7 @@ internal sealed class FakeS3 : IDisposable
                     _requests.Enqueue($"{request.Method} {request.Path}");
                     if (request.Headers.TryGetValue("Authorization", out var authorization)) _signers.Enqueue(authorization.Split("Credential=")[1].Split(',')[0]);
                     if (request.Headers.ContainsKey("Expect")) _expectedContinue.Enqueue(request.Path);
-                    if (!_faults.TryDequeue(out var fault)) fault = FakeFault.None;
+                    if (!_faults.TryDequeue(out var fault)) fault = FaultOf($"{request.Method} {request.Path}");
                     if (fault.Kind == FakeFaultKind.ResetBefore) break;
                     var answer = fault.Kind == FakeFaultKind.Status ? Error(fault.Status, fault.Code, fault.Message) : Answer(request);
                     if (fault.Kind == FakeFaultKind.ResetAfter) break;

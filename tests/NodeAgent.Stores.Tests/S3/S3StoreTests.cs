@@ -282,7 +282,7 @@ public sealed class S3StoreTests : IDisposable
         await using var store = Open();
         await store.PutAsync("x/unknown", Body, Stop);
         Assert.Equal(["/shop/a/b/x/unknown"], _server.PutsWithMd5);
-        Assert.True((await store.ProbeAsync(Stop)).ChecksBodyHash);
+        Assert.True((await store.ProbeAsync(Stop)).ChecksBodyHash is true);
         await store.PutAsync("x/known", Body, Stop);
         Assert.DoesNotContain("/shop/a/b/x/known", _server.PutsWithMd5);
         await using var fence = await store.OpenFenceAsync(FenceMode.Shared, TimeSpan.FromMinutes(5), Stop);
@@ -324,8 +324,29 @@ public sealed class S3StoreTests : IDisposable
         await using var store = Open();
         await store.ProbeAsync(Stop);
         _server.Next(FakeFault.Answer(400, "XAmzContentSHA256Mismatch"));
+        var before = _server.Requests.Count;
         Assert.Equal(PutOutcome.Created, await store.PutAsync("x/1", Body, Stop));
+        Assert.Equal(["PUT /shop/a/b/x/1", "PUT /shop/a/b/x/1"], _server.Requests.Skip(before));
+        Assert.DoesNotContain("/shop/a/b/x/1", _server.PutsWithMd5);
         Assert.Equal(Body, _server.Objects["a/b/x/1"]);
+    }
+
+    [Theory]
+    [InlineData(500, "InternalError")]
+    [InlineData(400, "RequestTimeout")]
+    [InlineData(400, "")]
+    [InlineData(409, "OperationAborted")]
+    [InlineData(422, "Unprocessable")]
+    [InlineData(0, "")]
+    public async Task Only_a_refusal_for_the_hash_shows_that_it_is_checked_and_any_other_answer_to_it_does_not_end_the_probe(int status, string code)
+    {
+        _server.ChecksBodyHash = false;
+        _server.FaultOf = request => !(request.StartsWith("PUT", StringComparison.Ordinal) && request.EndsWith("/changed-body", StringComparison.Ordinal)) ? FakeFault.None : status == 0 ? FakeFault.ResetBefore : FakeFault.Answer(status, code);
+        await using var store = Open();
+        Assert.True(await store.ProbeAsync(Stop) is { ChecksBodyHash: false, HonoursConditionalPut: true, RefusesExpired: true });
+        Assert.Single(_server.Requests, request => request.StartsWith("PUT", StringComparison.Ordinal) && request.EndsWith("/changed-body", StringComparison.Ordinal));
+        await store.PutAsync("x/1", Body, Stop);
+        Assert.Contains("/shop/a/b/x/1", _server.PutsWithMd5);
     }
 
     [Fact]
