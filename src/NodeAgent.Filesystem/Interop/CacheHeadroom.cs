@@ -12,7 +12,7 @@ namespace NodeAgent.Filesystem.Interop;
 /// <remarks>See https://docs.kernel.org/admin-guide/cgroup-v1/memory.html and https://docs.kernel.org/admin-guide/cgroup-v2.html for the files. Thread-safe.</remarks>
 internal sealed class CacheHeadroom : IDisposable
 {
-    /// <summary>Room that is made at once: what the kernel takes for some five thousand files.</summary>
+    /// <summary>Room that is made at once. It is asked for when half of it is left: the other half is what the kernel takes for some three thousand files.</summary>
     public const int Room = 8 << 20;
 
     /// <summary>Looks at files of one thread between two looks at the group.</summary>
@@ -23,31 +23,23 @@ internal sealed class CacheHeadroom : IDisposable
     [ThreadStatic]
     private static int _count;
 
+    private readonly Lock _gate = new();
+    private readonly string _folder;
+    private readonly bool _isFirst;
     private readonly SafeFileHandle _usage;
-    private readonly SafeFileHandle _kernel;
-    private readonly long _limit;
     private readonly Action _demand;
-    private int _isBusy;
+    private long _limit;
 
     /// <param name="folder">The group's folder of control files, of either version.</param>
-    /// <param name="limit">Its limit, bytes.</param>
+    /// <param name="limit">Its limit, bytes; it is read again when it is near.</param>
     /// <param name="demand">Asks for <see cref="Room"/> bytes and lets them go.</param>
     /// <exception cref="IOException">Its files cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">They may not be.</exception>
     internal CacheHeadroom(string folder, long limit, Action demand)
     {
-        (_limit, _demand) = (limit, demand);
-        var isFirst = File.Exists(Path.Combine(folder, "memory.usage_in_bytes"));
-        _usage = File.OpenHandle(Path.Combine(folder, isFirst ? "memory.usage_in_bytes" : "memory.current"));
-        try
-        {
-            _kernel = File.OpenHandle(Path.Combine(folder, isFirst ? "memory.kmem.usage_in_bytes" : "memory.stat"));
-        }
-        catch
-        {
-            _usage.Dispose();
-            throw;
-        }
+        (_folder, _limit, _demand) = (folder, limit, demand);
+        _isFirst = File.Exists(Path.Combine(folder, "memory.usage_in_bytes"));
+        _usage = File.OpenHandle(Path.Combine(folder, _isFirst ? "memory.usage_in_bytes" : "memory.current"));
     }
 
     /// <summary>Counts a look at a file, or its creation. Makes room when it is time to, and none is left.</summary>
@@ -56,32 +48,27 @@ internal sealed class CacheHeadroom : IDisposable
         if ((++_count & (Interval - 1)) == 0) Own?.Make();
     }
 
-    /// <summary>Makes room when the limit is near and much of the memory is what the kernel remembers.</summary>
+    /// <summary>Makes room when the limit is near, much of the memory is what the kernel remembers, and little of it is other cache.</summary>
     /// <returns>Whether it did.</returns>
     public bool Make()
     {
-        if (Read(_usage) is not { } usage || usage < _limit - Room) return false;
-        // One is enough, and others have work.
-        if (Interlocked.Exchange(ref _isBusy, 1) != 0) return false;
-        try
+        if (!IsNear()) return false;
+        // Others that look at files wait: each of them could be the one whose demand ends the process meanwhile.
+        lock (_gate)
         {
-            // Where there is little to be given back, the demand itself would end the process.
-            if (Read(_kernel) is not { } remembered || remembered < 4 * Room) return false;
+            if (!IsNear() || Number(_isFirst ? "memory.limit_in_bytes" : "memory.max") is not { } limit) return false;
+            Volatile.Write(ref _limit, limit);
+            if (!IsNear()) return false;
+            // Other cache is given back to any demand. Where there is little of this one, the demand itself could end the process.
+            var (remembered, other) = Caches();
+            if (other >= 2 * Room || remembered < 4 * Room) return false;
             _demand();
             return true;
-        }
-        finally
-        {
-            Volatile.Write(ref _isBusy, 0);
         }
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        _usage.Dispose();
-        _kernel.Dispose();
-    }
+    public void Dispose() => _usage.Dispose();
 
     /// <summary>The tightest group of this process that has a limit, and that limit; null without one.</summary>
     /// <param name="groups">As /proc/self/cgroup.</param>
@@ -124,24 +111,72 @@ internal sealed class CacheHeadroom : IDisposable
         }
     }
 
-    private static void Demand()
+    /// <summary>What a process without other work for it would do: all of the memory is there, and gone again.</summary>
+    internal static void Demand()
     {
         var room = LibC.Map(0, Room, LibC.ReadAndWrite, LibC.PrivateMemory | LibC.Populate, -1, 0);
-        if (room != -1) LibC.Unmap(room, Room);
+        if (room != -1) _ = LibC.Unmap(room, Room);
     }
 
-    /// <summary>The number in a file, or what it says of reclaimable slabs; null when it cannot be read.</summary>
-    private static long? Read(SafeFileHandle file)
+    private bool IsNear() => Number(_usage) is { } usage && usage >= Volatile.Read(ref _limit) - (Room / 2);
+
+    /// <summary>
+    /// Bytes of what the kernel remembers of files, of the first version all that it has for the group, which is little more; and of files' content that is the same
+    /// on the disk. 0 of what is not said.
+    /// </summary>
+    private (long Remembered, long Other) Caches()
+    {
+        var prefix = _isFirst ? "total_" : "";
+        var (remembered, other) = (_isFirst ? Number("memory.kmem.usage_in_bytes") ?? 0 : 0, 0L);
+        try
+        {
+            foreach (var line in File.ReadLines(Path.Combine(_folder, "memory.stat")))
+            {
+                var space = line.IndexOf(' ', StringComparison.Ordinal);
+                if (space < 0 || !line.StartsWith(prefix, StringComparison.Ordinal) || !long.TryParse(line.AsSpan(space + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var number)) continue;
+                switch (line.AsSpan(prefix.Length, Math.Max(0, space - prefix.Length)))
+                {
+                    case "inactive_file" or "active_file":
+                        other += number;
+                        break;
+                    case "dirty" when _isFirst:
+                    case "file_dirty" when !_isFirst:
+                        other -= number;
+                        break;
+                    case "slab_reclaimable" when !_isFirst:
+                        remembered = number;
+                        break;
+                }
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return (0, 0);
+        }
+
+        return (remembered, other);
+    }
+
+    private long? Number(string file)
     {
         try
         {
-            Span<byte> content = stackalloc byte[8192];
-            var said = content[..RandomAccess.Read(file, content, 0)];
-            const string Name = "\nslab_reclaimable ";
-            var at = said.IndexOf("\nslab_reclaimable "u8);
-            if (at >= 0) said = said[(at + Name.Length)..];
-            var end = said.IndexOf((byte)'\n');
-            return long.TryParse(end < 0 ? said : said[..end], NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+            using var handle = File.OpenHandle(Path.Combine(_folder, file));
+            return Number(handle);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The number that is all of a file; null when it is another word, or cannot be read.</summary>
+    private static long? Number(SafeFileHandle file)
+    {
+        try
+        {
+            Span<byte> content = stackalloc byte[32];
+            return long.TryParse(content[..RandomAccess.Read(file, content, 0)].TrimEnd((byte)'\n'), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -25,7 +25,7 @@ internal sealed class BatchBuffers(long limit)
 
     /// <summary>
     /// Bytes of the buffer that is made for a length: one of few sizes, so that one that is given back fits the next batch. They are what a batch takes of its
-    /// budget: were it the length, buffers would pass the limit and be given up after each use. What would pass the limit is as long as it must be: it is not kept.
+    /// budget: were it the length, buffers would pass the limit and be given up after each use. One whose size would pass the limit is only as long as it must be.
     /// </summary>
     public int SizeFor(int length)
     {
