@@ -5,14 +5,14 @@ namespace NodeAgent.Filesystem.Interop;
 
 /// <summary>
 /// Keeps a control group's limit away from what the kernel remembers of files. Names and inodes count as the group's memory. The kernel gives them back only to a
-/// demand that may wait for file systems, and the file systems' own demands for inodes may not: when one of these meets the limit, and there is little other cache
-/// in the group, the process is killed while nine tenths of that memory could have been given back. So now and then some memory is asked for here, which may wait,
+/// demand that may wait for file systems, and the file systems' own demands for inodes may not: when one of these meets the limit, and the group's other cache
+/// is little, or held by a journal, the process is killed while most of that memory could have been given back. So now and then some memory is asked for here, which may wait,
 /// and let go again: then there is room for the next inodes.
 /// </summary>
 /// <remarks>See https://docs.kernel.org/admin-guide/cgroup-v1/memory.html and https://docs.kernel.org/admin-guide/cgroup-v2.html for the files. Thread-safe.</remarks>
 internal sealed class CacheHeadroom : IDisposable
 {
-    /// <summary>Room that is made at once. It is asked for when half of it is left: the other half is what the kernel takes for some three thousand files.</summary>
+    /// <summary>Room that is made at once, when half of it is left: the other half is what the kernel takes for some three thousand files.</summary>
     public const int Room = 8 << 20;
 
     /// <summary>Looks at files of one thread between two looks at the group.</summary>
@@ -48,7 +48,7 @@ internal sealed class CacheHeadroom : IDisposable
         if ((++_count & (Interval - 1)) == 0) Own?.Make();
     }
 
-    /// <summary>Makes room when the limit is near, much of the memory is what the kernel remembers, and little of it is other cache.</summary>
+    /// <summary>Makes room when the limit is near and much of the memory is what the kernel remembers. Whether there is other cache says nothing: a journal may hold it.</summary>
     /// <returns>Whether it did.</returns>
     public bool Make()
     {
@@ -59,9 +59,9 @@ internal sealed class CacheHeadroom : IDisposable
             if (!IsNear() || Number(_isFirst ? "memory.limit_in_bytes" : "memory.max") is not { } limit) return false;
             Volatile.Write(ref _limit, limit);
             if (!IsNear()) return false;
-            // Other cache is given back to any demand. Where there is little of this one, the demand itself could end the process.
-            var (remembered, other) = Caches();
-            if (other >= 2 * Room || remembered < 4 * Room) return false;
+            // Where it is not the greater part of what the files take, other cache is given back for it, and the demand costs more than it is good for; where there is
+            // little of it, the demand itself could end the process.
+            if (Remembered() < Math.Max(4 * Room, limit / 3)) return false;
             _demand();
             return true;
         }
@@ -120,41 +120,20 @@ internal sealed class CacheHeadroom : IDisposable
 
     private bool IsNear() => Number(_usage) is { } usage && usage >= Volatile.Read(ref _limit) - (Room / 2);
 
-    /// <summary>
-    /// Bytes of what the kernel remembers of files, of the first version all that it has for the group, which is little more; and of files' content that is the same
-    /// on the disk. 0 of what is not said.
-    /// </summary>
-    private (long Remembered, long Other) Caches()
+    /// <summary>Bytes of what the kernel remembers of files; of the first version all that it has for the group, which is little more. 0 when it does not say.</summary>
+    private long Remembered()
     {
-        var prefix = _isFirst ? "total_" : "";
-        var (remembered, other) = (_isFirst ? Number("memory.kmem.usage_in_bytes") ?? 0 : 0, 0L);
+        if (_isFirst) return Number("memory.kmem.usage_in_bytes") ?? 0;
+        const string Name = "slab_reclaimable ";
         try
         {
-            foreach (var line in File.ReadLines(Path.Combine(_folder, "memory.stat")))
-            {
-                var space = line.IndexOf(' ', StringComparison.Ordinal);
-                if (space < 0 || !line.StartsWith(prefix, StringComparison.Ordinal) || !long.TryParse(line.AsSpan(space + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var number)) continue;
-                switch (line.AsSpan(prefix.Length, Math.Max(0, space - prefix.Length)))
-                {
-                    case "inactive_file" or "active_file":
-                        other += number;
-                        break;
-                    case "dirty" when _isFirst:
-                    case "file_dirty" when !_isFirst:
-                        other -= number;
-                        break;
-                    case "slab_reclaimable" when !_isFirst:
-                        remembered = number;
-                        break;
-                }
-            }
+            var line = File.ReadLines(Path.Combine(_folder, "memory.stat")).FirstOrDefault(l => l.StartsWith(Name, StringComparison.Ordinal));
+            return long.TryParse(line.AsSpan(line is null ? 0 : Name.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return (0, 0);
+            return 0;
         }
-
-        return (remembered, other);
     }
 
     private long? Number(string file)
