@@ -78,6 +78,22 @@ internal sealed class S3Endpoint : IDisposable
             from, Prefix, folder, Describe(folder));
     }
 
+    /// <summary>Whether deleted objects stay as versions; null when it may not be asked or is not known here.</summary>
+    public async Task<bool?> KeepsVersionsAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await RunAsync<bool?>("asking for the versioning of", Location, Attempt, cancellationToken);
+        }
+        catch (StoreException)
+        {
+            return null;
+        }
+
+        async ValueTask<bool?> Attempt(CancellationToken token) =>
+            (await Client.GetBucketVersioningAsync(new GetBucketVersioningRequest { BucketName = Options.Bucket }, token)).VersioningConfig?.Status == VersionStatus.Enabled;
+    }
+
     /// <summary>Sends a request whose signature is in its address.</summary>
     /// <returns>The time by the server's clock, when it tells.</returns>
     public async Task<DateTimeOffset?> SendSignedAsync(HttpMethod method, string key, IReadOnlyList<KeyValuePair<string, string>> headers, ReadOnlyMemory<byte>? body, DateTimeOffset signedAt, TimeSpan lifetime, CancellationToken cancellationToken)

@@ -3,8 +3,10 @@ using NodeAgent.Repository.Stores;
 namespace NodeAgent.Stores.S3;
 
 /// <summary>Finds out by some thirty small requests what an endpoint does; removes what it made.</summary>
-/// <param name="store">Whose single requests are used, without the precautions that it takes otherwise.</param>
-internal sealed class S3Probe(S3Store store)
+/// <param name="store">A store there.</param>
+/// <param name="endpoint">Of the store.</param>
+/// <param name="puts">Of the store: single requests, without the precautions that it takes otherwise.</param>
+internal sealed class S3Probe(S3Store store, S3Endpoint endpoint, S3PutRequests puts)
 {
     /// <summary>Enough to meet the other processes of a gateway, few enough for one that allows little.</summary>
     private const int Racers = 16;
@@ -40,19 +42,19 @@ internal sealed class S3Probe(S3Store store)
         var listed = await IsListedAsync(one, cancellationToken);
         // 2. A second put of the name is refused and changes nothing.
         var honours = !refusesCondition
-            && IsRefusal(await store.TryPutAsync(one, second, conditional: true, cancellationToken))
+            && IsRefusal(await puts.TrySendAsync(one, second, conditional: true, cancellationToken))
             && await TryReadAsync(one, cancellationToken) is null or [1];
         // 3. Of many at once, one wins.
         if (honours)
         {
             var race = Key("race");
-            var statuses = await Task.WhenAll(Enumerable.Range(0, Racers).Select(i => store.TryPutAsync(race, new[] { (byte)i }, conditional: true, cancellationToken)));
+            var statuses = await Task.WhenAll(Enumerable.Range(0, Racers).Select(i => puts.TrySendAsync(race, new[] { (byte)i }, conditional: true, cancellationToken).AsTask()));
             honours = statuses.Count(s => s == 200) == 1 && statuses.All(s => s == 200 || IsRefusal(s));
         }
 
         // 4. A signed address is taken in its time, and only then.
-        var inTime = await store.TryPutSignedAsync(Key("in-time"), first, now, TimeSpan.FromMinutes(5), cancellationToken);
-        var late = await store.TryPutSignedAsync(Key("late"), first, now - Late, TimeSpan.FromSeconds(1), cancellationToken);
+        var inTime = await puts.TrySendSignedAsync(Key("in-time"), first, now, TimeSpan.FromMinutes(5), cancellationToken);
+        var late = await puts.TrySendSignedAsync(Key("late"), first, now - Late, TimeSpan.FromSeconds(1), cancellationToken);
         // 5. A body is taken by its signed hash, and one that has another is refused.
         var checksBody = await ChecksBodyHashAsync(first, second, cancellationToken);
         return new S3Capabilities
@@ -64,16 +66,16 @@ internal sealed class S3Probe(S3Store store)
             ListsAfterPut = listed,
             RefusesExpired = inTime == 200 && late is 400 or 401 or 403,
             ChecksBodyHash = checksBody,
-            KeepsVersions = await store.KeepsVersionsAsync(cancellationToken),
+            KeepsVersions = await endpoint.KeepsVersionsAsync(cancellationToken),
         };
     }
 
     /// <summary>Only a refusal for this very reason shows it. After any other answer, or none, bodies go on being sent with Content-MD5.</summary>
     private async Task<bool> ChecksBodyHashAsync(byte[] first, byte[] second, CancellationToken cancellationToken)
     {
-        if (!(await store.TryPutChangedAsync(Key("body"), first, first, cancellationToken)).IsTaken) return false;
+        if (!(await puts.TrySendChangedAsync(Key("body"), first, first, cancellationToken)).IsTaken) return false;
         var changed = Key("changed-body");
-        var (isTaken, code) = await store.TryPutChangedAsync(changed, first, second, cancellationToken);
+        var (isTaken, code) = await puts.TrySendChangedAsync(changed, first, second, cancellationToken);
         return !isTaken
             && code is "XAmzContentSHA256Mismatch" or "BadDigest" or "InvalidDigest" or "SignatureDoesNotMatch"
             && await TryReadAsync(changed, cancellationToken) is null;

@@ -21,9 +21,8 @@ public sealed class S3Store : IObjectStore, IFencedWrites
 {
     private readonly S3StoreOptions _options;
     private readonly S3Endpoint _endpoint;
-    private readonly S3ObjectHeaders _headers;
+    private readonly S3PutRequests _puts;
     private readonly string _prefix;
-    private S3Capabilities? _capabilities;
     private volatile bool _bucketSeen;
 
     /// <param name="options">Where; see <see cref="S3StoreOptions.Validate"/>.</param>
@@ -36,8 +35,8 @@ public sealed class S3Store : IObjectStore, IFencedWrites
     internal S3Store(S3StoreOptions options, TimeProvider time, Random random)
     {
         _endpoint = new S3Endpoint(options, time, random);
-        (_options, _headers, _prefix) = (options, _endpoint.Headers, _endpoint.Prefix);
-        _capabilities = S3CapabilityCache.Read(options);
+        (_options, _prefix) = (options, _endpoint.Prefix);
+        _puts = new S3PutRequests(_endpoint) { Capabilities = S3CapabilityCache.Read(options) };
     }
 
     /// <inheritdoc/>
@@ -47,15 +46,7 @@ public sealed class S3Store : IObjectStore, IFencedWrites
     public bool HasExclusiveFences => false;
 
     /// <summary>What the endpoint was found to do, here or by an earlier process; null when nobody has looked.</summary>
-    public S3Capabilities? Capabilities => _capabilities;
-
-    private bool IsAws => _options.Endpoint.Length == 0;
-
-    /// <summary>Whether the condition of a put decides. AWS is known to heed it.</summary>
-    private bool TrustsCondition => _capabilities?.HonoursConditionalPut ?? IsAws;
-
-    /// <summary>Whether the hash that is signed is enough for the server to check a body by. MD5 costs more than all else that a put does, and is left out then.</summary>
-    private bool TrustsBodyHash => _capabilities?.ChecksBodyHash == true && _options.ObjectLockMode.Length == 0;
+    public S3Capabilities? Capabilities => _puts.Capabilities;
 
     /// <inheritdoc/>
     public ValueTask<DateTimeOffset> GetTimeAsync(CancellationToken cancellationToken) => _endpoint.GetTimeAsync(cancellationToken);
@@ -71,7 +62,7 @@ public sealed class S3Store : IObjectStore, IFencedWrites
 
     /// <inheritdoc/>
     public ValueTask<PutOutcome> PutAsync(string key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken) =>
-        PutAsync(key, body, (conditional, token) => SendPutAsync(key, body, conditional, token), cancellationToken);
+        PutAsync(key, body, (conditional, token) => _puts.SendAsync(key, body, conditional, token), cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask ReadAsync(string key, long offset, Memory<byte> destination, CancellationToken cancellationToken)
@@ -167,55 +158,11 @@ public sealed class S3Store : IObjectStore, IFencedWrites
     /// <exception cref="StoreException">It cannot be asked.</exception>
     public async Task<S3Capabilities> ProbeAsync(CancellationToken cancellationToken)
     {
-        _capabilities = null;
-        _capabilities = await new S3Probe(this).RunAsync(cancellationToken);
-        S3CapabilityCache.Write(_options, _capabilities);
-        return _capabilities;
-    }
-
-    /// <summary>One put, by the kit, without a look before it.</summary>
-    /// <returns>The status; 200 also stands for other successes.</returns>
-    internal Task<int> TryPutAsync(string key, ReadOnlyMemory<byte> body, bool conditional, CancellationToken cancellationToken) =>
-        StatusAsync(key, token => SendPutAsync(key, body, conditional, token), cancellationToken);
-
-    /// <summary>One put without Content-MD5, by the kit, of a body that need not be the one whose hash is signed. Both have the same length. Not tried again.</summary>
-    /// <returns>Whether it was taken, and otherwise the server's word for why not; empty when it has none, or there was no answer.</returns>
-    internal async Task<(bool IsTaken, string Code)> TryPutChangedAsync(string key, byte[] signed, byte[] sent, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await using var body = new ChangingStream(signed, sent);
-            await SendPutAsync(key, body, sent.Length, md5: null, conditional: false, cancellationToken);
-            return (true, "");
-        }
-        catch (Exception e) when (!cancellationToken.IsCancellationRequested && S3Failure.Of(e, _options) is not null)
-        {
-            return (false, S3Failure.Of(e, _options)!.Code);
-        }
-    }
-
-    /// <summary>One put with a signed address.</summary>
-    internal Task<int> TryPutSignedAsync(string key, ReadOnlyMemory<byte> body, DateTimeOffset signedAt, TimeSpan lifetime, CancellationToken cancellationToken)
-    {
-        var headers = _headers.ForWriting(body.Length, signedAt);
-        headers.Add(new("Content-MD5", S3ObjectHeaders.ContentMd5(body.Span)));
-        return StatusAsync(key, async token => await _endpoint.SendSignedAsync(HttpMethod.Put, key, headers, body, signedAt, lifetime, token), cancellationToken);
-    }
-
-    /// <summary>Whether deleted objects stay as versions; null when it may not be asked or is not known here.</summary>
-    internal async Task<bool?> KeepsVersionsAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await _endpoint.RunAsync<bool?>("asking for the versioning of", Location, Attempt, cancellationToken);
-        }
-        catch (StoreException)
-        {
-            return null;
-        }
-
-        async ValueTask<bool?> Attempt(CancellationToken token) =>
-            (await _endpoint.Client.GetBucketVersioningAsync(new GetBucketVersioningRequest { BucketName = _options.Bucket }, token)).VersioningConfig?.Status == VersionStatus.Enabled;
+        _puts.Capabilities = null;
+        var found = await new S3Probe(this, _endpoint, _puts).RunAsync(cancellationToken);
+        _puts.Capabilities = found;
+        S3CapabilityCache.Write(_options, found);
+        return found;
     }
 
     async ValueTask<PutOutcome> IFencedWrites.PutFencedAsync(string key, ReadOnlyMemory<byte> body, DateTimeOffset takenAt, TimeSpan lifetime, Action onDoubt, CancellationToken cancellationToken)
@@ -234,12 +181,9 @@ public sealed class S3Store : IObjectStore, IFencedWrites
 
         async ValueTask Attempt(bool conditional, CancellationToken token)
         {
-            var headers = _headers.ForWriting(body.Length, takenAt);
-            headers.Add(new("Content-MD5", S3ObjectHeaders.ContentMd5(body.Span)));
-            if (conditional) headers.Add(new("If-None-Match", "*"));
             try
             {
-                await _endpoint.SendSignedAsync(HttpMethod.Put, key, headers, body, takenAt, lifetime, token);
+                await _puts.SendSignedAsync(key, body, conditional, takenAt, lifetime, token);
             }
             catch (Exception e) when (S3Failure.Of(e, _options) is { IsAmbiguous: true })
             {
@@ -279,8 +223,8 @@ public sealed class S3Store : IObjectStore, IFencedWrites
     private async ValueTask<PutOutcome> PutAsync(string key, ReadOnlyMemory<byte> body, Func<bool, CancellationToken, ValueTask> send, CancellationToken cancellationToken)
     {
         StoreKey.Require(key);
-        if (!TrustsCondition && await StatAsync(key, cancellationToken) is not null) return PutOutcome.AlreadyExists;
-        var conditional = _capabilities?.RefusesCondition != true;
+        if (!_puts.TrustsCondition && await StatAsync(key, cancellationToken) is not null) return PutOutcome.AlreadyExists;
+        var conditional = _puts.MayHaveCondition;
         var mayBeMine = false;
         switch (await _endpoint.RunAsync("writing", Describe(key), Attempt, cancellationToken))
         {
@@ -288,7 +232,7 @@ public sealed class S3Store : IObjectStore, IFencedWrites
                 // After an attempt whose answer was lost, the object that stands in the way may be this one.
                 return mayBeMine && await HasSameContentAsync(key, body, cancellationToken) ? PutOutcome.Created : PutOutcome.AlreadyExists;
             case 501:
-                _capabilities = (_capabilities ?? new S3Capabilities()) with { HonoursConditionalPut = false, RefusesCondition = true };
+                _puts.LearnThatConditionIsRefused();
                 return await PutAsync(key, body, send, cancellationToken);
             default:
                 return PutOutcome.Created;
@@ -299,6 +243,7 @@ public sealed class S3Store : IObjectStore, IFencedWrites
             try
             {
                 await send(conditional, token);
+                _bucketSeen = true;
                 return 200;
             }
             catch (Exception e) when (S3Failure.Of(e, _options) is { } failure)
@@ -308,61 +253,6 @@ public sealed class S3Store : IObjectStore, IFencedWrites
                 throw;
             }
         }
-    }
-
-    /// <summary>A refusal that the probe can make something of is a result; of other failures it dies, as any command would.</summary>
-    private async Task<int> StatusAsync(string key, Func<CancellationToken, ValueTask> send, CancellationToken cancellationToken)
-    {
-        return await _endpoint.RunAsync("writing", Describe(key), Attempt, cancellationToken);
-
-        async ValueTask<int> Attempt(CancellationToken token)
-        {
-            try
-            {
-                await send(token);
-                return 200;
-            }
-            catch (Exception e) when (S3Failure.Of(e, _options) is { } failure && (failure.Status == 409 || (!failure.IsRetryable && failure.Status is 304 or 400 or 401 or 403 or 412 or 501)))
-            {
-                return S3Failure.Of(e, _options)!.Status;
-            }
-        }
-    }
-
-    private async ValueTask SendPutAsync(string key, ReadOnlyMemory<byte> body, bool conditional, CancellationToken token)
-    {
-        if (TrustsBodyHash)
-        {
-            try
-            {
-                await SendPutAsync(key, new BodyStream(body), body.Length, md5: null, conditional, token);
-                return;
-            }
-            catch (AmazonServiceException e) when (e.StatusCode == HttpStatusCode.BadRequest && e.Message.Contains("Content-MD5", StringComparison.OrdinalIgnoreCase))
-            {
-                // As of a bucket that locks objects since the endpoint was looked at.
-                if (_capabilities is { } known) S3CapabilityCache.Write(_options, _capabilities = known with { ChecksBodyHash = false });
-            }
-        }
-
-        await SendPutAsync(key, new BodyStream(body), body.Length, S3ObjectHeaders.ContentMd5(body.Span), conditional, token);
-    }
-
-    private async ValueTask SendPutAsync(string key, Stream body, int length, string? md5, bool conditional, CancellationToken token)
-    {
-        var request = new PutObjectRequest
-        {
-            BucketName = _options.Bucket,
-            Key = _prefix + key,
-            InputStream = body,
-            MD5Digest = md5,
-            UseChunkEncoding = false,
-            AutoResetStreamPosition = true,
-        };
-        if (conditional) request.IfNoneMatch = "*";
-        foreach (var (name, value) in _headers.ForWriting(length, _endpoint.AssumedTime)) request.Headers[name] = value;
-        await _endpoint.Client.PutObjectAsync(request, token);
-        _bucketSeen = true;
     }
 
     private async ValueTask<bool> DeleteAsync(string key, Func<CancellationToken, ValueTask> send, CancellationToken cancellationToken)
