@@ -74,8 +74,8 @@ internal sealed class RepositoryOpener(ApiClient client, AgentOptions options, I
     /// <summary>What the endpoint does is found out once for each node and cache, so that packs need no look before each put.</summary>
     private async Task ProbeAsync(string location, IObjectStore store, CancellationToken cancellation)
     {
-        if (store is not S3Store { Capabilities: null or { ChecksBodyHash: null } } s3) return;
-        foreach (var warning in (await s3.ProbeAsync(cancellation)).Warnings) log.EndpointWarning(location, warning);
+        if (store is not S3Store s3 || await s3.ProbeIfUnknownAsync(cancellation) is not { } found) return;
+        foreach (var warning in found.Warnings) log.EndpointWarning(location, warning);
     }
 
     private async Task<ChunkRepository> OpenAsync(IObjectStore store, RepositorySecret secret, CancellationToken cancellation)

@@ -73,7 +73,7 @@ internal static class RepoInfoCommand
         table.Add("", $"conditional put {(found.HonoursConditionalPut ? "heeded" : found.RefusesCondition ? "not known" : "IGNORED")}");
         table.Add("", $"read after put {YesNo(found.ReadsAfterPut)}, listing after put {YesNo(found.ListsAfterPut)}");
         table.Add("", $"expired requests {(found.RefusesExpired ? "refused" : "ACCEPTED")}");
-        table.Add("", $"bodies sent with {(found.ChecksBodyHash switch { true => "their signed hash, which is checked", false => "Content-MD5", null => "Content-MD5 (their signed hash was not tried)" })}");
+        table.Add("", $"bodies sent with {(found.ChecksBodyHash switch { true => "their signed hash, which is checked", false => "Content-MD5", null => "Content-MD5 (whether their signed hash is checked is not known)" })}");
         table.Add("", $"old versions {(found.KeepsVersions switch { true => "kept", false => "not kept", null => "unknown" })}");
     }
 

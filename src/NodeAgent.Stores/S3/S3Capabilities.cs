@@ -23,7 +23,7 @@ public sealed record S3Capabilities
     /// <summary>A request whose signature is in its address is taken, and is refused once the signature has run out.</summary>
     public bool RefusesExpired { get; init; }
 
-    /// <summary>A body is taken by its signed SHA-256 alone, without Content-MD5, and one that has another is refused. Null when nobody has asked that, as an earlier version.</summary>
+    /// <summary>A body is taken by its signed SHA-256 alone, without Content-MD5, and one that has another is refused. Null when nobody has asked that, as an earlier version, or the answer was a failure that may pass.</summary>
     public bool? ChecksBodyHash { get; init; }
 
     /// <summary>Whether a deleted object stays behind as an old version; null when the key may not ask.</summary>

@@ -70,15 +70,17 @@ internal sealed class S3Probe(S3Store store, S3Endpoint endpoint, S3PutRequests 
         };
     }
 
-    /// <summary>Only a refusal for this very reason shows it. After any other answer, or none, bodies go on being sent with Content-MD5.</summary>
-    private async Task<bool> ChecksBodyHashAsync(byte[] first, byte[] second, CancellationToken cancellationToken)
+    /// <summary>Only a refusal for this very reason shows it. After any other answer, or none, bodies go on being sent with Content-MD5; null when another try may tell more.</summary>
+    private async Task<bool?> ChecksBodyHashAsync(byte[] first, byte[] second, CancellationToken cancellationToken)
     {
-        if (!(await puts.TrySendChangedAsync(Key("body"), first, first, cancellationToken)).IsTaken) return false;
+        if (await puts.TrySendChangedAsync(Key("body"), first, first, cancellationToken) is { } failure) return failure.IsRetryable ? null : false;
         var changed = Key("changed-body");
-        var (isTaken, code) = await puts.TrySendChangedAsync(changed, first, second, cancellationToken);
-        return !isTaken
-            && code is "XAmzContentSHA256Mismatch" or "BadDigest" or "InvalidDigest" or "SignatureDoesNotMatch"
-            && await TryReadAsync(changed, cancellationToken) is null;
+        return await puts.TrySendChangedAsync(changed, first, second, cancellationToken) switch
+        {
+            { Code: "XAmzContentSHA256Mismatch" or "BadDigest" or "InvalidDigest" or "SignatureDoesNotMatch" } => await TryReadAsync(changed, cancellationToken) is null,
+            { IsRetryable: true } => null,
+            _ => false,
+        };
     }
 
     private string Key(string name)

@@ -74,18 +74,18 @@ internal sealed class S3PutRequests(S3Endpoint endpoint)
         StatusAsync(key, token => SendSignedAsync(key, body, conditional: false, signedAt, lifetime, token), cancellationToken);
 
     /// <summary>One put without Content-MD5, by the kit, of a body that need not be the one whose hash is signed. Both have the same length. Not tried again.</summary>
-    /// <returns>Whether it was taken, and otherwise the server's word for why not; empty when it has none, or there was no answer.</returns>
-    public async Task<(bool IsTaken, string Code)> TrySendChangedAsync(string key, byte[] signed, byte[] sent, CancellationToken cancellationToken)
+    /// <returns>Null when it was taken, and otherwise why not.</returns>
+    public async Task<RequestFailure?> TrySendChangedAsync(string key, byte[] signed, byte[] sent, CancellationToken cancellationToken)
     {
         try
         {
             await using var body = new ChangingStream(signed, sent);
             await SendAsync(key, body, sent.Length, md5: null, conditional: false, cancellationToken);
-            return (true, "");
+            return null;
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested && S3Failure.Of(e, _options) is not null)
         {
-            return (false, S3Failure.Of(e, _options)!.Code);
+            return S3Failure.Of(e, _options);
         }
     }
 

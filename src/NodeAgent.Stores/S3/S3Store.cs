@@ -19,6 +19,9 @@ namespace NodeAgent.Stores.S3;
 /// </remarks>
 public sealed class S3Store : IObjectStore, IFencedWrites
 {
+    /// <summary>How long it is left at what a probe could not tell: an endpoint that cannot be asked for it costs thirty small requests in this time.</summary>
+    private static readonly TimeSpan ProbesApart = TimeSpan.FromHours(1);
+
     private readonly S3StoreOptions _options;
     private readonly S3Endpoint _endpoint;
     private readonly S3PutRequests _puts;
@@ -33,10 +36,13 @@ public sealed class S3Store : IObjectStore, IFencedWrites
     }
 
     internal S3Store(S3StoreOptions options, TimeProvider time, Random random)
+        : this(new S3Endpoint(options, time, random)) => _puts.Capabilities = S3CapabilityCache.Read(options);
+
+    /// <summary>A store that knows nothing of what the endpoint does.</summary>
+    private S3Store(S3Endpoint endpoint)
     {
-        _endpoint = new S3Endpoint(options, time, random);
-        (_options, _prefix) = (options, _endpoint.Prefix);
-        _puts = new S3PutRequests(_endpoint) { Capabilities = S3CapabilityCache.Read(options) };
+        (_options, _endpoint, _prefix) = (endpoint.Options, endpoint, endpoint.Prefix);
+        _puts = new S3PutRequests(endpoint);
     }
 
     /// <inheritdoc/>
@@ -154,12 +160,25 @@ public sealed class S3Store : IObjectStore, IFencedWrites
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>Finds out what the endpoint does, goes by it from now on, and remembers it for later processes.</summary>
+    /// <summary>
+    /// <see cref="ProbeAsync"/>, when it can tell what is not known yet: nobody has looked, or an earlier version, or a failure that may have passed came in
+    /// between. What a probe could not tell is asked again after an hour at the earliest.
+    /// </summary>
+    /// <returns>What was found; null when nothing was asked.</returns>
+    /// <exception cref="StoreException">It cannot be asked.</exception>
+    public async Task<S3Capabilities?> ProbeIfUnknownAsync(CancellationToken cancellationToken)
+    {
+        if (Capabilities is { } known && (known.ChecksBodyHash is not null || _endpoint.AssumedTime - known.ProbedAt < ProbesApart)) return null;
+        return await ProbeAsync(cancellationToken);
+    }
+
+    /// <summary>Finds out what the endpoint does, goes by it from then on, and remembers it for later processes. Until then, and when it fails, what was known counts.</summary>
     /// <exception cref="StoreException">It cannot be asked.</exception>
     public async Task<S3Capabilities> ProbeAsync(CancellationToken cancellationToken)
     {
-        _puts.Capabilities = null;
-        var found = await new S3Probe(this, _endpoint, _puts).RunAsync(cancellationToken);
+        // By a store that takes nothing for known. It has nothing of its own to dispose.
+        var asking = new S3Store(_endpoint);
+        var found = await new S3Probe(asking, _endpoint, asking._puts).RunAsync(cancellationToken);
         _puts.Capabilities = found;
         S3CapabilityCache.Write(_options, found);
         return found;
