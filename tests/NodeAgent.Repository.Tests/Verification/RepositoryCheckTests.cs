@@ -134,6 +134,8 @@ public sealed class RepositoryCheckTests : IDisposable
     {
         var root = await CreateAsync();
         var path = Path.Combine(_copies.Take(), "check");
+        // Beside the fourth there are those that are looked at or read ahead at that moment.
+        var most = 4 + Environment.ProcessorCount + 1;
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
         var time = new SteppingTime();
         await using (var repository = await OpenAsync(new DirectoryStore(root), time))
@@ -147,12 +149,12 @@ public sealed class RepositoryCheckTests : IDisposable
                 // Whoever is beside the one that stops it goes no further before it is stopped.
                 else stop.Token.WaitHandle.WaitOne();
             })).ExecuteAsync(stop.Token));
-            Assert.InRange(verifications.Count, 4, 4 + Environment.ProcessorCount);
+            Assert.InRange(verifications.Count, 4, most);
             verifications.Save();
         }
 
         var report = await CheckAsync(root, path, time, o => o with { VerifiedSince = SteppingTime.Start.AddDays(-1) });
-        Assert.InRange(report.RecentPacks, 4, 4 + Environment.ProcessorCount);
+        Assert.InRange(report.RecentPacks, 4, most);
         Assert.Equal(report.Packs, report.ReadPacks + report.RecentPacks);
     }
 
