@@ -13,6 +13,9 @@ internal static class NodeAgentProcess
     /// </summary>
     private static readonly string? Published = Environment.GetEnvironmentVariable("NODEAGENT_TEST_PROGRAM") is { Length: > 0 } path ? path : null;
 
+    /// <summary>Whether it is one as it is published, and not what was built beside the tests.</summary>
+    public static bool IsPublished => Published is not null;
+
     /// <summary>The command that starts it.</summary>
     public static string[] Command => CommandIn(Place);
 
