@@ -211,29 +211,8 @@ public static class BackupRun
             return entry.WithContent(new BundleSlice(chunk, slice.Offset, slice.Length));
         }
 
-        return step.Content is null ? entry : WithContent(entry, await step.Content.WaitAsync(cancellationToken));
+        return step.Content is null ? entry : EntryOf.WithContent(entry, await step.Content.WaitAsync(cancellationToken));
     }
-
-    /// <summary>What can change of a file is that of the moment when its content was read, also where this is another name of it and was looked at later.</summary>
-    private static TreeEntry WithContent(TreeEntry entry, CapturedContent content) => new()
-    {
-        Type = entry.Type,
-        Name = entry.Name,
-        Mode = content.Moment.Mode,
-        UserId = content.Moment.UserId,
-        GroupId = content.Moment.GroupId,
-        Modified = content.Moment.Modified,
-        Changed = content.Moment.Changed,
-        Birth = entry.Birth,
-        Inode = entry.Inode,
-        HardLinkDevice = entry.HardLinkDevice,
-        InodeFlags = content.Attributes?.InodeFlags ?? entry.InodeFlags,
-        ExtendedAttributes = content.Attributes?.Extended ?? entry.ExtendedAttributes,
-        ChangedWhileRead = entry.ChangedWhileRead || content.Changed || content.Attributes is { AreComplete: false },
-        UnreadableContent = content.Content is null,
-        Size = content.Content is null ? entry.Size : content.Size,
-        Content = content.Content ?? EmptyContent.Instance,
-    };
 
     private static SnapshotChunker ChunkerOf(ChunkRepository repository)
     {

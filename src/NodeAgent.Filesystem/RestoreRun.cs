@@ -1,4 +1,3 @@
-using NodeAgent.Filesystem.Capture;
 using NodeAgent.Filesystem.Interop;
 using NodeAgent.Filesystem.Restore;
 using NodeAgent.Repository;

@@ -3,7 +3,7 @@ using NodeAgent.Repository.Trees;
 
 namespace NodeAgent.Filesystem.Capture;
 
-/// <summary>Makes entries of what the kernel says.</summary>
+/// <summary>Makes entries of what the kernel says, and of what was read.</summary>
 internal static class EntryOf
 {
     /// <summary>Of an inode's flags only those that a user sets: the others say how the file system stores the file.</summary>
@@ -51,4 +51,28 @@ internal static class EntryOf
             DeviceMinor = isDevice ? status.RdevMinor : 0,
         };
     }
+
+    /// <summary>
+    /// The entry of a regular file with what was read of it. What can change of a file is that of the moment when its content was read, also where this is another
+    /// name of it and was looked at later.
+    /// </summary>
+    public static TreeEntry WithContent(TreeEntry entry, CapturedContent content) => new()
+    {
+        Type = entry.Type,
+        Name = entry.Name,
+        Mode = content.Moment.Mode,
+        UserId = content.Moment.UserId,
+        GroupId = content.Moment.GroupId,
+        Modified = content.Moment.Modified,
+        Changed = content.Moment.Changed,
+        Birth = entry.Birth,
+        Inode = entry.Inode,
+        HardLinkDevice = entry.HardLinkDevice,
+        InodeFlags = content.Attributes?.InodeFlags ?? entry.InodeFlags,
+        ExtendedAttributes = content.Attributes?.Extended ?? entry.ExtendedAttributes,
+        ChangedWhileRead = entry.ChangedWhileRead || content.Changed || content.Attributes is { AreComplete: false },
+        UnreadableContent = content.Content is null,
+        Size = content.Content is null ? entry.Size : content.Size,
+        Content = content.Content ?? EmptyContent.Instance,
+    };
 }

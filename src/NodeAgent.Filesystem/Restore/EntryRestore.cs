@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using NodeAgent.Filesystem.Capture;
 using NodeAgent.Filesystem.Interop;
 using NodeAgent.Repository.Trees;
 

@@ -1,4 +1,3 @@
-using NodeAgent.Filesystem.Capture;
 using NodeAgent.Repository;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Reading;

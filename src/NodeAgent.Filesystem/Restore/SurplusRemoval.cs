@@ -1,4 +1,3 @@
-using NodeAgent.Filesystem.Capture;
 using NodeAgent.Filesystem.Interop;
 
 namespace NodeAgent.Filesystem.Restore;

@@ -1,6 +1,5 @@
-using NodeAgent.Filesystem.Capture;
 
-namespace NodeAgent.Filesystem.Tests.Capture;
+namespace NodeAgent.Filesystem.Tests;
 
 public sealed class WorkerPoolTests
 {

@@ -1,6 +1,6 @@
-namespace NodeAgent.Filesystem.Capture;
+namespace NodeAgent.Filesystem;
 
-/// <summary>Runs the work of a backup on a few threads, and holds up whoever brings more than they can take.</summary>
+/// <summary>Runs the work of a backup or a restore on a few threads, and holds up whoever brings more than they can take.</summary>
 internal sealed class WorkerPool(int workers) : IDisposable
 {
     private readonly SemaphoreSlim _slots = new(workers);
