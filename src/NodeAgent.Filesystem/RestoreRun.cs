@@ -46,7 +46,6 @@ public static class RestoreRun
 
         // 3. and 4. the tree
         if (!request.IgnoreFreeSpace) await new SpaceCheck(request, tree).EnsureAsync(target, snapshot, wanted, cancellationToken);
-        var issues = new IssueList();
         using var workers = new WorkerPool(WorkerCount.ForRestore(request.Workers, request.Memory).Number);
         long bytes = 0;
         var last = request.Time.GetTimestamp();
@@ -61,7 +60,7 @@ public static class RestoreRun
         // A snapshot of a target that was never completed has such a mark itself, which then is a file as any other.
         var mark = wanted.Type == TreeEntryType.Directory && await IsFreeAsync(tree, wanted, cancellationToken) ? ResumeMark.Begin(target, snapshot, request) : null;
         using var flush = new EarlyFlush(target, request.TargetPath, request.Memory > 0 ? request.Memory : WorkerCount.ProcessMemory, mark is not null, request.Synchronize);
-        restore = new TreeRestore(request, reader, tree, contents, ahead, workers, flush, issues, mark);
+        restore = new TreeRestore(request, mark, new RestoreSource(reader, tree, ahead, contents), workers, flush);
         if (wanted.Type == TreeEntryType.Directory) await restore.RestoreAsync(target, wanted, cancellationToken);
         else await restore.RestoreSingleAsync(target, wanted, cancellationToken);
         if (mark is not null) ResumeMark.End(target);

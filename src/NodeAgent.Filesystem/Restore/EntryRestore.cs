@@ -8,8 +8,7 @@ namespace NodeAgent.Filesystem.Restore;
 /// Makes a single entry that is no directory in an open directory: under a temporary name, which becomes its own when it is complete; or, where the request
 /// allows it, by changing what is there. For many workers at once.
 /// </summary>
-internal sealed class EntryRestore(
-    RestoreRequest request, ExistingFiles existing, MetadataWriter metadata, TemporaryNames temporaries, ContentWriter contents, EarlyFlush flush, SurplusRemoval removal, IssueList issues, RestoreCounts counts)
+internal sealed class EntryRestore(RestoreRequest request, TargetNames names, EntryWriters writers, RestoreReport report)
 {
     private readonly ConcurrentQueue<(LinkSource Source, TreeEntry Entry)> _laterFlags = new();
 
@@ -19,27 +18,27 @@ internal sealed class EntryRestore(
         var parent = directory.Handle;
         // In a directory that this run made there is nothing yet.
         var there = directory.WasThere ? ExistingFiles.At(parent, entry.Name.Span) : null;
-        var choice = existing.Choose(there, entry);
+        var choice = names.Existing.Choose(there, entry);
         if (choice == ExistingChoice.Keep)
         {
-            if (entry.IsPart) issues.Add(path, "restore", "parts of it are lost, and what is in its place stays (move it away to get what was saved)");
+            if (entry.IsPart) report.Issues.Add(path, "restore", "parts of it are lost, and what is in its place stays (move it away to get what was saved)");
             Skip(path);
             return null;
         }
 
         if (entry.IsPart)
         {
-            issues.Add(path, "restore", "parts of it are lost, and zeros stand in their place: the snapshot was repaired");
+            report.Issues.Add(path, "restore", "parts of it are lost, and zeros stand in their place: the snapshot was repaired");
         }
         else if (entry.UnreadableContent)
         {
-            issues.Add(path, "restore", "its content could not be read when it was backed up", isMetadataOnly: true);
+            report.Issues.Add(path, "restore", "its content could not be read when it was backed up", isMetadataOnly: true);
             return null;
         }
 
         if (choice != ExistingChoice.Write && await TryReuseAsync(parent, entry, path, there!.Value, choice, cancellationToken))
             return isLinked ? new LinkSource(path, there.Value.Device, there.Value.Inode) : null;
-        var temporary = temporaries.Next();
+        var temporary = names.Temporaries.Next();
         try
         {
             DirectoryHandle? file = null;
@@ -48,16 +47,16 @@ internal sealed class EntryRestore(
                 if (entry.Type == TreeEntryType.RegularFile)
                 {
                     file = Files.Open(parent, temporary, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive, ModeAtFirst(directory, entry));
-                    await contents.WriteAsync(file, entry, batch?.Chunks, cancellationToken);
+                    await writers.Contents.WriteAsync(file, entry, batch?.Chunks, cancellationToken);
                     if (directory.PassesOnAccess) MetadataWriter.RemoveAccessLists(file);
-                    await metadata.ApplyAsync(file, entry, path, cancellationToken);
+                    await writers.Metadata.ApplyAsync(file, entry, path, cancellationToken);
                 }
                 else
                 {
                     if (!MakeOther(parent, temporary, entry, path)) return null;
                     file = Files.Open(parent, temporary, OpenFlags.PathOnly);
                     if (Files.Status(file, []).Type != entry.Type) throw new FileSystemException("open", Errno.Exists);
-                    await metadata.ApplyToNamedAsync(file, entry, path, cancellationToken);
+                    await writers.Metadata.ApplyToNamedAsync(file, entry, path, cancellationToken);
                 }
 
                 var made = isLinked ? Files.Status(file, []) : default;
@@ -66,14 +65,14 @@ internal sealed class EntryRestore(
                 if (entry.Type == TreeEntryType.RegularFile)
                 {
                     // An immutable file takes no further names.
-                    if (source is null) metadata.ApplyFlags(file, entry, path);
+                    if (source is null) writers.Metadata.ApplyFlags(file, entry, path);
                     else if (entry.InodeFlags != 0) _laterFlags.Enqueue((source, entry));
-                    Interlocked.Add(ref counts.Bytes, entry.Size);
+                    Interlocked.Add(ref report.Counts.Bytes, entry.Size);
                 }
 
-                counts.Count(entry.Type == TreeEntryType.RegularFile);
+                report.Counts.Count(entry.Type == TreeEntryType.RegularFile);
                 // The content of longer ones is on its way to the disk already.
-                await flush.AddAsync(EarlyFlush.CostOfFile(entry.Content is not WholeHole && entry.Size < ContentWriter.ShortestWriteback ? entry.Size : 0), cancellationToken);
+                await writers.Flush.AddAsync(EarlyFlush.CostOfFile(entry.Content is not WholeHole && entry.Size < ContentWriter.ShortestWriteback ? entry.Size : 0), cancellationToken);
                 return source;
             }
             finally
@@ -99,19 +98,19 @@ internal sealed class EntryRestore(
         {
             if (there.Device == source.Device && there.Inode == source.Inode)
             {
-                Interlocked.Increment(ref counts.Unchanged);
-                counts.Count(entry.Type == TreeEntryType.RegularFile);
+                Interlocked.Increment(ref report.Counts.Unchanged);
+                report.Counts.Count(entry.Type == TreeEntryType.RegularFile);
                 return true;
             }
 
-            if (!existing.MayReplace(there, entry))
+            if (!names.Existing.MayReplace(there, entry))
             {
                 Skip(path);
                 return true;
             }
         }
 
-        var temporary = temporaries.Next();
+        var temporary = names.Temporaries.Next();
         try
         {
             using var file = source.Open(target, OpenFlags.PathOnly);
@@ -119,7 +118,7 @@ internal sealed class EntryRestore(
         }
         catch (FileSystemException failure) when (!failure.FailsWhatFollows)
         {
-            issues.Add(path, failure.Operation, $"it cannot be one file with {source.Path} here and becomes a file of its own: {failure.Reason}");
+            report.Issues.Add(path, failure.Operation, $"it cannot be one file with {source.Path} here and becomes a file of its own: {failure.Reason}");
             return false;
         }
 
@@ -133,23 +132,23 @@ internal sealed class EntryRestore(
             RemoveTemporary(parent, temporary);
         }
 
-        counts.Count(entry.Type == TreeEntryType.RegularFile);
+        report.Counts.Count(entry.Type == TreeEntryType.RegularFile);
         return true;
     }
 
     /// <summary>Applies the flags of files with several names, once all names are there.</summary>
-    public void ApplyLaterFlags(DirectoryHandle target, Action<TreePath, FileSystemException> report)
+    public void ApplyLaterFlags(DirectoryHandle target, Action<TreePath, FileSystemException> onFailure)
     {
         foreach (var (source, entry) in _laterFlags)
         {
             try
             {
                 using var file = source.Open(target, OpenFlags.ReadOnly | OpenFlags.NonBlocking);
-                metadata.ApplyFlags(file, entry, source.Path);
+                writers.Metadata.ApplyFlags(file, entry, source.Path);
             }
             catch (FileSystemException failure)
             {
-                report(source.Path, failure);
+                onFailure(source.Path, failure);
             }
         }
     }
@@ -171,25 +170,25 @@ internal sealed class EntryRestore(
             {
                 // Whoever could read what was there is not to read what comes, until its own mode is set.
                 if (!MetadataWriter.TryClose(file, entry)) return false;
-                await contents.UpdateAsync(file, status.Size, entry, cancellationToken);
-                await metadata.ApplyAsync(file, entry, path, cancellationToken);
+                await writers.Contents.UpdateAsync(file, status.Size, entry, cancellationToken);
+                await writers.Metadata.ApplyAsync(file, entry, path, cancellationToken);
             }
             else if (choice == ExistingChoice.Same && !MetadataWriter.IsAsRecorded(file, status, entry))
             {
                 if (there.Links != 1) return false;
                 MetadataWriter.RemoveSurplus(file, entry);
-                await metadata.ApplyAsync(file, entry, path, cancellationToken);
+                await writers.Metadata.ApplyAsync(file, entry, path, cancellationToken);
             }
 
-            metadata.ApplyFlags(file, entry, path);
+            writers.Metadata.ApplyFlags(file, entry, path);
         }
 
-        Interlocked.Increment(ref counts.Files);
-        Interlocked.Add(ref counts.Bytes, entry.Size);
+        Interlocked.Increment(ref report.Counts.Files);
+        Interlocked.Add(ref report.Counts.Bytes, entry.Size);
         if (choice != ExistingChoice.Update)
         {
-            Interlocked.Increment(ref counts.Unchanged);
-            contents.Pass(entry.Size);
+            Interlocked.Increment(ref report.Counts.Unchanged);
+            writers.Contents.Pass(entry.Size);
         }
 
         return true;
@@ -219,10 +218,10 @@ internal sealed class EntryRestore(
             }
             catch (FileSystemException refused) when (refused.Error is Errno.NotEmpty or Errno.Exists)
             {
-                if (!request.Delete || !removal.Remove(parent, entry.Name.ToArray(), path, new RestoreSelection.Scope(true, true)))
+                if (!request.Delete || !names.Removal.Remove(parent, entry.Name.ToArray(), path, new RestoreSelection.Scope(true, true)))
                 {
                     RemoveTemporary(parent, temporary);
-                    issues.Add(path, "rename", "a directory that is not empty is in its place (move it away, or restore elsewhere)");
+                    report.Issues.Add(path, "rename", "a directory that is not empty is in its place (move it away, or restore elsewhere)");
                     return false;
                 }
             }
@@ -255,15 +254,15 @@ internal sealed class EntryRestore(
             case TreeEntryType.Socket:
                 return false; // a socket lives only while a program listens on it
             default:
-                issues.Add(path, "restore", "device nodes are not wanted here");
+                report.Issues.Add(path, "restore", "device nodes are not wanted here");
                 return false;
         }
     }
 
     private void Skip(TreePath path)
     {
-        Interlocked.Increment(ref counts.Skipped);
-        if (request.Overwrite == OverwritePolicy.Fail) issues.Add(path, "restore", "it is there already and was left as it is");
+        Interlocked.Increment(ref report.Counts.Skipped);
+        if (request.Overwrite == OverwritePolicy.Fail) report.Issues.Add(path, "restore", "it is there already and was left as it is");
     }
 
     private static void RemoveTemporary(DirectoryHandle parent, byte[] temporary)

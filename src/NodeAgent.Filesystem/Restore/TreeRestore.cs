@@ -19,7 +19,7 @@ internal sealed class TreeRestore
     private readonly TreeReader _tree;
     private readonly ReadAhead _ahead;
     private readonly WorkerPool _workers;
-    private readonly IssueList _issues;
+    private readonly IssueList _issues = new();
     private readonly RestoreSelection _selection;
     private readonly ExistingFiles _existing;
     private readonly MetadataWriter _metadata;
@@ -33,15 +33,20 @@ internal sealed class TreeRestore
     private readonly Dictionary<HardLinkKey, Task<LinkSource?>> _links = [];
     private Exception? _fatal;
 
-    public TreeRestore(RestoreRequest request, ChunkReader reader, TreeReader tree, ContentWriter contents, ReadAhead ahead, WorkerPool workers, EarlyFlush flush, IssueList issues, ResumeMark? mark)
+    /// <param name="request">What is wanted.</param>
+    /// <param name="mark">Tells what an interrupted run of the same restore completed; null where nothing is taken for complete.</param>
+    /// <param name="source">Where it comes from.</param>
+    /// <param name="workers">Who restores entries while this walks. None works when a method has returned.</param>
+    /// <param name="flush">Told of all that is made.</param>
+    public TreeRestore(RestoreRequest request, ResumeMark? mark, RestoreSource source, WorkerPool workers, EarlyFlush flush)
     {
-        (_request, _tree, _ahead, _workers, _flush, _issues) = (request, tree, ahead, workers, flush, issues);
+        (_request, _tree, _ahead, _workers, _flush) = (request, source.Tree, source.Ahead, workers, flush);
         _selection = new RestoreSelection(request);
         _existing = new ExistingFiles(request, mark);
-        _metadata = new MetadataWriter(reader, issues);
-        _temporaries = new TemporaryNames(issues);
-        _removal = new SurplusRemoval(_selection, issues, _counts);
-        _entries = new EntryRestore(request, _existing, _metadata, _temporaries, contents, flush, _removal, issues, _counts);
+        _metadata = new MetadataWriter(source.Reader, _issues);
+        _temporaries = new TemporaryNames(_issues);
+        _removal = new SurplusRemoval(_selection, _issues, _counts);
+        _entries = new EntryRestore(request, new TargetNames(_existing, _temporaries, _removal), new EntryWriters(source.Contents, _metadata, flush), new RestoreReport(_counts, _issues));
     }
 
     public long FilesDone => Interlocked.Read(ref _counts.Files);
