@@ -17,12 +17,14 @@ public sealed class ChunkReader : IDisposable
     private readonly ChunkRepository _repository;
     private readonly InstancePool<OpeningTools> _tools = new(() => new OpeningTools());
     private readonly ChunkCache _cache;
+    private readonly PackWindows? _windows;
     private readonly ConcurrentDictionary<PackId, bool> _lookedBeyond = new();
 
     internal ChunkReader(ChunkRepository repository, int cacheBytes)
     {
         _repository = repository;
         _cache = new ChunkCache(cacheBytes);
+        if (repository.Store.WorthwhileRead is > 0 and var worthwhile) _windows = new PackWindows(repository.Store, worthwhile);
     }
 
     /// <summary>As the trees read chunks: whole, shared and cached.</summary>
@@ -42,17 +44,10 @@ public sealed class ChunkReader : IDisposable
     /// <inheritdoc cref="ReadAsync(ChunkId, ChunkKind, Memory{byte}, CancellationToken)" path="/exception"/>
     public async ValueTask<int> ReadAsync(ChunkId id, ChunkKind kind, Memory<byte> destination, ChunkBatch? batch, CancellationToken cancellationToken)
     {
-        if (batch is not null && await batch.TryGetAsync(id) is (var read, var place) && place.PlainLength <= destination.Length)
+        if (batch is not null && await batch.TryGetAsync(id) is (var read, var place) && place.PlainLength <= destination.Length
+            && TryOpen(id, kind, place, read.Span, destination.Span[..place.PlainLength]))
         {
-            try
-            {
-                Open(id, kind, place, read.Span, destination.Span[..place.PlainLength]);
-                return place.PlainLength;
-            }
-            catch (RepositoryFormatException)
-            {
-                // Read alone, it may be found whole elsewhere; and if not, that is told as always.
-            }
+            return place.PlainLength;
         }
 
         var location = await LocateAsync(id, cancellationToken);
@@ -86,6 +81,12 @@ public sealed class ChunkReader : IDisposable
         if (location.PlainLength > maxLength)
             throw new RepositoryFormatException($"{kind} chunk {id}", 0, $"it has {location.PlainLength} bytes, more than the {maxLength} that are allowed");
         var content = new byte[location.PlainLength];
+        if (kind != ChunkKind.Data && await TryReadWindowAsync(location, cancellationToken) is { } envelope && TryOpen(id, kind, location, envelope.Span, content))
+        {
+            _cache.Add(kind, id, content);
+            return content;
+        }
+
         var length = await ReadAsync(id, kind, content, cancellationToken);
         if (length != content.Length) content = content[..length];
         _cache.Add(kind, id, content);
@@ -102,7 +103,11 @@ public sealed class ChunkReader : IDisposable
     public ChunkFetcher CreateFetcher(long budget, int readsAtOnce, bool isReadOnce = false) => new(_repository, budget, readsAtOnce, isReadOnce);
 
     /// <inheritdoc/>
-    public void Dispose() => _tools.Dispose();
+    public void Dispose()
+    {
+        _windows?.Dispose();
+        _tools.Dispose();
+    }
 
     /// <summary>Opens and verifies one envelope.</summary>
     internal void Open(ChunkId id, ChunkKind kind, in ChunkLocation location, ReadOnlySpan<byte> envelope, Span<byte> plain)
@@ -115,6 +120,20 @@ public sealed class ChunkReader : IDisposable
         finally
         {
             _tools.Return(tools);
+        }
+    }
+
+    /// <summary>False for one that is damaged there: read alone, it may be found whole elsewhere; and if not, that is told as always.</summary>
+    private bool TryOpen(ChunkId id, ChunkKind kind, in ChunkLocation location, ReadOnlySpan<byte> envelope, Span<byte> plain)
+    {
+        try
+        {
+            Open(id, kind, location, envelope, plain);
+            return true;
+        }
+        catch (RepositoryFormatException)
+        {
+            return false;
         }
     }
 
@@ -140,6 +159,11 @@ public sealed class ChunkReader : IDisposable
         else if (!tools.Codec.TryDecompress(payload, plain)) throw Damaged(location, $"{kind} chunk {id} does not decompress to {plain.Length} bytes");
         if (_repository.ComputeId(kind, plain) != id) throw Damaged(location, $"the content of {kind} chunk {id} is not what its id names");
     }
+
+    private ValueTask<ReadOnlyMemory<byte>?> TryReadWindowAsync(ChunkLocation location, CancellationToken cancellationToken) =>
+        _windows is null || _repository.Index.IsLost(location.Pack) || !_repository.Index.TryGetPack(location.Pack, out _, out var length)
+            ? default
+            : _windows.TryReadAsync(location, length, cancellationToken);
 
     /// <summary>Whether another try at the same place would end in the same way, so that another place may do better.</summary>
     private static bool IsDamage(RepositoryException exception) =>

@@ -17,12 +17,18 @@ internal sealed class ReadAhead(ChunkReader reader, ChunkFetcher fetcher, Bundle
     /// <summary>A file with more than this brings its own batches.</summary>
     public const long MaxFile = 4 << 20;
 
-    // Each keeps its directory open until it is written.
-    private const int MaxFiles = 256;
+    // Small files whose content comes to little: enough that a batch is as long as it may be all the same, and its reads with it.
+    private const int MaxFiles = 2048;
 
-    // What one worker makes in one go. Two that make files in one directory wait for each other, and each handing over costs: 1,000,000 tiny files, seven of ten empty,
-    // took 29 s to restore one by one, 21 s like this (bench/RESULTS.md).
+    // Each is kept open until its files are written.
+    private const int MaxDirectories = 256;
+
+    // What one worker makes in one go, or a share of its batch when that is more. Two that make files in one directory wait for each other, and each handing over
+    // costs: 1,000,000 tiny files, seven of ten empty, took 29 s to restore one by one, 21 s like this (bench/RESULTS.md).
     private const int MaxFilesTogether = 64;
+
+    // Parts of so many batches are what the walk may be ahead of the workers (WorkerPool.Limit): the next one is being read while files of one are written.
+    private const int BatchesUnderWay = 2;
 
     // Open at once, of all that waits for a worker: the limit of open files may be 1,024.
     private const int MaxDirectoriesWaiting = 256;
@@ -31,6 +37,7 @@ internal sealed class ReadAhead(ChunkReader reader, ChunkFetcher fetcher, Bundle
     private readonly List<(RestoredDirectory Directory, long Size, Func<SharedBatch, Task> Restore)> _files = [];
     private readonly HashSet<ChunkId> _chunks = [];
     private long _bytes;
+    private int _directories;
 
     /// <summary>Whether it is made together with others: all but directories and what is read in parts of its own.</summary>
     public static bool IsFor(TreeEntry entry) => entry is not { Content: ChunkList or IndirectList } || (entry.Content is ChunkList && entry.Size <= MaxFile);
@@ -45,11 +52,13 @@ internal sealed class ReadAhead(ChunkReader reader, ChunkFetcher fetcher, Bundle
     /// <param name="cancellationToken">Ends the wait for room.</param>
     public async ValueTask AddAsync(TreeEntry entry, RestoredDirectory directory, Func<SharedBatch, Task> restore, CancellationToken cancellationToken)
     {
+        if (_files.Count == 0 || _files[^1].Directory != directory) _directories++;
         _files.Add((directory, IsRead(entry) || entry.Content is InlineContent ? entry.Size : 0, restore));
+        // What is in memory already stays there until the file is made.
+        foreach (var attribute in entry.ExtendedAttributes) _bytes += attribute.Value.Length;
         switch (entry.Content)
         {
             case InlineContent inline:
-                // It is in memory already, and stays there until it is written.
                 _bytes += inline.Bytes.Length;
                 break;
             case BundleSlice slice when !bundles.Has(slice.Chunk):
@@ -64,7 +73,7 @@ internal sealed class ReadAhead(ChunkReader reader, ChunkFetcher fetcher, Bundle
                 break;
         }
 
-        if (_bytes >= BatchBytes || _files.Count >= MaxFiles) await FlushAsync(cancellationToken);
+        if (_bytes >= BatchBytes || _files.Count >= MaxFiles || _directories >= MaxDirectories) await FlushAsync(cancellationToken);
     }
 
     /// <summary>Starts what was added, once there is room for its content.</summary>
@@ -84,7 +93,9 @@ internal sealed class ReadAhead(ChunkReader reader, ChunkFetcher fetcher, Bundle
         // From here on the batch belongs to its files: the last of them that is done gives it up.
         var batch = new SharedBatch(chunks, _files.Count);
         // Few files are for all workers, too.
-        var mostFiles = Math.Clamp(_files.Count / workers.Workers, 1, MaxFilesTogether);
+        var share = workers.Limit / BatchesUnderWay;
+        var mostFiles = Math.Clamp(_files.Count / workers.Workers, 1, Math.Max(MaxFilesTogether, _files.Count / share));
+        var mostBytes = Math.Max(MaxBytesTogether, _files.Sum(file => file.Size) / share);
         var mostDirectories = Math.Max(1, MaxDirectoriesWaiting / workers.Limit);
         for (var first = 0; first < _files.Count;)
         {
@@ -92,7 +103,7 @@ internal sealed class ReadAhead(ChunkReader reader, ChunkFetcher fetcher, Bundle
             for (; next < _files.Count && next - first < mostFiles; next++)
             {
                 if (_files[next].Directory != _files[next - 1].Directory && ++directories > mostDirectories) break;
-                if ((bytes += _files[next].Size) > MaxBytesTogether) break;
+                if ((bytes += _files[next].Size) > mostBytes) break;
             }
 
             var together = _files[first..next];
@@ -105,7 +116,7 @@ internal sealed class ReadAhead(ChunkReader reader, ChunkFetcher fetcher, Bundle
 
         _files.Clear();
         _chunks.Clear();
-        _bytes = 0;
+        (_bytes, _directories) = (0, 0);
     }
 
     private void Add(ChunkId id, long maxLength)

@@ -27,6 +27,8 @@ internal sealed class ParityStore(IObjectStore inner, int percent, byte[] reposi
 
     public bool HasExclusiveFences => inner.HasExclusiveFences;
 
+    public int WorthwhileRead => inner.WorthwhileRead;
+
     /// <summary>Whether an object is of those that get parity: those that are named by their hash and that nobody can make again.</summary>
     public static bool IsProtected(string key) => Protected.Any(prefix => key.StartsWith(prefix, StringComparison.Ordinal));
 

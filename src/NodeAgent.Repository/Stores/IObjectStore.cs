@@ -15,6 +15,11 @@ public interface IObjectStore : IAsyncDisposable
     /// </summary>
     bool HasExclusiveFences { get; }
 
+    /// <summary>
+    /// Bytes that are read in about the time that a request takes by itself: what lies so close to something wanted is better read along. 0 where requests cost next to nothing.
+    /// </summary>
+    int WorthwhileRead => 0;
+
     /// <summary>The time by the clock that <see cref="StoreEntry.LastModified"/> goes by.</summary>
     /// <exception cref="StoreException">The store cannot be asked.</exception>
     ValueTask<DateTimeOffset> GetTimeAsync(CancellationToken cancellationToken);

@@ -31,6 +31,8 @@ internal sealed class AzureStore : IObjectStore, IFencedWrites
 
     public bool HasExclusiveFences => false;
 
+    public int WorthwhileRead => 1 << 20;
+
     public ValueTask<DateTimeOffset> GetTimeAsync(CancellationToken cancellationToken) => _endpoint.GetTimeAsync(cancellationToken);
 
     public async ValueTask<IFence> OpenFenceAsync(FenceMode mode, TimeSpan lifetime, CancellationToken cancellationToken)

@@ -51,6 +51,9 @@ public sealed class S3Store : IObjectStore, IFencedWrites
     /// <inheritdoc/>
     public bool HasExclusiveFences => false;
 
+    /// <inheritdoc/>
+    public int WorthwhileRead => 1 << 20;
+
     /// <summary>What the endpoint was found to do, here or by an earlier process; null when nobody has looked.</summary>
     public S3Capabilities? Capabilities => _puts.Capabilities;
 

@@ -39,6 +39,71 @@ public sealed class RestoreReadsTests
     }
 
     [Fact]
+    public async Task A_far_store_is_asked_a_few_times_for_many_directories_and_small_files()
+    {
+        await using var test = await TestBackup.CreateAsync();
+        var random = SeededRandom.Create();
+        for (var i = 0; i < 300; i++)
+        {
+            var directory = Directory.CreateDirectory(test.InSource($"{i}")).FullName;
+            for (var file = 0; file < 12; file++) File.WriteAllBytes(Path.Combine(directory, $"{file}-{Convert.ToHexString(random.Bytes(60))}"), random.Bytes(random.Next(200, 2500)));
+        }
+
+        var backup = await test.RunAsync();
+        var near = await ReadsAsync(() => test.RunAsync());
+        test.Store.WorthwhileRead = 1 << 20;
+        var again = await ReadsAsync(() => test.RunAsync());
+        var restored = await ReadsAsync(() => test.RestoreAsync(backup.Manifest));
+
+        test.ExpectSameTree();
+        // Otherwise this tree has too few pages to show anything.
+        Assert.InRange(near, 200, int.MaxValue);
+        Assert.InRange(again, 1, 8);
+        // 6 MiB of content in three packs or four that are filled at the same time, read 256 directories at a time.
+        Assert.InRange(restored, 2, 40);
+
+        async Task<int> ReadsAsync(Func<Task> run)
+        {
+            var reads = 0;
+            test.Store.BeforeReadRange = (key, _, _) =>
+            {
+                if (key.StartsWith("data/", StringComparison.Ordinal)) Interlocked.Increment(ref reads);
+            };
+            await run();
+            test.Store.BeforeReadRange = (_, _, _) => { };
+            return reads;
+        }
+    }
+
+    [Fact]
+    public async Task A_damaged_page_costs_the_same_and_is_told_in_the_same_words_on_a_near_and_a_far_store()
+    {
+        await using var test = await TestBackup.CreateAsync();
+        var random = SeededRandom.Create();
+        for (var i = 0; i < 300; i++) File.WriteAllBytes(Path.Combine(Directory.CreateDirectory(test.InSource($"{i}")).FullName, "file"), random.Bytes(2000));
+        for (var i = 0; i < 300; i++) File.WriteAllText(test.InSource($"{i}", new string('n', 200)), "");
+        var backup = await test.RunAsync();
+        // The pack of pages is the one that is small.
+        var pack = new DirectoryInfo(Path.Combine(test.Root, "repository", "data")).EnumerateFiles("*", SearchOption.AllDirectories).MinBy(file => file.Length)!;
+        pack.UnixFileMode |= UnixFileMode.UserWrite;
+        using (var file = pack.Open(FileMode.Open, FileAccess.ReadWrite))
+        {
+            file.Position = pack.Length / 3;
+            var old = file.ReadByte();
+            file.Position--;
+            file.WriteByte((byte)(old ^ 1));
+        }
+
+        var near = await test.RestoreAsync(backup.Manifest);
+        test.Store.WorthwhileRead = 1 << 20;
+        var far = await test.RestoreAsync(backup.Manifest, request => request with { TargetPath = test.InTarget() + "-far" });
+
+        Assert.NotEmpty(near.Issues);
+        Assert.Equal(near.Issues.Select(issue => issue.ToString()), far.Issues.Select(issue => issue.ToString()));
+        Assert.Equal((near.Files, near.Directories), (far.Files, far.Directories));
+    }
+
+    [Fact]
     public async Task Several_reads_are_under_way_at_once_and_not_too_many()
     {
         await using var test = await TestBackup.CreateAsync();

@@ -18,6 +18,9 @@ internal sealed class WatchedStore(IObjectStore inner) : IObjectStore
 
     public bool HasExclusiveFences => inner.HasExclusiveFences;
 
+    /// <summary>Set before a run, to be taken for a store that is far away.</summary>
+    public int WorthwhileRead { get; set; }
+
     public ValueTask<DateTimeOffset> GetTimeAsync(CancellationToken cancellationToken) => inner.GetTimeAsync(cancellationToken);
 
     public async ValueTask<IFence> OpenFenceAsync(FenceMode mode, TimeSpan lifetime, CancellationToken cancellationToken) =>
