@@ -1,10 +1,12 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 using System.Text.Json;
 using NodeAgent.Repository.Collection;
 using NodeAgent.Repository.Crypto;
 using NodeAgent.Repository.Hashing;
 using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Reading;
 using NodeAgent.Repository.Sessions;
 using NodeAgent.Repository.Stores;
 
@@ -20,9 +22,6 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
     private const string ForgetPrefix = "forget/";
     private const int MaxForgetLength = 64 << 10;
 
-    /// <summary>How many snapshots are read at a time in search of one.</summary>
-    private const int ReadAhead = 16;
-
     /// <summary>How long the deletion of marks may take. The margin is well above it: a store that goes by the age of a request may still carry out one that it began to receive in time.</summary>
     private static readonly TimeSpan UnforgetFence = CollectionTimes.Default.FenceLifetime;
     private static readonly TimeSpan UnforgetMargin = TimeSpan.FromHours(1);
@@ -34,9 +33,11 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
     {
         var forgotten = await ForgottenAsync(damaged, cancellationToken);
         var found = new List<Snapshot>();
-        foreach (var (id, copies) in await CopiesAsync(cancellationToken))
+        var shown = (await CopiesAsync(cancellationToken)).Where(copies => !forgotten.Contains(copies.Key));
+        await foreach (var (snapshot, damages) in ManyReads.ReadAsync(shown, copies => TryReadAnyAsync(copies.Key, copies.Value, cancellationToken)))
         {
-            if (!forgotten.Contains(id) && await ReadAnyAsync(id, copies, damaged, cancellationToken) is { } snapshot) found.Add(snapshot);
+            Tell(damages, damaged);
+            if (snapshot is not null) found.Add(snapshot);
         }
 
         found.Sort((a, b) => a.Manifest.Time != b.Manifest.Time ? a.Manifest.Time.CompareTo(b.Manifest.Time) : a.Id.Hash.CompareTo(b.Id.Hash));
@@ -50,9 +51,8 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
     {
         var all = await CopiesAsync(cancellationToken);
         if (!all.TryGetValue(id, out var copies)) throw new SnapshotNotFoundException($"snapshot {id} is not found: the repository has {all.Count} snapshots", []);
-        RepositoryException? first = null;
-        return await ReadAnyAsync(id, copies, exception => first ??= exception, cancellationToken)
-            ?? throw first ?? new SnapshotNotFoundException($"snapshot {id} is not found: it was removed just now", []);
+        var (snapshot, damages) = await TryReadAnyAsync(id, copies, cancellationToken);
+        return snapshot ?? throw (damages is [var first, ..] ? first : new SnapshotNotFoundException($"snapshot {id} is not found: it was removed just now", []));
     }
 
     /// <summary>The snapshots that are forgotten and whose objects are still there, the one that was forgotten last at the end.</summary>
@@ -63,11 +63,12 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
         var marks = await MarksAsync(ForgetPrefix, damaged, cancellationToken);
         var copies = await CopiesAsync(cancellationToken);
         var forgotten = new List<ForgottenSnapshot>();
-        foreach (var ofOne in marks.GroupBy(mark => mark.Id))
+        var hidden = marks.GroupBy(mark => mark.Id).Where(ofOne => copies.ContainsKey(ofOne.Key));
+        var reads = ManyReads.ReadAsync(hidden, async ofOne => (First: ofOne.MinBy(mark => mark.Entry.LastModified), Read: await TryReadAnyAsync(ofOne.Key, copies[ofOne.Key], cancellationToken)));
+        await foreach (var (first, (snapshot, damages)) in reads)
         {
-            if (!copies.TryGetValue(ofOne.Key, out var objects)) continue;
-            var first = ofOne.MinBy(mark => mark.Entry.LastModified);
-            forgotten.Add(new ForgottenSnapshot(ofOne.Key, await ReadAnyAsync(ofOne.Key, objects, damaged, cancellationToken), first.Entry.LastModified, first.Record.Reason));
+            Tell(damages, damaged);
+            forgotten.Add(new ForgottenSnapshot(first.Id, snapshot, first.Entry.LastModified, first.Record.Reason));
         }
 
         return [.. forgotten.OrderBy(f => f.Forgotten).ThenBy(f => f.Id.Hash)];
@@ -98,13 +99,11 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
         }
 
         candidates.Sort((a, b) => string.CompareOrdinal(b.Newest, a.Newest));
-        for (var at = 0; at < candidates.Count; at += ReadAhead)
+        foreach (var some in candidates.Chunk(ManyReads.AtOnce))
         {
-            var reads = new Task<Snapshot?>[Math.Min(ReadAhead, candidates.Count - at)];
-            for (var i = 0; i < reads.Length; i++) reads[i] = ReadAnyAsync(candidates[at + i].Id, candidates[at + i].Copies, _ => { }, cancellationToken);
-            var read = await Task.WhenAll(reads);
-            foreach (var snapshot in read.OfType<Snapshot>()) cache?.Add(snapshot);
-            if (SnapshotSelection.LatestFor(read.OfType<Snapshot>(), source, hostname) is { } found) return found;
+            var read = (await Task.WhenAll(some.Select(candidate => TryReadAnyAsync(candidate.Id, candidate.Copies, cancellationToken)))).Select(r => r.Snapshot).OfType<Snapshot>().ToList();
+            foreach (var snapshot in read) cache?.Add(snapshot);
+            if (SnapshotSelection.LatestFor(read, source, hostname) is { } found) return found;
         }
 
         return null;
@@ -216,26 +215,37 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
         return copies;
     }
 
-    /// <summary>The first copy that can be read; null when none can.</summary>
-    private async Task<Snapshot?> ReadAnyAsync(SnapshotId id, List<StoreEntry> copies, Action<RepositoryException>? damaged, CancellationToken cancellationToken)
+    /// <summary>The first copy that can be read, or null when none can; and what is wrong with those before it.</summary>
+    private async Task<(Snapshot? Snapshot, IReadOnlyList<RepositoryException> Damages)> TryReadAnyAsync(SnapshotId id, List<StoreEntry> copies, CancellationToken cancellationToken)
     {
+        var damages = new List<RepositoryException>();
         foreach (var copy in copies)
         {
             try
             {
-                return await ReadAsync(id, copy.Key, cancellationToken) with { Stored = copies.Min(c => c.LastModified) };
+                return (await ReadAsync(id, copy.Key, cancellationToken) with { Stored = copies.Min(c => c.LastModified) }, damages);
             }
             catch (StoreException exception) when (exception.Failure == StoreFailure.NotFound)
             {
                 // Removed since it was listed, by a collection: it was forgotten long ago.
             }
-            catch (RepositoryException exception) when (damaged is not null && !IsAway(exception))
+            catch (RepositoryException exception) when (!IsAway(exception))
             {
-                damaged(exception);
+                damages.Add(exception);
             }
         }
 
-        return null;
+        return (null, damages);
+    }
+
+    /// <summary>Tells what is damaged; where nobody wants to know, it is an error.</summary>
+    private static void Tell(IReadOnlyList<RepositoryException> damages, Action<RepositoryException>? damaged)
+    {
+        foreach (var damage in damages)
+        {
+            if (damaged is null) ExceptionDispatchInfo.Throw(damage);
+            damaged(damage);
+        }
     }
 
     /// <summary>A store that cannot be reached says nothing of what is in it: without this, a list made in an outage would lack snapshots, and "latest" be an earlier one.</summary>
@@ -258,26 +268,38 @@ public sealed class SnapshotCatalog(ChunkRepository repository)
     /// <summary>The marks that count.</summary>
     private async Task<List<(SnapshotId Id, StoreEntry Entry, ForgetRecord Record)>> MarksAsync(string prefix, Action<RepositoryException>? damaged, CancellationToken cancellationToken)
     {
-        var marks = new List<(SnapshotId, StoreEntry, ForgetRecord)>();
+        var entries = new List<(SnapshotId Id, StoreEntry Entry)>();
         await foreach (var entry in repository.Store.ListAsync(prefix, cancellationToken))
         {
-            if (entry.Key.Split('/') is not [_, var name, _] || !SnapshotId.TryParse(name, out var id)) continue;
+            if (entry.Key.Split('/') is [_, var name, _] && SnapshotId.TryParse(name, out var id)) entries.Add((id, entry));
+        }
+
+        var marks = new List<(SnapshotId, StoreEntry, ForgetRecord)>();
+        await foreach (var ((id, entry), record, damage) in ManyReads.ReadAsync(entries, TryReadAsync))
+        {
+            // One damaged mark must not keep backups from their parents; its snapshot shows again, and loses nothing.
+            if (damage is not null) Tell([damage], damaged);
+            if (record is not null) marks.Add((id, entry, record));
+        }
+
+        return marks;
+
+        async Task<((SnapshotId Id, StoreEntry Entry) Mark, ForgetRecord? Record, RepositoryException? Damage)> TryReadAsync((SnapshotId Id, StoreEntry Entry) mark)
+        {
             try
             {
-                marks.Add((id, entry, await ReadMarkAsync(entry.Key, id, cancellationToken)));
+                return (mark, await ReadMarkAsync(mark.Entry.Key, mark.Id, cancellationToken), null);
             }
             catch (StoreException exception) when (exception.Failure == StoreFailure.NotFound)
             {
                 // Brought back meanwhile.
+                return (mark, null, null);
             }
-            catch (RepositoryException exception) when (damaged is not null && !IsAway(exception))
+            catch (RepositoryException exception) when (!IsAway(exception))
             {
-                // One damaged mark must not keep backups from their parents; its snapshot shows again, and loses nothing.
-                damaged(exception);
+                return (mark, null, exception);
             }
         }
-
-        return marks;
     }
 
     /// <summary>A mark counts only when the store could not have made it up, nor taken it from another snapshot.</summary>

@@ -3,6 +3,7 @@ using NodeAgent.Repository.Crypto;
 using NodeAgent.Repository.Index;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Packs;
+using NodeAgent.Repository.Reading;
 using NodeAgent.Repository.Repair;
 using NodeAgent.Repository.Sessions;
 using NodeAgent.Repository.Stores;
@@ -48,21 +49,30 @@ internal sealed class ObjectCheck(ChunkRepository repository, CheckFindings find
 
     private async Task CheckSessionsAsync(CancellationToken cancellationToken)
     {
-        await foreach (var entry in repository.Store.ListAsync(WriteSession.RecordPrefix, cancellationToken))
+        var keys = new List<string>();
+        await foreach (var entry in repository.Store.ListAsync(WriteSession.RecordPrefix, cancellationToken)) keys.Add(entry.Key);
+        await foreach (var problem in ManyReads.ReadAsync(keys, LookAtAsync))
+        {
+            if (problem is not null) findings.Add(problem);
+        }
+
+        async Task<CheckProblem?> LookAtAsync(string key)
         {
             try
             {
-                await repository.Objects.ReadAsync(entry.Key, ObjectKind.Session, EnvelopeType.SessionRecord, WriteSession.MaxRecordLength, cancellationToken);
+                await repository.Objects.ReadAsync(key, ObjectKind.Session, EnvelopeType.SessionRecord, WriteSession.MaxRecordLength, cancellationToken);
+                return null;
             }
             catch (StoreException exception) when (exception.Failure == StoreFailure.NotFound)
             {
                 // Tidied away meanwhile.
+                return null;
             }
             catch (RepositoryException exception)
             {
                 // It only tells who wrote; nothing is restored from it.
                 var format = exception as RepositoryFormatException;
-                findings.Add(new CheckProblem(entry.Key, format?.Offset, format?.Why ?? exception.Message, IsDamage: false));
+                return new CheckProblem(key, format?.Offset, format?.Why ?? exception.Message, IsDamage: false);
             }
         }
     }

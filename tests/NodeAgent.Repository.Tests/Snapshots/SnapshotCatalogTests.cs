@@ -50,6 +50,39 @@ public sealed class SnapshotCatalogTests : IDisposable
         await Assert.ThrowsAsync<StoreException>(() => new RepositoryCheck(repository, new CheckOptions(), null).ExecuteAsync(Cancellation));
     }
 
+    [Theory]
+    [InlineData("snap/")]
+    [InlineData("forget/")]
+    public async Task Lists_of_many_snapshots_read_several_at_once(string prefix)
+    {
+        var ids = new List<SnapshotId>();
+        await using (var made = await _test.InitializeAsync())
+        {
+            for (var i = 0; i < 20; i++)
+            {
+                ids.Add(await PublishAsync(made, $"/{i}"));
+                if (prefix == "forget/") await new SnapshotCatalog(made).ForgetAsync(ids[i], "test", Cancellation);
+            }
+        }
+
+        var store = new ObservedStore(_test.Root);
+        await using var repository = await TestRepository.OpenAsync(store);
+        var (waiting, several) = (0, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        store.BeforeReading = async key =>
+        {
+            if (!key.StartsWith(prefix, StringComparison.Ordinal)) return;
+            if (Interlocked.Increment(ref waiting) >= 8) several.TrySetResult();
+            // None is answered before others were asked for.
+            await several.Task.WaitAsync(TimeSpan.FromSeconds(20), Cancellation);
+        };
+        var catalog = new SnapshotCatalog(repository);
+        var listed = prefix == "snap/"
+            ? (await catalog.ListAsync(null, Cancellation)).Select(s => s.Id)
+            : (await catalog.ListForgottenAsync(damage => throw damage, Cancellation)).Select(f => f.Id);
+
+        Assert.Equal(ids.OrderBy(id => id.ToString(), StringComparer.Ordinal), listed.OrderBy(id => id.ToString(), StringComparer.Ordinal));
+    }
+
     [Fact]
     public async Task A_mark_that_was_copied_to_another_snapshot_does_not_hide_it()
     {
