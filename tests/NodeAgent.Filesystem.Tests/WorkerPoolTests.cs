@@ -1,4 +1,3 @@
-
 namespace NodeAgent.Filesystem.Tests;
 
 public sealed class WorkerPoolTests

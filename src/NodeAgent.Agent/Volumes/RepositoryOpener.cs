@@ -71,7 +71,7 @@ internal sealed class RepositoryOpener(ApiClient client, AgentOptions options, I
         }
     }
 
-    /// <summary>What the endpoint does is found out once for each node and cache, so that packs need no look before each put.</summary>
+    /// <summary>What the endpoint does is found out once for each node and cache, and what it could not tell now and then, so that packs need no look before each put.</summary>
     private async Task ProbeAsync(string location, IObjectStore store, CancellationToken cancellation)
     {
         if (store is not S3Store s3 || await s3.ProbeIfUnknownAsync(cancellation) is not { } found) return;

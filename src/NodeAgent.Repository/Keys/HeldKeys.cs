@@ -62,7 +62,17 @@ internal sealed class HeldKeys : IDisposable
         {
             // Others that met such an object meanwhile have waited for the answer.
             if (RootKeys.Contains(generation) || _unknownGenerations.Count == MaxUnknownGenerations || !_unknownGenerations.Add(generation)) return;
-            await ReadAgainAsync(cancellationToken);
+            try
+            {
+                await ReadAgainAsync(cancellationToken);
+            }
+            catch
+            {
+                // Nobody knows yet whether it is there: those that wait ask themselves, and none takes an outage for damage.
+                _unknownGenerations.Remove(generation);
+                throw;
+            }
+
             if (RootKeys.Contains(generation)) _unknownGenerations.Clear();
         }
         finally
@@ -91,9 +101,11 @@ internal sealed class HeldKeys : IDisposable
         // The former ones may be in use by others at this moment: they live as long as the repository.
         if (keys is not null)
         {
-            RootKeys = keys.Copy();
-            _held.Add(RootKeys);
-            Keyring.Renew(RootKeys);
+            var copy = keys.Copy();
+            _held.Add(copy);
+            // Before they are seen to be there: who finds them opens what was sealed under them.
+            Keyring.Renew(copy);
+            RootKeys = copy;
         }
 
         if (secret != Secret)

@@ -11,7 +11,7 @@ namespace NodeAgent.Repository.Reading;
 /// Thread-safe.
 /// </summary>
 /// <param name="store">Where packs are.</param>
-/// <param name="longest">Bytes that are read at once at most, <see cref="IObjectStore.WorthwhileRead"/>; more than 0. A chunk across the end makes it half as much longer.</param>
+/// <param name="longest">What is worth reading at once, bytes, <see cref="IObjectStore.WorthwhileRead"/>; more than 0. A chunk across the end makes a read up to half as much longer.</param>
 internal sealed class PackWindows(IObjectStore store, int longest) : IDisposable
 {
     /// <summary>How many of the longest reads are kept. Several walkers are in parts of a tree that are not far from each other.</summary>
@@ -23,7 +23,10 @@ internal sealed class PackWindows(IObjectStore store, int longest) : IDisposable
     /// <summary>What part of a read must have been wanted for the next one to be longer: reading all the rest in vain costs less than it saves.</summary>
     private const int UsefulShare = 8;
 
-    /// <summary>Chunks of a pack that are read alone after a shortest read was of little use, before another is tried.</summary>
+    /// <summary>So many shortest reads of a pack one after the other that were of little use make its chunks be read alone: the first may be for a root, which lies far from all else.</summary>
+    private const int MostUseless = 2;
+
+    /// <summary>Chunks of a pack that are then read alone before another read is tried.</summary>
     private const int AloneBeforeNextTry = 16;
 
     private readonly int _shortest = Math.Min(128 << 10, longest);
@@ -32,7 +35,7 @@ internal sealed class PackWindows(IObjectStore store, int longest) : IDisposable
     private readonly LinkedList<Window> _byUse = new();
     private readonly Dictionary<PackId, List<Window>> _byPack = [];
 
-    // Of each pack that anything was read of: some 150 bytes for a pack of metadata.
+    // Of each pack that anything was read of, some 200 bytes; nothing of what was read.
     private readonly Dictionary<PackId, History> _histories = [];
     private long _held;
     private bool _isOff;
@@ -46,8 +49,8 @@ internal sealed class PackWindows(IObjectStore store, int longest) : IDisposable
         }
     }
 
-    /// <summary>A stretch of a pack.</summary>
-    private sealed class Window(PackId pack, long start, int length, Task<byte[]> content)
+    /// <summary>A stretch of a pack that is kept or being read.</summary>
+    private sealed class Window(PackId pack, long start, int length, Outcome outcome, Task<byte[]> content)
     {
         public PackId Pack => pack;
 
@@ -57,25 +60,40 @@ internal sealed class PackWindows(IObjectStore store, int longest) : IDisposable
 
         public long End => start + length;
 
+        public Outcome Outcome => outcome;
+
         public Task<byte[]> Content => content;
 
         public bool IsKept { get; set; } = true;
 
-        /// <summary>Bytes of chunks in it that were wanted.</summary>
+        public bool Covers(in ChunkLocation location) => location.Offset >= Start && location.Offset + location.StoredLength <= End;
+    }
+
+    /// <summary>What came of a read.</summary>
+    private sealed class Outcome(int length)
+    {
+        /// <summary>Bytes of chunks in it that were wanted, but for the one that it was begun for: that would have cost a request alone, too.</summary>
         public long Wanted { get; set; }
 
-        public bool Covers(in ChunkLocation location) => location.Offset >= Start && location.Offset + location.StoredLength <= End;
+        public bool IsDone { get; set; }
+
+        public bool HasFailed { get; set; }
+
+        public bool WasUseful => !HasFailed && Wanted * UsefulShare >= length;
     }
 
     /// <summary>What is known of reads of a pack.</summary>
     private sealed class History
     {
-        public Window? Last { get; set; }
+        public Outcome? Last { get; set; }
 
         /// <summary>How long the last read was to be; what was read already made it shorter, or a chunk across its end longer.</summary>
         public int Planned { get; set; }
 
-        /// <summary>Chunks that were read alone since.</summary>
+        /// <summary>Shortest reads one after the other that were of little use, without the last one.</summary>
+        public int Useless { get; set; }
+
+        /// <summary>Chunks that were read alone since the last read.</summary>
         public int Alone { get; set; }
     }
 
@@ -92,11 +110,12 @@ internal sealed class PackWindows(IObjectStore store, int longest) : IDisposable
         Window? window;
         lock (_gate)
         {
-            window = Find(location) ?? TryAdd(location, packLength);
-            if (window is null) return null;
-            window.Wanted += location.StoredLength;
+            window = Find(location);
+            if (window is not null) window.Outcome.Wanted += location.StoredLength;
+            else window = TryAdd(location, packLength);
         }
 
+        if (window is null) return null;
         try
         {
             var content = await window.Content.WaitAsync(cancellationToken);
@@ -107,6 +126,7 @@ internal sealed class PackWindows(IObjectStore store, int longest) : IDisposable
             lock (_gate)
             {
                 Forget(window);
+                window.Outcome.HasFailed = true;
                 // Where only a part of a pack does not come, what lies beside it is not to be lost with it, nor each page to wait for both reads until they are given up.
                 _isOff |= exception is StoreException { Failure: StoreFailure.Transient };
             }
@@ -149,13 +169,18 @@ internal sealed class PackWindows(IObjectStore store, int longest) : IDisposable
         var (start, end) = Stretch(location, planned, packLength);
         var (pack, length) = (location.Pack, (int)(end - start));
         if (!TryMakeRoom(length)) return null;
+        var outcome = new Outcome(length);
         // Not under the lock: a store may do some of its work before it first waits.
-        var window = new Window(pack, start, length, Task.Run(() => ReadAsync(pack, start, length, _ended.Token), CancellationToken.None));
+        var window = new Window(pack, start, length, outcome, Task.Run(() => ReadAsync(pack, start, length, outcome), CancellationToken.None));
         _byUse.AddFirst(window);
         if (!_byPack.TryGetValue(window.Pack, out var windows)) _byPack[window.Pack] = windows = [];
         windows.Add(window);
         _held += length;
-        (history.Last, history.Planned, history.Alone) = (window, planned, 0);
+        // One that fills a gap, or a short pack, tells nothing of what is better.
+        if (length < planned / 2) return window;
+        if (planned > _shortest || history.Last is { WasUseful: true }) history.Useless = 0;
+        else if (history.Last is { IsDone: true }) history.Useless++;
+        (history.Last, history.Planned, history.Alone) = (outcome, planned, 0);
         return window;
     }
 
@@ -187,24 +212,27 @@ internal sealed class PackWindows(IObjectStore store, int longest) : IDisposable
     {
         if (history.Last is not { } last) return _shortest;
         // Of one that is still under way nobody can say yet what it was good for.
-        if (!last.Content.IsCompleted) return history.Planned;
-        if (last.Wanted * UsefulShare >= last.Length) return (int)Math.Min((long)history.Planned * Factor, longest);
-        if (history.Planned > _shortest) return Math.Max(history.Planned / Factor, _shortest);
-        return history.Alone < AloneBeforeNextTry ? 0 : _shortest;
+        if (!last.IsDone) return history.Planned;
+        if (last.WasUseful) return (int)Math.Min((long)history.Planned * Factor, longest);
+        if (history.Planned > _shortest && !last.HasFailed) return Math.Max(history.Planned / Factor, _shortest);
+        return history.Alone < AloneBeforeNextTry && (last.HasFailed || history.Useless + 1 >= MostUseless) ? 0 : _shortest;
     }
 
     /// <summary>Gives up what was not wanted for longest. What is being read takes its memory until it is there.</summary>
     private bool TryMakeRoom(int length)
     {
-        for (var oldest = _byUse.Last; _held + length > (long)Kept * longest;)
+        var surplus = _held + length - ((long)Kept * longest);
+        if (surplus <= 0) return true;
+        var given = new List<Window>();
+        for (var oldest = _byUse.Last; oldest is not null && surplus > 0; oldest = oldest.Previous)
         {
-            while (oldest is { Value.Content.IsCompleted: false }) oldest = oldest.Previous;
-            if (oldest is null) return false;
-            var next = oldest.Previous;
-            Forget(oldest.Value);
-            oldest = next;
+            if (!oldest.Value.Content.IsCompleted) continue;
+            given.Add(oldest.Value);
+            surplus -= oldest.Value.Length;
         }
 
+        if (surplus > 0) return false;
+        foreach (var window in given) Forget(window);
         return true;
     }
 
@@ -219,10 +247,17 @@ internal sealed class PackWindows(IObjectStore store, int longest) : IDisposable
         _held -= window.Length;
     }
 
-    private async Task<byte[]> ReadAsync(PackId pack, long start, int length, CancellationToken cancellationToken)
+    private async Task<byte[]> ReadAsync(PackId pack, long start, int length, Outcome outcome)
     {
-        var content = GC.AllocateUninitializedArray<byte>(length);
-        await store.ReadAsync(pack.Key, start, content, cancellationToken);
-        return content;
+        try
+        {
+            var content = GC.AllocateUninitializedArray<byte>(length);
+            await store.ReadAsync(pack.Key, start, content, _ended.Token);
+            return content;
+        }
+        finally
+        {
+            lock (_gate) outcome.IsDone = true;
+        }
     }
 }

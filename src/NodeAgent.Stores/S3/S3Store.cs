@@ -19,7 +19,7 @@ namespace NodeAgent.Stores.S3;
 /// </remarks>
 public sealed class S3Store : IObjectStore, IFencedWrites
 {
-    /// <summary>How long it is left at what a probe could not tell: an endpoint that cannot be asked for it costs thirty small requests in this time.</summary>
+    /// <summary>How long it is left at what a probe could not tell: each process asks an endpoint that cannot tell some thirty small requests in this time.</summary>
     private static readonly TimeSpan ProbesApart = TimeSpan.FromHours(1);
 
     private readonly S3StoreOptions _options;
@@ -165,14 +165,27 @@ public sealed class S3Store : IObjectStore, IFencedWrites
 
     /// <summary>
     /// <see cref="ProbeAsync"/>, when it can tell what is not known yet: nobody has looked, or an earlier version, or a failure that may have passed came in
-    /// between. What a probe could not tell is asked again after an hour at the earliest.
+    /// between. What a probe could not tell, or one that failed, is asked again after an hour at the earliest.
     /// </summary>
-    /// <returns>What was found; null when nothing was asked.</returns>
-    /// <exception cref="StoreException">It cannot be asked.</exception>
+    /// <returns>What was found; null when nothing was asked, or no answer came and what is known suffices to write.</returns>
+    /// <exception cref="StoreException">It cannot be asked, and nothing is known yet.</exception>
     public async Task<S3Capabilities?> ProbeIfUnknownAsync(CancellationToken cancellationToken)
     {
-        if (Capabilities is { } known && (known.ChecksBodyHash is not null || _endpoint.AssumedTime - known.ProbedAt < ProbesApart)) return null;
-        return await ProbeAsync(cancellationToken);
+        if (Capabilities is not { } known) return await ProbeAsync(cancellationToken);
+        // A clock that was wrong in between does not put it off for longer.
+        if (known.ChecksBodyHash is not null || (_endpoint.AssumedTime - known.ProbedAt).Duration() < ProbesApart) return null;
+        try
+        {
+            return await ProbeAsync(cancellationToken);
+        }
+        catch (StoreException)
+        {
+            // What is not known only makes writing slower: a backup is not to fail for it, nor the next one to wait for as long.
+            var asked = known with { ProbedAt = _endpoint.AssumedTime };
+            _puts.Capabilities = asked;
+            S3CapabilityCache.Write(_options, asked);
+            return null;
+        }
     }
 
     /// <summary>Finds out what the endpoint does, goes by it from then on, and remembers it for later processes. Until then, and when it fails, what was known counts.</summary>

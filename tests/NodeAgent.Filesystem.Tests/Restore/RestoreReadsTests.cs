@@ -1,5 +1,6 @@
 using NodeAgent.Filesystem.Tests.Support;
 using NodeAgent.Repository.Stores;
+using NodeAgent.Repository.Trees;
 
 namespace NodeAgent.Filesystem.Tests.Restore;
 
@@ -43,12 +44,7 @@ public sealed class RestoreReadsTests
     {
         await using var test = await TestBackup.CreateAsync();
         var random = SeededRandom.Create();
-        for (var i = 0; i < 300; i++)
-        {
-            var directory = Directory.CreateDirectory(test.InSource($"{i}")).FullName;
-            for (var file = 0; file < 12; file++) File.WriteAllBytes(Path.Combine(directory, $"{file}-{Convert.ToHexString(random.Bytes(60))}"), random.Bytes(random.Next(200, 2500)));
-        }
-
+        FillWithManyPages(test, random);
         var backup = await test.RunAsync();
         var near = await ReadsAsync(() => test.RunAsync());
         test.Store.WorthwhileRead = 1 << 20;
@@ -58,7 +54,7 @@ public sealed class RestoreReadsTests
         test.ExpectSameTree();
         // Otherwise this tree has too few pages to show anything.
         Assert.InRange(near, 200, int.MaxValue);
-        Assert.InRange(again, 1, 8);
+        Assert.InRange(again, 1, near / 8);
         // 6 MiB of content in three packs or four that are filled at the same time, read 256 directories at a time.
         Assert.InRange(restored, 2, 40);
 
@@ -80,11 +76,11 @@ public sealed class RestoreReadsTests
     {
         await using var test = await TestBackup.CreateAsync();
         var random = SeededRandom.Create();
-        for (var i = 0; i < 300; i++) File.WriteAllBytes(Path.Combine(Directory.CreateDirectory(test.InSource($"{i}")).FullName, "file"), random.Bytes(2000));
-        for (var i = 0; i < 300; i++) File.WriteAllText(test.InSource($"{i}", new string('n', 200)), "");
+        FillWithManyPages(test, random);
         var backup = await test.RunAsync();
-        // The pack of pages is the one that is small.
-        var pack = new DirectoryInfo(Path.Combine(test.Root, "repository", "data")).EnumerateFiles("*", SearchOption.AllDirectories).MinBy(file => file.Length)!;
+        using var reader = test.Repository.CreateReader();
+        Assert.True(reader.TryLocate(Assert.IsType<PagedDirectory>(backup.Manifest.ReadRoot().Directory).Root, out var root));
+        var pack = new FileInfo(Path.Combine(test.Root, "repository", root.Pack.Key));
         pack.UnixFileMode |= UnixFileMode.UserWrite;
         using (var file = pack.Open(FileMode.Open, FileAccess.ReadWrite))
         {
@@ -99,7 +95,8 @@ public sealed class RestoreReadsTests
         var far = await test.RestoreAsync(backup.Manifest, request => request with { TargetPath = test.InTarget() + "-far" });
 
         Assert.NotEmpty(near.Issues);
-        Assert.Equal(near.Issues.Select(issue => issue.ToString()), far.Issues.Select(issue => issue.ToString()));
+        Assert.InRange(near.Files, 1, (300 * 12) - 1);
+        Assert.Equal(near.Issues.Select(issue => issue.ToString()).Order(StringComparer.Ordinal), far.Issues.Select(issue => issue.ToString()).Order(StringComparer.Ordinal));
         Assert.Equal((near.Files, near.Directories), (far.Files, far.Directories));
     }
 
@@ -156,5 +153,15 @@ public sealed class RestoreReadsTests
         Assert.Empty((await test.RestoreAsync(backup.Manifest)).Issues);
 
         test.ExpectSameTree();
+    }
+
+    /// <summary>300 directories, each with a page of its own, and 3,600 small files.</summary>
+    private static void FillWithManyPages(TestBackup test, Random random)
+    {
+        for (var i = 0; i < 300; i++)
+        {
+            var directory = Directory.CreateDirectory(test.InSource($"{i}")).FullName;
+            for (var file = 0; file < 12; file++) File.WriteAllBytes(Path.Combine(directory, $"{file}-{Convert.ToHexString(random.Bytes(60))}"), random.Bytes(random.Next(200, 2500)));
+        }
     }
 }

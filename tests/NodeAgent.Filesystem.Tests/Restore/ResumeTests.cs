@@ -127,7 +127,8 @@ public sealed class ResumeTests
         var random = SeededRandom.Create();
         test.Shell("mkdir -p d/sub; printf FIRST > early; printf l > linked; ln linked d/linked-too");
         for (var i = 0; i < 40; i++) await File.WriteAllTextAsync(test.InSource("d", $"file{i:D2}"), Convert.ToHexStringLower(random.Bytes(60_000)), TestBackup.Cancellation);
-        for (var i = 0; i < 40; i++) await File.WriteAllBytesAsync(test.InSource("d", "sub", $"more{i:D2}"), random.Bytes(100_000), TestBackup.Cancellation);
+        // More than is read ahead: the last reads begin when files of the first ones are complete.
+        for (var i = 0; i < 280; i++) await File.WriteAllBytesAsync(test.InSource("d", "sub", $"more{i:D2}"), random.Bytes(100_000), TestBackup.Cancellation);
     }
 
     /// <summary>

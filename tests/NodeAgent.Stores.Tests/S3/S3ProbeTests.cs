@@ -127,6 +127,30 @@ public sealed class S3ProbeTests : IDisposable
         await AssertAsksNothingAsync(store);
     }
 
+    [Fact]
+    public async Task Who_only_wants_to_write_does_not_fail_for_what_cannot_be_asked_and_asks_again_an_hour_later()
+    {
+        _server.FaultOf = request => request.StartsWith("PUT", StringComparison.Ordinal) && request.EndsWith("/changed-body", StringComparison.Ordinal) ? FakeFault.Answer(500, "InternalError") : FakeFault.None;
+        await using var store = Open();
+        Assert.True(await store.ProbeIfUnknownAsync(Stop) is { ChecksBodyHash: null });
+
+        _server.FaultOf = request => request.StartsWith("GET", StringComparison.Ordinal) ? FakeFault.Answer(403, "AccessDenied") : FakeFault.None;
+        _time.By = TimeSpan.FromMinutes(62);
+        var before = _server.Requests.Count;
+        Assert.Null(await store.ProbeIfUnknownAsync(Stop));
+        Assert.True(_server.Requests.Count > before);
+        Assert.True(store.Capabilities is { HonoursConditionalPut: true, ChecksBodyHash: null });
+
+        _server.FaultOf = static _ => FakeFault.None;
+        // The store goes by the server's clock since it asked, which was not moved.
+        _time.By = TimeSpan.FromMinutes(100);
+        await AssertAsksNothingAsync(store);
+        _time.By = TimeSpan.FromMinutes(40);
+        await using (var other = Open()) await AssertAsksNothingAsync(other);
+        _time.By = TimeSpan.FromMinutes(130);
+        Assert.True(await store.ProbeIfUnknownAsync(Stop) is { ChecksBodyHash: true });
+    }
+
     private async Task AssertAsksNothingAsync(S3Store store)
     {
         var before = _server.Requests.Count;
