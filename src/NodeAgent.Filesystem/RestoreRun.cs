@@ -17,7 +17,7 @@ namespace NodeAgent.Filesystem;
 /// </summary>
 public static class RestoreRun
 {
-    /// <summary>Three batches that are a little longer than their 4 MiB.</summary>
+    /// <summary>Three batches that are a little longer than their 5 MiB.</summary>
     private const long AheadBudget = 18 << 20;
     private const long LargeFileBudget = 32 << 20;
     private const int ReadsAtOnce = 8;

@@ -19,6 +19,9 @@ internal sealed class ContentWriter(
     /// <summary>Parts of a file that are being read while others are written.</summary>
     private const int PartsAhead = 2;
 
+    /// <summary>Bytes of a part as they are written: others of the file are to be written meanwhile.</summary>
+    private const long MostOfPart = 16 << 20;
+
     /// <summary>Bytes that are looked through before what was found so far is written.</summary>
     private const long MostPassed = 64 << 20;
 
@@ -281,23 +284,24 @@ internal sealed class ContentWriter(
     /// <summary>Pieces that are wanted; few or none of them, and said to be sparse, where little was found over a long stretch.</summary>
     private async IAsyncEnumerable<(List<PlacedItem> Items, bool IsSparse)> PartsAsync(TreeEntry entry, ItemTest isWanted, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        // As long as what is read ahead of many small files.
-        var (items, bytes, passed) = (new List<PlacedItem>(), 0L, 0L);
+        // As long to read as what is read ahead of many small files; of what shrinks well, several times as long to write.
+        var (items, stored, bytes, passed) = (new List<PlacedItem>(), 0L, 0L, 0L);
         await foreach (var item in PlacedAsync(entry, cancellationToken))
         {
             if (isWanted(item))
             {
                 items.Add(item);
                 bytes += item.Content.Length;
+                stored += reader.TryLocate(item.Content.Id, out var location) ? location.StoredLength : item.Content.Length;
             }
             else if (!item.Content.IsHole)
             {
                 passed += item.Content.Length;
             }
 
-            if (bytes < ReadAhead.BatchBytes && items.Count < 1024 && passed < MostPassed) continue;
+            if (stored < ReadAhead.BatchBytes && bytes < MostOfPart && items.Count < 1024 && passed < MostPassed) continue;
             yield return (items, passed >= MostPassed);
-            (items, bytes, passed) = ([], 0L, 0L);
+            (items, stored, bytes, passed) = ([], 0L, 0L, 0L);
         }
 
         if (items.Count > 0) yield return (items, false);

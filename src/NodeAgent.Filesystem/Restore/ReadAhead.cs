@@ -12,7 +12,7 @@ namespace NodeAgent.Filesystem.Restore;
 internal sealed class ReadAhead(ChunkReader reader, ChunkFetcher fetcher, BundleShelf bundles, WorkerPool workers)
 {
     /// <summary>Content of a batch: several of them fit the budget, so that one is read while others are written.</summary>
-    public const long BatchBytes = 4 << 20;
+    public const long BatchBytes = 5 << 20;
 
     /// <summary>A file with more than this brings its own batches.</summary>
     public const long MaxFile = 4 << 20;
