@@ -62,17 +62,7 @@ internal sealed class HeldKeys : IDisposable
         {
             // Others that met such an object meanwhile have waited for the answer.
             if (RootKeys.Contains(generation) || _unknownGenerations.Count == MaxUnknownGenerations || !_unknownGenerations.Add(generation)) return;
-            try
-            {
-                await ReadAgainAsync(cancellationToken);
-            }
-            catch
-            {
-                // Nobody knows yet whether it is there: those that wait ask themselves, and none takes an outage for damage.
-                _unknownGenerations.Remove(generation);
-                throw;
-            }
-
+            await ReadAgainAsync(cancellationToken);
             if (RootKeys.Contains(generation)) _unknownGenerations.Clear();
         }
         finally
