@@ -127,6 +127,9 @@ internal sealed class PackWindows(IObjectStore store, int longest) : IDisposable
             {
                 Forget(window);
                 window.Outcome.HasFailed = true;
+                // However short it was: what lies there is not to be asked for twice each time.
+                var history = _histories[window.Pack];
+                (history.Last, history.Planned, history.Alone) = (window.Outcome, _shortest, 0);
                 // Where only a part of a pack does not come, what lies beside it is not to be lost with it, nor each page to wait for both reads until they are given up.
                 _isOff |= exception is StoreException { Failure: StoreFailure.Transient };
             }

@@ -72,6 +72,28 @@ public sealed class RestoreReadsTests
     }
 
     [Fact]
+    public async Task A_large_file_that_shrinks_is_read_in_parts_as_long_as_they_are_stored()
+    {
+        await using var test = await TestBackup.CreateAsync();
+        var content = SeededRandom.Create().Bytes(48 << 20);
+        // Two of eight bits: some 12 MiB stored.
+        foreach (ref var value in content.AsSpan()) value &= 3;
+        File.WriteAllBytes(test.InSource("large"), content);
+        var backup = await test.RunAsync();
+        var reads = 0;
+        test.Store.BeforeReadRange = (key, _, length) =>
+        {
+            if (key.StartsWith("data/", StringComparison.Ordinal) && length > 20_000) Interlocked.Increment(ref reads);
+        };
+
+        Assert.Empty((await test.RestoreAsync(backup.Manifest)).Issues);
+
+        test.ExpectSameTree();
+        // 16 MiB of the file at a time, from two packs that are filled together. By 4 MiB of the file it were 20 and more.
+        Assert.InRange(reads, 1, 12);
+    }
+
+    [Fact]
     public async Task A_damaged_page_costs_the_same_and_is_told_in_the_same_words_on_a_near_and_a_far_store()
     {
         await using var test = await TestBackup.CreateAsync();
