@@ -1,4 +1,5 @@
 """What the scenarios share: running a program and reading off what it took, the tools, S3, memory limits, tables."""
+import ctypes
 import datetime
 import fcntl
 import hashlib
@@ -161,6 +162,19 @@ def settle(drop=False):
                 f.write("3\n")
         except OSError as e:
             fail(f"caches cannot be dropped: {e.strerror} (needs root and a writable /proc/sys)")
+
+
+def flush(path):
+    """Writes what the kernel has yet to write to the file system of a directory, and makes its disk keep it. Returns the seconds that took."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        start = time.monotonic()
+        if libc.syncfs(directory) != 0:
+            fail(f"{path} cannot be flushed: {os.strerror(ctypes.get_errno())}")
+        return time.monotonic() - start
+    finally:
+        os.close(directory)
 
 
 def size_of(path):
