@@ -8,25 +8,29 @@ internal static class Blake3ParallelKernel<TVector, TLanes>
     where TVector : unmanaged
     where TLanes : struct, ILaneOperations<TVector>
 {
+    private const int CacheLine = 64;
+
     /// <summary>As <see cref="Blake3Lanes.HashMany"/>, for at most as many inputs as there are lanes: idle lanes take the last input again.</summary>
     /// <remarks>
     /// The caller guarantees count x blocks x 64 readable bytes at <paramref name="inputs"/>, a count of at least 1, and
     /// lanes x 8 writable words at <paramref name="output"/>, whatever the count. The message stays in memory, since 16
     /// state vectors and 16 message vectors would not both fit in registers on any width below 512 bits; the schedule is
-    /// then an index, and one round is the loop's body.
+    /// then an index, and one round is the loop's body. So does the third row of the state, which waits longest for its next
+    /// use: without AVX-512 there are 16 registers, and a state that takes them all has each rotation store and load what it rotates.
+    /// What is in memory begins at a cache line: vectors across two of them took half as long again with AVX-512.
     /// Optimised at the first call: what the JIT's first tier makes of this is 15 times slower, and is in use for 0.2 s.
     /// </remarks>
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Hash(
+    public static unsafe void Hash(
         ref byte inputs, int count, int blocks, ReadOnlySpan<uint> key, ulong counter, uint counterStep,
         uint flags, uint startFlags, uint endFlags, ref uint output)
     {
-        Unsafe.SkipInit(out Message message);
-        Unsafe.SkipInit(out Chaining chaining);
         Unsafe.SkipInit(out Offsets offsets);
-        ref TVector m = ref Unsafe.As<Message, TVector>(ref message);
-        ref TVector h = ref Unsafe.As<Chaining, TVector>(ref chaining);
+        byte* scratch = stackalloc byte[((16 + 4 + Blake3Compression.ChainingWords) * sizeof(TVector)) + CacheLine - 1];
+        ref TVector m = ref *(TVector*)(((nuint)scratch + CacheLine - 1) & ~(nuint)(CacheLine - 1));
+        ref TVector c = ref Unsafe.Add(ref m, 16);
+        ref TVector h = ref Unsafe.Add(ref c, 4);
         ref nuint o = ref Unsafe.As<Offsets, nuint>(ref offsets);
         for (var i = 0; i < Blake3Compression.ChainingWords; i++)
             Unsafe.Add(ref h, i) = TLanes.Create(key[i]);
@@ -39,19 +43,19 @@ internal static class Blake3ParallelKernel<TVector, TLanes>
         {
             TLanes.LoadMessage(ref Unsafe.AddByteOffset(ref inputs, (nuint)(uint)(block * Blake3Compression.BlockLength)), ref o, ref m);
             var blockFlags = flags | (block == 0 ? startFlags : 0) | (block == blocks - 1 ? endFlags : 0);
-            Compress(ref h, ref m, counterLow, counterHigh, blockFlags);
+            Compress(ref h, ref m, ref c, counterLow, counterHigh, blockFlags);
         }
 
         TLanes.StoreChaining(ref h, ref output);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Compress(ref TVector h, ref TVector m, TVector counterLow, TVector counterHigh, uint flags)
+    private static void Compress(ref TVector h, ref TVector m, ref TVector c, TVector counterLow, TVector counterHigh, uint flags)
     {
         TVector v0 = h, v1 = Unsafe.Add(ref h, 1), v2 = Unsafe.Add(ref h, 2), v3 = Unsafe.Add(ref h, 3);
         TVector v4 = Unsafe.Add(ref h, 4), v5 = Unsafe.Add(ref h, 5), v6 = Unsafe.Add(ref h, 6), v7 = Unsafe.Add(ref h, 7);
-        TVector v8 = TLanes.Create(Blake3Compression.InitialVector[0]), v9 = TLanes.Create(Blake3Compression.InitialVector[1]);
-        TVector v10 = TLanes.Create(Blake3Compression.InitialVector[2]), v11 = TLanes.Create(Blake3Compression.InitialVector[3]);
+        for (var i = 0; i < 4; i++)
+            Unsafe.Add(ref c, i) = TLanes.Create(Blake3Compression.InitialVector[i]);
         TVector v12 = counterLow, v13 = counterHigh;
         TVector v14 = TLanes.Create(Blake3Compression.BlockLength), v15 = TLanes.Create(flags);
 
@@ -59,29 +63,29 @@ internal static class Blake3ParallelKernel<TVector, TLanes>
         ref byte s = ref MemoryMarshal.GetReference(Blake3Compression.Schedule);
         for (var round = 0; round < 7; round++)
         {
-            MixHalf(ref v0, ref v4, ref v8, ref v12, Unsafe.Add(ref m, (nint)s));
-            MixHalf(ref v1, ref v5, ref v9, ref v13, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 2)));
-            MixHalf(ref v2, ref v6, ref v10, ref v14, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 4)));
-            MixHalf(ref v3, ref v7, ref v11, ref v15, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 6)));
-            MixOtherHalf(ref v0, ref v4, ref v8, ref v12, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 1)));
-            MixOtherHalf(ref v1, ref v5, ref v9, ref v13, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 3)));
-            MixOtherHalf(ref v2, ref v6, ref v10, ref v14, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 5)));
-            MixOtherHalf(ref v3, ref v7, ref v11, ref v15, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 7)));
-            MixHalf(ref v0, ref v5, ref v10, ref v15, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 8)));
-            MixHalf(ref v1, ref v6, ref v11, ref v12, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 10)));
-            MixHalf(ref v2, ref v7, ref v8, ref v13, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 12)));
-            MixHalf(ref v3, ref v4, ref v9, ref v14, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 14)));
-            MixOtherHalf(ref v0, ref v5, ref v10, ref v15, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 9)));
-            MixOtherHalf(ref v1, ref v6, ref v11, ref v12, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 11)));
-            MixOtherHalf(ref v2, ref v7, ref v8, ref v13, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 13)));
-            MixOtherHalf(ref v3, ref v4, ref v9, ref v14, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 15)));
+            MixHalf(ref v0, ref v4, ref c, ref v12, Unsafe.Add(ref m, (nint)s));
+            MixHalf(ref v1, ref v5, ref Unsafe.Add(ref c, 1), ref v13, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 2)));
+            MixHalf(ref v2, ref v6, ref Unsafe.Add(ref c, 2), ref v14, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 4)));
+            MixHalf(ref v3, ref v7, ref Unsafe.Add(ref c, 3), ref v15, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 6)));
+            MixOtherHalf(ref v0, ref v4, ref c, ref v12, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 1)));
+            MixOtherHalf(ref v1, ref v5, ref Unsafe.Add(ref c, 1), ref v13, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 3)));
+            MixOtherHalf(ref v2, ref v6, ref Unsafe.Add(ref c, 2), ref v14, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 5)));
+            MixOtherHalf(ref v3, ref v7, ref Unsafe.Add(ref c, 3), ref v15, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 7)));
+            MixHalf(ref v0, ref v5, ref Unsafe.Add(ref c, 2), ref v15, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 8)));
+            MixHalf(ref v1, ref v6, ref Unsafe.Add(ref c, 3), ref v12, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 10)));
+            MixHalf(ref v2, ref v7, ref c, ref v13, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 12)));
+            MixHalf(ref v3, ref v4, ref Unsafe.Add(ref c, 1), ref v14, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 14)));
+            MixOtherHalf(ref v0, ref v5, ref Unsafe.Add(ref c, 2), ref v15, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 9)));
+            MixOtherHalf(ref v1, ref v6, ref Unsafe.Add(ref c, 3), ref v12, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 11)));
+            MixOtherHalf(ref v2, ref v7, ref c, ref v13, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 13)));
+            MixOtherHalf(ref v3, ref v4, ref Unsafe.Add(ref c, 1), ref v14, Unsafe.Add(ref m, (nint)Unsafe.Add(ref s, 15)));
             s = ref Unsafe.Add(ref s, 16);
         }
 
-        h = TLanes.Xor(v0, v8);
-        Unsafe.Add(ref h, 1) = TLanes.Xor(v1, v9);
-        Unsafe.Add(ref h, 2) = TLanes.Xor(v2, v10);
-        Unsafe.Add(ref h, 3) = TLanes.Xor(v3, v11);
+        h = TLanes.Xor(v0, c);
+        Unsafe.Add(ref h, 1) = TLanes.Xor(v1, Unsafe.Add(ref c, 1));
+        Unsafe.Add(ref h, 2) = TLanes.Xor(v2, Unsafe.Add(ref c, 2));
+        Unsafe.Add(ref h, 3) = TLanes.Xor(v3, Unsafe.Add(ref c, 3));
         Unsafe.Add(ref h, 4) = TLanes.Xor(v4, v12);
         Unsafe.Add(ref h, 5) = TLanes.Xor(v5, v13);
         Unsafe.Add(ref h, 6) = TLanes.Xor(v6, v14);
@@ -93,8 +97,9 @@ internal static class Blake3ParallelKernel<TVector, TLanes>
     {
         a = TLanes.Add(TLanes.Add(a, x), b);
         d = TLanes.RotateRight16(TLanes.Xor(d, a));
-        c = TLanes.Add(c, d);
-        b = TLanes.RotateRight12(TLanes.Xor(b, c));
+        TVector sum = TLanes.Add(c, d);
+        c = sum;
+        b = TLanes.RotateRight12(TLanes.Xor(b, sum));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -102,20 +107,9 @@ internal static class Blake3ParallelKernel<TVector, TLanes>
     {
         a = TLanes.Add(TLanes.Add(a, y), b);
         d = TLanes.RotateRight8(TLanes.Xor(d, a));
-        c = TLanes.Add(c, d);
-        b = TLanes.RotateRight7(TLanes.Xor(b, c));
-    }
-
-    [InlineArray(16)]
-    private struct Message
-    {
-        private TVector _first;
-    }
-
-    [InlineArray(Blake3Compression.ChainingWords)]
-    private struct Chaining
-    {
-        private TVector _first;
+        TVector sum = TLanes.Add(c, d);
+        c = sum;
+        b = TLanes.RotateRight7(TLanes.Xor(b, sum));
     }
 
     [InlineArray((int)Blake3Kernel.Vector512)]
