@@ -422,7 +422,7 @@ class NodeAgent(Tool):
     def __init__(self, work, s3=None, dll=None):
         super().__init__(work, s3)
         if not dll:
-            say("building NodeAgent (Release, compiled ahead)")
+            say("publishing NodeAgent (Release, native code: some minutes)")
             machine_is = {"x86_64": "x64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
             program = os.path.join(work, "nodeagent-program")
             subprocess.run(["dotnet", "publish", "-c", "Release", "-r", f"linux-{machine_is}", "-v", "q", "-nologo", "-o", program,

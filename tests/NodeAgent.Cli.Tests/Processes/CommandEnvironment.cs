@@ -18,4 +18,7 @@ internal sealed record CommandEnvironment
 
     /// <summary>Where a copy of the program is, for a user who cannot reach the one that was built; null for that one.</summary>
     public string? Copy { get; init; }
+
+    /// <summary>Whether the portable build that the image has is started, whatever program is tested otherwise.</summary>
+    public bool IsPortable { get; init; }
 }

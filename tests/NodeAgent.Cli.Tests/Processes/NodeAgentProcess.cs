@@ -9,12 +9,15 @@ internal static class NodeAgentProcess
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
     /// <summary>
-    /// A program as it is published for one platform, in place of what was built beside the tests: it is trimmed and compiled ahead, and starts in a fraction of the time.
+    /// A program as it is published for one platform, in place of what was built beside the tests: it is trimmed and compiled to native code, and starts in a fraction of the time.
     /// </summary>
     private static readonly string? Published = Environment.GetEnvironmentVariable("NODEAGENT_TEST_PROGRAM") is { Length: > 0 } path ? path : null;
 
     /// <summary>Whether it is one as it is published, and not what was built beside the tests.</summary>
     public static bool IsPublished => Published is not null;
+
+    /// <summary>Whether it is native code, in one file, without the runtime's compiler.</summary>
+    public static bool IsNative => IsPublished && !File.Exists(Path.Combine(Place, "libclrjit.so")) && !Published!.EndsWith(".dll", StringComparison.Ordinal);
 
     /// <summary>The command that starts it.</summary>
     public static string[] Command => CommandIn(Place);
@@ -57,7 +60,8 @@ internal static class NodeAgentProcess
     /// <summary>Starts it and returns at once. Whoever calls ends the process.</summary>
     public static Process Start(CommandEnvironment environment, params string[] arguments)
     {
-        string[] command = [.. environment.Through, .. CommandIn(environment.Copy ?? Place)];
+        string[] program = environment.IsPortable ? ["dotnet", Path.Combine(AppContext.BaseDirectory, "nodeagent.dll")] : CommandIn(environment.Copy ?? Place);
+        string[] command = [.. environment.Through, .. program];
         var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardOutput = true,
