@@ -425,7 +425,7 @@ class NodeAgent(Tool):
             say("publishing NodeAgent (Release, native code: some minutes)")
             machine_is = {"x86_64": "x64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
             program = os.path.join(work, "nodeagent-program")
-            subprocess.run(["dotnet", "publish", "-c", "Release", "-r", f"linux-{machine_is}", "-v", "q", "-nologo", "-o", program,
+            subprocess.run(["dotnet", "publish", "-c", "Release", "-r", f"linux-{machine_is}", "-v", "q", "-nologo", "-o", program, "-p:CopyOutputSymbolsToPublishDirectory=true",
                             os.path.join(TOP, "src/NodeAgent.Cli")], check=True, stdout=sys.stderr)
             dll = os.path.join(program, "nodeagent")
         self.base = ["dotnet", dll] if dll.endswith(".dll") else [dll]

@@ -5,16 +5,6 @@ namespace NodeAgent.Cli.Tests.Invocation;
 /// <summary>What holds of the program as it is published for one platform, and of no other.</summary>
 public sealed class PublishedProgramTests : IDisposable
 {
-    /// <summary>Types by which the runtime itself casts, finds static fields and generic types, initializes classes and throws. Nothing in a program's code names them.</summary>
-    private static readonly string[] RuntimeHelpers =
-    [
-        "System.Runtime.CompilerServices.CastHelpers:",
-        "System.Runtime.CompilerServices.StaticsHelpers:",
-        "System.Runtime.CompilerServices.GenericsHelpers:",
-        "System.Runtime.CompilerServices.InitHelpers:",
-        "System.Runtime.EH:",
-    ];
-
     private readonly TemporaryDirectory _directory = new();
 
     public void Dispose() => _directory.Dispose();
@@ -27,7 +17,7 @@ public sealed class PublishedProgramTests : IDisposable
     public async Task It_is_one_file_that_runs_alone()
     {
         Assert.SkipUnless(NodeAgentProcess.IsPublished, "no published program: NODEAGENT_TEST_PROGRAM names none (docs/testing.md)");
-        // By hand somebody may want the other one; .ci/run installs the linker and may not get it.
+        // By hand somebody may want the other one; .ci/run installs a linker, and fails here when it did not get it.
         Assert.SkipUnless(NodeAgentProcess.IsNative || Environment.GetEnvironmentVariable("NODEAGENT_CI") is { Length: > 0 }, "it carries the runtime: publish with gcc or clang installed (docs/testing.md)");
         Assert.True(NodeAgentProcess.IsNative, $"{NodeAgentProcess.Place} holds the runtime's compiler");
         var alone = Directory.CreateDirectory(_directory["alone"]).FullName;
@@ -45,27 +35,5 @@ public sealed class PublishedProgramTests : IDisposable
             (await NodeAgentProcess.RunAsync(environment, command)).Expect(0);
 
         Assert.Equal("content", await File.ReadAllTextAsync(_directory["target/file"], TestContext.Current.CancellationToken));
-    }
-
-    /// <summary>
-    /// Of the program that is published where there is no linker: the compiler ahead takes them for unused unless the trimmer is told to keep the lists that name them (<c>--strip-descriptors</c> in the project of the program,
-    /// by a property of the SDK that is not documented). Without it these two commands compile some 50 methods when they run, of which 20 are these, and with it ten.
-    /// </summary>
-    /// <param name="exitCode">What the command ends with.</param>
-    /// <param name="arguments">The command: one that says what it is asked for, and one that fails by an exception.</param>
-    [Theory]
-    [InlineData(0, "--version")]
-    [InlineData(2, "snapshot", "list")]
-    public async Task The_runtimes_own_helpers_are_compiled_ahead(int exitCode, params string[] arguments)
-    {
-        Assert.SkipUnless(NodeAgentProcess.IsPublished, "no published program: NODEAGENT_TEST_PROGRAM names none (docs/testing.md)");
-        Assert.SkipWhen(NodeAgentProcess.IsNative, "it is native code and has no compiler to look at: publish with -p:PublishAot=false (docs/testing.md)");
-        var list = _directory["compiled"];
-        var result = await NodeAgentProcess.RunAsync(new CommandEnvironment { Variables = { ["DOTNET_JitStdOutFile"] = list, ["DOTNET_JitDisasmSummary"] = "1" } }, arguments);
-        Assert.Equal(exitCode, result.ExitCode);
-        var compiled = await File.ReadAllLinesAsync(list, TestContext.Current.CancellationToken);
-        // Some methods are left to compile in any program: where there are none, it was the list that was not made.
-        Assert.Contains(compiled, line => line.Contains("JIT compiled System.", StringComparison.Ordinal));
-        Assert.DoesNotContain(compiled, line => RuntimeHelpers.Any(helper => line.Contains($"JIT compiled {helper}", StringComparison.Ordinal)));
     }
 }

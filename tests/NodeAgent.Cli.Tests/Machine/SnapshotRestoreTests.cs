@@ -133,7 +133,10 @@ public sealed class SnapshotRestoreTests
         Assert.Equal("1073741827\n", machine.Shell($"{Command("dump latest large")} | wc -c"));
         Assert.Equal("end", machine.Shell($"{Command("dump latest large")} | tail -c 3"));
 
-        string Command(string verb) => $"DOTNET_GCHeapHardLimit=0xC000000 {NodeAgentProcess.ShellCommand} snapshot {verb} {string.Join(' ', machine.Access)}";
+        // That the limit is one: native code takes no prefix, and would go without. Nothing starts in one MiB.
+        Assert.Equal("refused\n", machine.Shell($"DOTNET_GCHeapHardLimit=100000 {NodeAgentProcess.ShellCommand} --version > /dev/null 2>&1 && echo ran || echo refused"));
+
+        string Command(string verb) => $"DOTNET_GCHeapHardLimit=C000000 {NodeAgentProcess.ShellCommand} snapshot {verb} {string.Join(' ', machine.Access)}";
     }
 
     /// <summary>Files that have their final name, and which files they are.</summary>

@@ -7,6 +7,19 @@ namespace NodeAgent.Cli.Tests.Machine;
 
 public sealed class SnapshotVerbTests
 {
+    /// <summary>A program of native code has no runtime that raises the soft limit, and each level of a tree is a directory that is open.</summary>
+    [Fact]
+    public async Task A_tree_is_deeper_than_the_soft_limit_of_open_files()
+    {
+        using var machine = await MachineRepository.CreateAsync();
+        var deepest = string.Concat(Enumerable.Repeat("d/", 300));
+        machine.Put(deepest + "file", "content"u8.ToArray());
+        var few = new CommandEnvironment { Through = ["sh", "-c", "ulimit -Sn 128 && exec \"$@\"", "sh"] };
+        (await machine.RunAsync(few, "snapshot", "create", machine.Source)).Expect(0);
+        (await machine.RunAsync(few, "snapshot", "restore", "latest", "--target", machine.Target)).Expect(0);
+        Assert.Equal("content", await File.ReadAllTextAsync(Path.Combine(machine.Target, deepest, "file"), TestContext.Current.CancellationToken));
+    }
+
     [Fact]
     public async Task A_directory_goes_there_and_back_through_every_verb()
     {

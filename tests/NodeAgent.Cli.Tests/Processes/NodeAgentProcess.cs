@@ -17,7 +17,7 @@ internal static class NodeAgentProcess
     public static bool IsPublished => Published is not null;
 
     /// <summary>Whether it is native code, in one file, without the runtime's compiler.</summary>
-    public static bool IsNative => IsPublished && !File.Exists(Path.Combine(Place, "libclrjit.so")) && !Published!.EndsWith(".dll", StringComparison.Ordinal);
+    public static bool IsNative => IsPublished && !File.Exists(Path.Combine(Place, "libclrjit.so")) && !File.Exists(Path.Combine(Place, "nodeagent.dll"));
 
     /// <summary>The command that starts it.</summary>
     public static string[] Command => CommandIn(Place);

@@ -160,6 +160,7 @@ internal sealed class ControllerFixture : IAsyncDisposable
         _directory.Delete(recursive: true);
     }
 
+    // Tests delete pods and their volumes' work at any moment: what is gone is not played.
     private async Task PlayAgentAsync()
     {
         try
@@ -168,15 +169,15 @@ internal sealed class ControllerFixture : IAsyncDisposable
             {
                 foreach (var pod in Api.All(KubernetesResources.Pods).Where(p => Schedules && p.Text("spec", "nodeName") is null))
                 {
-                    Api.Patch(KubernetesResources.Pods, pod.Namespace(), pod.Name(), new JsonObject { ["spec"] = new JsonObject { ["nodeName"] = ScheduledNode } }.ToJsonString());
+                    Api.TryPatch(KubernetesResources.Pods, pod.Namespace(), pod.Name(), new JsonObject { ["spec"] = new JsonObject { ["nodeName"] = ScheduledNode } }.ToJsonString());
                 }
 
                 foreach (var kind in new[] { VeleroResources.PodVolumeBackups, VeleroResources.PodVolumeRestores })
                 {
                     foreach (var work in Api.All(kind).Where(w => !PodVolumeWork.IsFinal(w)))
                     {
-                        if (work.IsTrue("spec", "cancel")) Api.Patch(kind, Ns, work.Name(), """{"status":{"phase":"Canceled","message":"as asked"}}""");
-                        else if (AgentOutcome is { } outcome) Api.Patch(kind, Ns, work.Name(), $$$"""{"status":{"phase":"{{{outcome}}}","message":"{{{AgentRemark ?? (outcome == PodVolumePhase.Completed ? "" : "played")}}}","snapshotID":"{{{SnapshotIdOf(work.Text("spec", "volume") ?? "")}}}","progress":{"totalBytes":10,"bytesDone":10} } }""");
+                        if (work.IsTrue("spec", "cancel")) Api.TryPatch(kind, Ns, work.Name(), """{"status":{"phase":"Canceled","message":"as asked"}}""");
+                        else if (AgentOutcome is { } outcome) Api.TryPatch(kind, Ns, work.Name(), $$$"""{"status":{"phase":"{{{outcome}}}","message":"{{{AgentRemark ?? (outcome == PodVolumePhase.Completed ? "" : "played")}}}","snapshotID":"{{{SnapshotIdOf(work.Text("spec", "volume") ?? "")}}}","progress":{"totalBytes":10,"bytesDone":10} } }""");
                     }
                 }
 

@@ -134,10 +134,17 @@ internal sealed class TestApiServer : IAsyncDisposable
     /// <summary>Merges fields into a stored object.</summary>
     public void Patch(ResourceKind kind, string? ns, string name, string patch)
     {
+        if (!TryPatch(kind, ns, name, patch)) throw new KeyNotFoundException($"there is no {kind.GroupResource} {ns}/{name}");
+    }
+
+    /// <summary>The same for whoever patches what others may delete meanwhile; false when it is gone.</summary>
+    public bool TryPatch(ResourceKind kind, string? ns, string name, string patch)
+    {
         lock (_gate)
         {
-            var merged = (JsonObject)Merge(_objects[Key(kind, ns ?? "", name)].DeepClone(), JsonNode.Parse(patch))!;
-            Store(kind, merged, "MODIFIED");
+            if (!_objects.TryGetValue(Key(kind, ns ?? "", name), out var stored)) return false;
+            Store(kind, (JsonObject)Merge(stored.DeepClone(), JsonNode.Parse(patch))!, "MODIFIED");
+            return true;
         }
     }
 

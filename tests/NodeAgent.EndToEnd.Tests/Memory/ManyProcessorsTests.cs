@@ -26,7 +26,10 @@ public sealed class ManyProcessorsTests : IDisposable
         var (store, key, target) = (Path.Combine(_directory, "store"), Path.Combine(_directory, "key"), Path.Combine(_directory, "target"));
         await NodeAgentCommand.RunAsync("repo", "init", "--repo", store, "--generate-key", key);
         // What a container of 340 MiB leaves to the heap, and far less than 64 workers would take.
-        var small = new Dictionary<string, string> { ["DOTNET_PROCESSOR_COUNT"] = "64", ["DOTNET_GCHeapHardLimit"] = "0x10000000" };
+        var small = new Dictionary<string, string> { ["DOTNET_PROCESSOR_COUNT"] = "64", ["DOTNET_GCHeapHardLimit"] = "10000000" };
+        // That the limit is one: native code takes no prefix, and would go without. Nothing starts in one MiB.
+        var none = new Dictionary<string, string> { ["DOTNET_GCHeapHardLimit"] = "100000" };
+        await Assert.ThrowsAnyAsync<Xunit.Sdk.XunitException>(() => NodeAgentCommand.RunAsync(none, ["--version"]));
         await NodeAgentCommand.RunAsync(small, ["snapshot", "create", source, "--repo", store, "--key-file", key]);
         await NodeAgentCommand.RunAsync(small, ["snapshot", "restore", "latest", "--target", target, "--repo", store, "--key-file", key]);
         for (var i = 0; i < Files; i++)
