@@ -13,19 +13,13 @@ internal sealed class SmallObjects(ChunkRepository repository)
     /// <summary>Seals one, compressed when that helps.</summary>
     public byte[] Seal(EnvelopeCipher cipher, ObjectKind kind, EnvelopeType type, ReadOnlySpan<byte> plain)
     {
-        byte[]? packed = null;
-        if (ZstdCodec.IsAvailable)
-        {
-            using var codec = new ZstdCodec();
-            var buffer = new byte[ZstdCodec.CompressBound(plain.Length)];
-            var length = codec.Compress(plain, buffer, 3);
-            if (length > 0) packed = buffer[..length];
-        }
-
-        var payload = packed ?? plain;
+        using var codec = new ZstdCodec();
+        var buffer = new byte[ZstdCodec.CompressBound(plain.Length)];
+        var compressed = codec.Compress(plain, buffer, 3);
+        var payload = compressed > 0 ? buffer.AsSpan(0, compressed) : plain;
         var content = new byte[ObjectHeader.Length + payload.Length + EnvelopeCipher.Overhead];
         new ObjectHeader(kind, cipher.Identity, (uint)(payload.Length + EnvelopeCipher.Overhead)).Write(repository.RepositoryId, content);
-        cipher.Seal(type, packed is not null, (uint)plain.Length, payload, content.AsSpan(0, ObjectHeader.Length), content.AsSpan(ObjectHeader.Length));
+        cipher.Seal(type, compressed > 0, (uint)plain.Length, payload, content.AsSpan(0, ObjectHeader.Length), content.AsSpan(ObjectHeader.Length));
         return content;
     }
 

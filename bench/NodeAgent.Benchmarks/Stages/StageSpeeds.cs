@@ -170,7 +170,6 @@ internal static class StageSpeeds
 
     private static void Compression(byte[] sample, JsonObject result)
     {
-        if (!ZstdCodec.IsAvailable) return;
         using var codec = new ZstdCodec();
         var blocks = sample.Chunk(Block).ToArray();
         var compressed = new byte[blocks.Length][];

@@ -1,13 +1,12 @@
-using System.Runtime.InteropServices;
 using NodeAgent.Repository.Interop;
 
 namespace NodeAgent.Repository.Compression;
 
 /// <summary>
-/// Compresses and decompresses single zstd frames with the system's libzstd. Owns its native contexts, which are reused
-/// from call to call: one instance per worker, not thread-safe.
+/// Compresses and decompresses single zstd frames, with the system's libzstd or else with the managed port that comes with
+/// the program. Owns contexts in native memory, which are reused from call to call: one instance per worker, not thread-safe.
 /// </summary>
-/// <remarks>This type is all that the rest of the program knows of zstd.</remarks>
+/// <remarks>This type is all that the rest of the program knows of zstd, and it behaves the same whichever of the two it uses.</remarks>
 public sealed class ZstdCodec : IDisposable
 {
     /// <summary>The lowest and fastest level.</summary>
@@ -26,20 +25,23 @@ public sealed class ZstdCodec : IDisposable
     private const int SampleSpacing = 64 << 10;
     private const int ShortestProbed = 4 * SampleSpacing;
 
-    private readonly ZstdCompressionHandle _compression;
-    private readonly ZstdDecompressionHandle _decompression;
+    private readonly IZstdContexts _contexts;
 
-    /// <exception cref="DllNotFoundException">libzstd is not installed; the message says how to get it.</exception>
+    /// <summary>With <see cref="Preferred"/>.</summary>
+    /// <exception cref="OutOfMemoryException">There is no memory for its contexts.</exception>
     public ZstdCodec()
+        : this(Preferred)
     {
-        if (!IsAvailable)
-            throw new DllNotFoundException("libzstd is not installed: apt-get install libzstd1 (Debian, Ubuntu), dnf install libzstd (Fedora) or apk add zstd-libs (Alpine)");
-        _compression = ZstdCompressionHandle.Create();
-        _decompression = ZstdDecompressionHandle.Create();
     }
 
-    /// <summary>Whether libzstd can be loaded.</summary>
-    public static bool IsAvailable => NativeLibraries.IsAvailable(LibZstd.Name);
+    /// <summary>With one or the other, for tests and measurements.</summary>
+    /// <exception cref="DllNotFoundException">It is to be libzstd, which is not installed.</exception>
+    /// <exception cref="OutOfMemoryException">There is no memory for its contexts.</exception>
+    internal ZstdCodec(ZstdImplementation implementation) =>
+        _contexts = implementation == ZstdImplementation.Native ? new NativeZstd() : new ManagedZstd();
+
+    /// <summary>libzstd where it can be loaded, which is the faster one (docs/decisions/0001), else the port.</summary>
+    public static ZstdImplementation Preferred => NativeLibraries.IsAvailable(LibZstd.Name) ? ZstdImplementation.Native : ZstdImplementation.Managed;
 
     /// <summary>The largest length of a compressed result for an input of <paramref name="length"/> bytes.</summary>
     public static int CompressBound(int length)
@@ -71,20 +73,8 @@ public sealed class ZstdCodec : IDisposable
     /// frame that is longer or shorter, several frames, bytes after the frame, a window above 8 MiB, a dictionary.
     /// </summary>
     /// <remarks>No memory is allocated on the word of the input: zstd decodes straight into the destination.</remarks>
-    public bool TryDecompress(ReadOnlySpan<byte> source, Span<byte> destination)
-    {
-        if (!ZstdFrameHeader.IsAcceptable(source, destination.Length))
-            return false;
-
-        // Anything but one frame from end to end: the decoder itself would accept several, or frames to be skipped.
-        ref readonly byte from = ref MemoryMarshal.GetReference(source);
-        if (LibZstd.FindFrameCompressedSize(in from, (nuint)source.Length) != (nuint)source.Length)
-            return false;
-        nuint written = LibZstd.Decompress(
-            _decompression, ref MemoryMarshal.GetReference(destination), (nuint)destination.Length,
-            in from, (nuint)source.Length);
-        return LibZstd.IsError(written) == 0 && written == (nuint)destination.Length;
-    }
+    public bool TryDecompress(ReadOnlySpan<byte> source, Span<byte> destination) =>
+        ZstdFrameHeader.IsAcceptable(source, destination.Length) && _contexts.TryDecompress(source, destination);
 
     /// <summary>As <see cref="TryDecompress"/>, with an exception in place of false.</summary>
     /// <exception cref="InvalidDataException">The source is not one sound frame of exactly the destination's length.</exception>
@@ -94,12 +84,8 @@ public sealed class ZstdCodec : IDisposable
             throw new InvalidDataException($"{source.Length} bytes of zstd data are damaged or do not hold exactly {destination.Length} bytes");
     }
 
-    /// <summary>Frees the native contexts.</summary>
-    public void Dispose()
-    {
-        _compression.Dispose();
-        _decompression.Dispose();
-    }
+    /// <summary>Frees the contexts.</summary>
+    public void Dispose() => _contexts.Dispose();
 
     // Misses what repeats only over more than 4 KiB, such as two copies of one photograph within a chunk: rare, and then
     // merely stored as it is.
@@ -119,15 +105,6 @@ public sealed class ZstdCodec : IDisposable
         // Giving zstd no more room than a worthwhile result needs lets it stop early on data that does not shrink.
         var worthwhile = (int)(source.Length * (100L - WorthwhileSavingPercent) / 100);
         var room = Math.Min(worthwhile, destination.Length);
-        if (room == 0)
-            return 0;
-        nuint written = LibZstd.Compress(
-            _compression, ref MemoryMarshal.GetReference(destination), (nuint)room,
-            in MemoryMarshal.GetReference(source), (nuint)source.Length, level);
-        if (LibZstd.IsError(written) == 0)
-            return (int)written;
-        if (LibZstd.GetErrorCode(written) == LibZstd.ErrorDestinationTooSmall)
-            return 0;
-        throw new InvalidOperationException($"zstd compression of {source.Length} bytes at level {level} failed: {LibZstd.ErrorName(written)}");
+        return room == 0 ? 0 : _contexts.Compress(source, destination[..room], level);
     }
 }

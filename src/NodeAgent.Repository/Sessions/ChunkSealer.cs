@@ -11,7 +11,7 @@ namespace NodeAgent.Repository.Sessions;
 /// </summary>
 internal sealed class ChunkSealer(EnvelopeCipher cipher, int level) : IDisposable
 {
-    private readonly ZstdCodec? _codec = ZstdCodec.IsAvailable ? new ZstdCodec() : null;
+    private readonly ZstdCodec _codec = new();
 
     /// <summary>The compressed chunk, and afterwards what the envelope was opened to. As long as the longest chunk; it costs what the longest one needed so far.</summary>
     private readonly PageBuffer _payload = new(ChunkRepository.MaxChunkLength + EnvelopeCipher.InnerHeaderLength);
@@ -21,7 +21,7 @@ internal sealed class ChunkSealer(EnvelopeCipher cipher, int level) : IDisposabl
     /// <summary>First step: returns how long the chunk's envelope is.</summary>
     public int Compress(ReadOnlySpan<byte> plaintext)
     {
-        _compressed = _codec?.Compress(plaintext, _payload.Span[..plaintext.Length], level) ?? 0;
+        _compressed = _codec.Compress(plaintext, _payload.Span[..plaintext.Length], level);
         return (_compressed > 0 ? _compressed : plaintext.Length) + EnvelopeCipher.Overhead;
     }
 
@@ -43,7 +43,7 @@ internal sealed class ChunkSealer(EnvelopeCipher cipher, int level) : IDisposabl
 
     public void Dispose()
     {
-        _codec?.Dispose();
+        _codec.Dispose();
         ((IDisposable)_payload).Dispose();
         ((IDisposable)_plain).Dispose();
     }
@@ -56,7 +56,7 @@ internal sealed class ChunkSealer(EnvelopeCipher cipher, int level) : IDisposabl
         if (opened.Compressed)
         {
             var whole = _plain.Span[..length];
-            _codec!.Decompress(plain, whole);
+            _codec.Decompress(plain, whole);
             plain = whole;
         }
 

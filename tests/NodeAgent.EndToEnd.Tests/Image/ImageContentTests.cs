@@ -54,7 +54,7 @@ public sealed class ImageContentTests(ImageFixture fixture) : IClassFixture<Imag
     [Theory]
     [InlineData("libzstd.so.1")]
     [InlineData("libargon2.so.1")]
-    public async Task The_libraries_that_the_repository_needs_are_there(string library)
+    public async Task The_libraries_that_the_repository_uses_are_there(string library)
     {
         var image = await fixture.ReadAsync();
         Assert.Contains(image.Files, file => file.Path.StartsWith("usr/lib/", StringComparison.Ordinal) && Path.GetFileName(file.Path) == library && (file.IsRegular || file.Kind is TarEntryType.SymbolicLink));

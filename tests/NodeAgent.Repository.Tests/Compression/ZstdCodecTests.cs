@@ -3,15 +3,22 @@ using NodeAgent.Repository.Compression;
 
 namespace NodeAgent.Repository.Tests.Compression;
 
-public sealed class ZstdCodecTests : IDisposable
+/// <summary>What holds of the codec whichever implementation it uses.</summary>
+public abstract class ZstdCodecTests : IDisposable
 {
+    private readonly ZstdImplementation _implementation;
     private readonly ZstdCodec _codec;
 
-    public ZstdCodecTests()
+    protected ZstdCodecTests(ZstdImplementation implementation)
     {
-        Assert.SkipUnless(ZstdCodec.IsAvailable, "libzstd is not installed: apt-get install libzstd1");
-        _codec = new ZstdCodec();
+        SkipWithoutLibrary(implementation);
+        _implementation = implementation;
+        _codec = new ZstdCodec(implementation);
     }
+
+    /// <summary>Skips a test of libzstd where there is none.</summary>
+    internal static void SkipWithoutLibrary(ZstdImplementation implementation) =>
+        Assert.SkipWhen(implementation == ZstdImplementation.Native && ZstdCodec.Preferred != implementation, "libzstd is not installed: apt-get install libzstd1");
 
     [Theory]
     [InlineData(1)]
@@ -155,7 +162,7 @@ public sealed class ZstdCodecTests : IDisposable
     }
 
     [Fact]
-    public void The_bound_holds_what_libzstd_may_write()
+    public void The_bound_is_that_of_zstd()
     {
         // ZSTD_COMPRESSBOUND of zstd.h for these lengths.
         Assert.Equal(64, ZstdCodec.CompressBound(0));
@@ -167,14 +174,67 @@ public sealed class ZstdCodecTests : IDisposable
     [Fact]
     public void A_disposed_codec_refuses_to_work()
     {
-        var codec = new ZstdCodec();
+        var codec = new ZstdCodec(_implementation);
+        var compressed = Compress(Text(100), 3);
         codec.Dispose();
         Assert.Throws<ObjectDisposedException>(() => codec.Compress(Text(100), new byte[200], 3));
+        Assert.Throws<ObjectDisposedException>(() => codec.TryDecompress(compressed, new byte[100]));
+        codec.Dispose();
     }
 
-    public void Dispose() => _codec.Dispose();
+    [Fact]
+    public void A_frame_states_its_content_size_and_has_no_checksum()
+    {
+        foreach (var length in new[] { 200, 300, 70_000, 1_000_000 })
+        {
+            // Descriptor (RFC 8878, section 3.1.1.1.1): bits 7-6 content size, 5 single segment, 2 checksum, 1-0 dictionary.
+            var descriptor = Compress(Text(length), 2)[4];
+            Assert.Equal(0, descriptor & 0b111);
+            Assert.Equal(length switch { < 256 => 0x20, < 65_792 => 0x60, _ => 0xA0 }, descriptor & 0b1110_0000);
+        }
+    }
 
-    private static byte[] Text(int length)
+    [Fact]
+    public void What_does_not_fit_is_left_raw()
+    {
+        var source = Text(100_000);
+        var length = Compress(source, 3).Length;
+        var destination = new byte[length + 100];
+        destination.AsSpan().Fill(0xA5);
+        Assert.Equal(0, _codec.Compress(source, destination.AsSpan(0, length - 1), 3));
+        Assert.Equal(0, _codec.Compress(source, [], 3));
+        Assert.Equal(-1, destination.AsSpan(length - 1).IndexOfAnyExcept((byte)0xA5));
+        Assert.NotEqual(0, _codec.Compress(source, destination, 3));
+    }
+
+    [Fact]
+    public void Nothing_is_allocated_from_chunk_to_chunk()
+    {
+        var source = Text(1 << 20);
+        var random = new byte[1 << 20];
+        SeededRandom.Create().NextBytes(random);
+        var compressed = new byte[ZstdCodec.CompressBound(source.Length)];
+        var output = new byte[source.Length];
+        int Chunk()
+        {
+            var length = _codec.Compress(source, compressed, 2);
+            Assert.True(_codec.TryDecompress(compressed.AsSpan(0, length), output));
+            return _codec.Compress(random, compressed, 2);
+        }
+
+        Assert.Equal(0, Chunk());
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 20; i++) Chunk();
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    public void Dispose()
+    {
+        _codec.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    internal static byte[] Text(int length)
     {
         var text = new StringBuilder();
         for (var i = 0; text.Length < length; i++)

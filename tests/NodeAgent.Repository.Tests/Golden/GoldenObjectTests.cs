@@ -301,6 +301,7 @@ public sealed class GoldenObjectTests : IAsyncLifetime
         var chunks = new List<(PackedChunk, byte[], bool, byte[])>();
         var offset = ObjectHeader.Length;
         using var codec = new ZstdCodec();
+        using var managed = new ZstdCodec(ZstdImplementation.Managed);
         var associated = new byte[ChunkEnvelope.AssociatedLength];
         foreach (var chunk in PackFooter.Decode(footer.Payload(opened).ToArray(), "golden pack", footerOffset))
         {
@@ -309,7 +310,14 @@ public sealed class GoldenObjectTests : IAsyncLifetime
             Assert.Equal((ChunkEnvelope.TypeOf(chunk.Kind), (uint)chunk.PlainLength), (result.Type, result.PlainLength));
             var payload = result.Payload(opened).ToArray();
             var plain = payload;
-            if (result.Compressed) codec.Decompress(payload, plain = new byte[chunk.PlainLength]);
+            if (result.Compressed)
+            {
+                codec.Decompress(payload, plain = new byte[chunk.PlainLength]);
+                var again = new byte[chunk.PlainLength];
+                managed.Decompress(payload, again);
+                Assert.Equal(plain, again);
+            }
+
             chunks.Add((chunk, payload, result.Compressed, plain));
             offset += chunk.StoredLength;
         }
