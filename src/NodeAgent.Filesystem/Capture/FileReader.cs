@@ -74,6 +74,8 @@ internal sealed class FileReader(WriteSession session, FastCdc chunker, WorkerPo
                 at += read;
                 filled += read;
                 var isLast = read < wanted || at >= end;
+                // The kernel reads ahead a fraction of a window, and nothing while this one is cut and stored.
+                if (!isLast) Files.AdviseRead(file, at, Math.Min(window.Bytes.Length, end - at));
                 var done = 0;
                 while (done < filled)
                 {

@@ -1,6 +1,5 @@
 using NodeAgent.Filesystem.Interop;
 using NodeAgent.Repository;
-using NodeAgent.Repository.Chunking;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Sessions;
 using NodeAgent.Repository.Trees;
@@ -8,8 +7,8 @@ using NodeAgent.Repository.Trees;
 namespace NodeAgent.Filesystem.Capture;
 
 /// <summary>
-/// Looks at a name when the walk is there: what nobody looked at ahead of it, and everything of which somebody must be told. What a regular file holds is read here when it
-/// is small, by workers when not. For the walk's thread.
+/// Looks at a name when the walk is there: what nobody looked at ahead of it, and everything of which somebody must be told. What a regular file holds is read by
+/// <see cref="ContentReader"/>. For the walk's thread.
 /// </summary>
 internal sealed class NameVisitor(
     BackupRequest request, ChunkRepository repository, WriteSession session, ParentTree? parent, PathPatterns excludes, MountRules mounts, WorkerPool workers, BundleWriter bundles,
@@ -17,16 +16,13 @@ internal sealed class NameVisitor(
 {
     private const string Vanished = "it vanished before it could be read";
     private const string Replaced = "it became something else while it was read";
-    private const string ChangedWhileRead = "it changed while it was read";
     private const string Leased = "another program has a lease on it and does not give it back";
 
-    private readonly RepositoryParameters _parameters = repository.Config.Parameters;
-    private readonly FileReader _files = new(session, new FastCdc(repository.Gear, repository.Config.Parameters.Chunker), workers, counters.AddBytesDone);
     private readonly AttributeReader _attributes = new(session, issues);
+    private readonly ContentReader _contents = new(repository, session, workers, bundles, counters, issues);
     private readonly LinkedContents _linked = new();
     private readonly LeaseWait _leases = new(request.LeaseWait);
     private readonly Dictionary<ulong, ulong> _deviceOrdinals = [];
-    private readonly byte[] _small = new byte[repository.Config.Parameters.Bundles.FileLimit + 1];
 
     /// <summary>Bytes for the names of one directory: they are sorted in memory.</summary>
     public long MostNames { get; } = (request.Memory > 0 ? request.Memory : WorkerCount.ProcessMemory) / 2;
@@ -236,16 +232,16 @@ internal sealed class NameVisitor(
             }
             else
             {
-                var small = IsSmall(status) ? await TryReadSmallAsync(handle, status, path, isLast: false, cancellationToken) : null;
-                if (small is null && IsSmall(status))
+                var small = _contents.IsSmall(status) ? await _contents.TryReadSmallAsync(handle, status, path, isLast: false, cancellationToken) : null;
+                if (small is null && _contents.IsSmall(status))
                 {
                     // It changed meanwhile: once more, with everything that is known of it.
                     status = Files.Status(handle, []);
                     entry = await DescribeAsync(name, path, status, handle, cancellationToken);
-                    if (IsSmall(status)) small = await TryReadSmallAsync(handle, status, path, isLast: true, cancellationToken);
+                    if (_contents.IsSmall(status)) small = await _contents.TryReadSmallAsync(handle, status, path, isLast: true, cancellationToken);
                 }
 
-                content = WithAttributes(small ?? ReadLarge(handle, status, path, cancellationToken), status, entry);
+                content = WithAttributes(small ?? _contents.ReadLarge(handle, status, path, cancellationToken), status, entry);
                 if (small is null) handle = null; // the worker's now
             }
 
@@ -279,7 +275,7 @@ internal sealed class NameVisitor(
     /// content for one file. Large files need no such care, they are the same chunks whenever they are read.
     /// </summary>
     private Task<CapturedContent>? KnownContent(in FileStatus status) =>
-        status.Links > 1 && IsSmall(status) && _linked.Find(status) is { } known && (!known.IsCompletedSuccessfully || known.Result is { Content: not null, Changed: false }) ? known : null;
+        status.Links > 1 && _contents.IsSmall(status) && _linked.Find(status) is { } known && (!known.IsCompletedSuccessfully || known.Result is { Content: not null, Changed: false }) ? known : null;
 
     /// <summary>
     /// Of a file with several names the content brings the attributes that were described with it, as it brings mode and owner: a further name would have the access list of a
@@ -295,96 +291,6 @@ internal sealed class NameVisitor(
             return captured.Attributes is null ? captured with { Attributes = attributes } : captured;
         }
     }
-
-    private bool IsSmall(in FileStatus status) => status.Size <= _parameters.Bundles.FileLimit && !status.MayHaveHoles;
-
-    /// <summary>Reads a small file here and now; null when it changed, unless this is the last try, and when there is more of it than its size says.</summary>
-    private async ValueTask<Task<CapturedContent>?> TryReadSmallAsync(DirectoryHandle handle, FileStatus status, TreePath path, bool isLast, CancellationToken cancellationToken)
-    {
-        // One byte more than it should have shows that it grew.
-        var length = Files.ReadAt(handle, _small, 0);
-        if (length > _parameters.Bundles.FileLimit) return null;
-        var after = Files.Status(handle, []);
-        var moment = FileMoment.Of(status);
-        var hasChanged = HasChanged(status, after);
-        // A size of 0 is that of files whose size the file system does not know.
-        var isUnsized = !hasChanged && status.Size == 0 && length > 0;
-        var changed = hasChanged || (length != status.Size && !isUnsized);
-        if (changed && !isLast) return null;
-        CapturedAttributes? attributes = null;
-        if (changed)
-        {
-            issues.Add(path, "read", ChangedWhileRead);
-            (moment, attributes) = (moment.WithAccessOf(after), await AttributesAsync(handle, status, path, cancellationToken));
-        }
-
-        counters.AddBytesDone(length);
-        return CaptureAsync(_small.AsSpan(0, length), new CapturedContent(null, length, changed || isUnsized, moment) { Attributes = attributes });
-    }
-
-    private Task<CapturedContent> CaptureAsync(ReadOnlySpan<byte> bytes, CapturedContent captured)
-    {
-        if (bytes.Length == 0) return Task.FromResult(captured with { Content = EmptyContent.Instance });
-        return bytes.Length <= _parameters.InlineFileLimit ? Task.FromResult(captured with { Content = new InlineContent(bytes.ToArray()) }) : SliceAsync(bundles.Add(bytes), captured);
-
-        static async Task<CapturedContent> SliceAsync(PendingSlice slice, CapturedContent captured) =>
-            captured with { Content = new BundleSlice(await slice.Chunk, slice.Offset, slice.Length) };
-    }
-
-    private Task<CapturedContent> ReadLarge(DirectoryHandle handle, FileStatus status, TreePath path, CancellationToken cancellationToken)
-    {
-        var result = new TaskCompletionSource<CapturedContent>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _ = workers.Run(async () =>
-        {
-            using (handle)
-            {
-                try
-                {
-                    result.TrySetResult(await ReadLargeAsync(handle, status, path, cancellationToken));
-                }
-                catch (FileSystemException failure)
-                {
-                    issues.Add(path, failure.Operation, failure.Reason);
-                    result.TrySetResult(new CapturedContent(null, status.Size, false, FileMoment.Of(status)));
-                }
-                catch (Exception exception)
-                {
-                    // The assembler waits for this content and ends the run with the reason.
-                    result.TrySetException(exception);
-                }
-            }
-        });
-        return result.Task;
-    }
-
-    /// <summary>Reads a large file, twice when it changes meanwhile. For a worker.</summary>
-    private async Task<CapturedContent> ReadLargeAsync(DirectoryHandle handle, FileStatus status, TreePath path, CancellationToken cancellationToken)
-    {
-        var content = await _files.ReadAsync(handle, status, cancellationToken);
-        var after = Files.Status(handle, []);
-        if (Settle(handle, content, status, after, path) is { } settled) return settled;
-        // What the entry has of mode, owner and attributes is no longer true: what was written since may not be for everybody who could read it before.
-        status = after;
-        var attributes = await AttributesAsync(handle, status, path, cancellationToken);
-        content = await _files.ReadAsync(handle, status, cancellationToken);
-        after = Files.Status(handle, []);
-        if (Settle(handle, content, status, after, path) is { } again) return again with { Attributes = attributes };
-        issues.Add(path, "read", ChangedWhileRead);
-        return new CapturedContent(content, content.Length, true, FileMoment.Of(status).WithAccessOf(after)) { Attributes = await AttributesAsync(handle, status, path, cancellationToken) };
-    }
-
-    /// <summary>What was read of a file, when that need not be read again; null when the file changed meanwhile.</summary>
-    private CapturedContent? Settle(DirectoryHandle handle, FileContent content, in FileStatus status, in FileStatus after, TreePath path)
-    {
-        if (HasChanged(status, after)) return null;
-        var goesOn = content.Length == FileReader.EndOf(status) && Files.ReadAt(handle, new byte[1], content.Length) > 0;
-        if (goesOn) issues.Add(path, "read", $"it goes on beyond what its size says, which is {status.Size} bytes: only the first {content.Length} were kept");
-        // As of small ones. Any other size than 0 is not what the file holds now, whatever its times say.
-        var isUnsized = goesOn || (status.Size == 0 && content.Length > 0);
-        return isUnsized || content.Length == status.Size ? new CapturedContent(content, content.Length, isUnsized, FileMoment.Of(status)) : null;
-    }
-
-    private static bool HasChanged(in FileStatus before, in FileStatus after) => before.Size != after.Size || before.Modified != after.Modified || before.Changed != after.Changed;
 
     private async ValueTask OtherAsync(OpenedDirectory above, byte[] name, TreePath path, FileStatus status, CancellationToken cancellationToken)
     {
@@ -435,13 +341,6 @@ internal sealed class NameVisitor(
 
         // Nothing but regular files is ever taken from the parent.
         return EntryOf.Status(name, status, attributes, inodeFlags, HardLinkDevice(status), target, isUnreadable, isPartial: !isComplete && status.Type == TreeEntryType.RegularFile);
-    }
-
-    /// <summary>The attributes of a file as they are now, after it was described once.</summary>
-    private async ValueTask<CapturedAttributes> AttributesAsync(DirectoryHandle file, FileStatus status, TreePath path, CancellationToken cancellationToken)
-    {
-        var (attributes, inodeFlags, isComplete) = await _attributes.ReadAsync(file, status, path, cancellationToken);
-        return new CapturedAttributes(attributes, inodeFlags, isComplete);
     }
 
     private ulong? HardLinkDevice(in FileStatus status) => status.Links > 1 && status.Type != TreeEntryType.Directory ? Ordinal(status.Device) : null;

@@ -24,7 +24,7 @@ internal static unsafe partial class Files
     internal const int StatLength = 256;
     internal const int SeekData = 3, SeekHole = 4;
     internal const nuint GetFlags = 0x80086601, SetFlags = 0x40086602;
-    internal const int AdviseSequential = 2, AdviseDontNeed = 4;
+    internal const int AdviseSequential = 2, AdviseWillNeed = 3, AdviseDontNeed = 4;
 
     internal const nuint RenameNoReplace = 1;
 
@@ -346,6 +346,9 @@ internal static unsafe partial class Files
     }
 
     public static void AdviseSequentialRead(DirectoryHandle file) => _ = LibC.Advise(file.Descriptor, 0, 0, AdviseSequential);
+
+    /// <summary>Has the disk begin with what is to be read next. Waits for nothing, and does nothing for what is in the page cache.</summary>
+    public static void AdviseRead(DirectoryHandle file, long offset, long length) => _ = LibC.Advise(file.Descriptor, offset, length, AdviseWillNeed);
 
     /// <summary>What was read need not stay in the page cache: in a container it counts against the memory limit.</summary>
     public static void AdviseNotNeeded(DirectoryHandle file) => _ = LibC.Advise(file.Descriptor, 0, 0, AdviseDontNeed);

@@ -1,7 +1,9 @@
+using NodeAgent.Filesystem.Capture;
 using NodeAgent.Filesystem.Tests.Support;
 using NodeAgent.Repository;
 using NodeAgent.Repository.Chunking;
 using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Snapshots;
 using NodeAgent.Repository.Trees;
 
 namespace NodeAgent.Filesystem.Tests.Capture;
@@ -78,6 +80,76 @@ public sealed class LargeFileTests
         var result = await test.RunAsync(request => request with { Workers = workers });
         Assert.Empty((await test.RestoreAsync(result.Manifest)).Issues);
         test.ExpectSameTree();
+    }
+
+    [Fact]
+    public async Task Chunks_of_long_files_do_not_lie_between_those_of_others()
+    {
+        await using var test = await TestBackup.CreateAsync(SmallChunks);
+        var random = SeededRandom.Create();
+        string[] names = ["a", "b", "c", "d"];
+        foreach (var name in names) File.WriteAllBytes(test.InSource(name), random.Bytes((int)ContentReader.ShortestAlone + random.Next(1 << 20)));
+
+        // Two workers, of which each would have a file of its own.
+        var result = await test.RunAsync(request => request with { Workers = 2 });
+
+        var places = new List<(PackId Pack, long Offset, string File)>();
+        using var reader = test.Repository.CreateReader();
+        var tree = new TreeReader(reader.Source, test.Repository.Config.Parameters.Trees);
+        foreach (var name in names)
+        {
+            await foreach (var item in tree.ReadContentAsync((await test.FindAsync(result.Manifest, name)).Content!, TestBackup.Cancellation))
+            {
+                Assert.True(reader.TryLocate(item.Id, out var place));
+                places.Add((place.Pack, place.Offset, name));
+            }
+        }
+
+        var packs = places.GroupBy(place => place.Pack).ToList();
+        Assert.InRange(packs.Count, 40, 100);
+        foreach (var pack in packs)
+        {
+            var files = pack.OrderBy(place => place.Offset).Select(place => place.File).ToList();
+            var runs = 1 + files.Zip(files.Skip(1)).Count(pair => pair.First != pair.Second);
+            Assert.Equal(files.Distinct().Count(), runs);
+        }
+    }
+
+    [Fact]
+    public async Task A_file_that_changes_while_it_waits_for_another_is_read_once()
+    {
+        await using var test = await TestBackup.CreateAsync(SmallChunks);
+        var random = SeededRandom.Create();
+        foreach (var name in new[] { "a", "b" }) File.WriteAllBytes(test.InSource(name), random.Bytes((int)ContentReader.ShortestAlone));
+        var packs = 0;
+        test.Store.BeforePut = key =>
+        {
+            // Half of the first file is stored: the walk has long looked at the second, of which nothing is read.
+            if (key.StartsWith("data/", StringComparison.Ordinal) && Interlocked.Increment(ref packs) == 8)
+            {
+                File.AppendAllText(test.InSource("b"), "more");
+                File.SetUnixFileMode(test.InSource("b"), UnixFileMode.UserRead);
+            }
+
+            return Task.CompletedTask;
+        };
+        var reports = new LastReport();
+
+        var request = new BackupRequest { SourcePath = test.Source, Source = new SnapshotSource { Kind = SnapshotSource.Directory, Path = test.Source }, Hostname = "test", Workers = 2 };
+        var result = await BackupRun.ExecuteAsync(test.Repository, request, reports, TestBackup.Cancellation);
+
+        Assert.Equal(0, result.Manifest.IssueCount);
+        Assert.True(packs > 8);
+        Assert.Equal((2 * ContentReader.ShortestAlone) + 4, reports.Last!.Value.BytesDone);
+        Assert.Empty((await test.RestoreAsync(result.Manifest)).Issues);
+        test.ExpectSameTree();
+    }
+
+    private sealed class LastReport : IProgress<RunProgress>
+    {
+        public RunProgress? Last { get; private set; }
+
+        public void Report(RunProgress value) => Last = value;
     }
 
     private static string Ids(FileContent content) => content switch

@@ -40,6 +40,7 @@ public sealed class HeaderTests
             ["SEEK_DATA"] = Files.SeekData,
             ["SEEK_HOLE"] = Files.SeekHole,
             ["POSIX_FADV_SEQUENTIAL"] = Files.AdviseSequential,
+            ["POSIX_FADV_WILLNEED"] = Files.AdviseWillNeed,
             ["POSIX_FADV_DONTNEED"] = Files.AdviseDontNeed,
             ["FS_IOC_GETFLAGS"] = Files.GetFlags,
             ["FS_IOC_SETFLAGS"] = Files.SetFlags,
