@@ -3,7 +3,11 @@ namespace NodeAgent.Filesystem;
 /// <summary>Runs the work of a backup or a restore on a few threads, and holds up whoever brings more than they can take.</summary>
 internal sealed class WorkerPool(int workers) : IDisposable
 {
+    /// <summary>Workers that one piece of work which others help with keeps busy: its own thread brings several times what one of them takes.</summary>
+    private const int WorkersForOne = 4;
+
     private readonly SemaphoreSlim _slots = new(workers);
+    private readonly SemaphoreSlim _turns = new(Math.Max(1, workers / WorkersForOne));
     private readonly Lock _gate = new();
     private int _wanting;
     private int _underWay;
@@ -29,6 +33,36 @@ internal sealed class WorkerPool(int workers) : IDisposable
 
     /// <summary>Starts work; it waits for a free worker.</summary>
     public Task Run(Func<Task> work) => Run(work, null);
+
+    /// <summary>
+    /// Starts work that keeps several workers busy, since others help with it. Such work is done in the order in which it came: one piece after the other where there are few workers,
+    /// a few at once where there are many. What waits for its turn keeps no worker.
+    /// </summary>
+    /// <param name="work">Is given what to call, once or not at all, when the next may begin before this ends.</param>
+    public Task RunInTurn(Func<Action, Task> work)
+    {
+        return Run(DoAsync, _turns.WaitAsync());
+
+        async Task DoAsync()
+        {
+            var isOver = false;
+            try
+            {
+                await work(End);
+            }
+            finally
+            {
+                End();
+            }
+
+            void End()
+            {
+                if (isOver) return;
+                isOver = true;
+                _turns.Release();
+            }
+        }
+    }
 
     /// <summary>Starts work that waits, first for other work without taking a worker from it, then for a free worker.</summary>
     public Task Run(Func<Task> work, Task? after)
@@ -94,7 +128,11 @@ internal sealed class WorkerPool(int workers) : IDisposable
         _slots.Release(workers);
     }
 
-    public void Dispose() => _slots.Dispose();
+    public void Dispose()
+    {
+        _slots.Dispose();
+        _turns.Dispose();
+    }
 
     private async ValueTask FewerThanAsync(int limit)
     {

@@ -6,15 +6,15 @@ using NodeAgent.Repository.Trees;
 
 namespace NodeAgent.Filesystem.Capture;
 
-/// <summary>Reads what regular files hold: small ones here and now, on the walk's thread, large ones by workers. A file that changes meanwhile is read twice.</summary>
+/// <summary>
+/// Reads what regular files hold: small ones here and now, on the walk's thread, large ones by workers. What changes while it is read is read once more; what changed since the
+/// walk looked at it is looked at again first.
+/// </summary>
 internal sealed class ContentReader(
     ChunkRepository repository, WriteSession session, WorkerPool workers, BundleWriter bundles, CaptureCounters counters, IssueList issues)
 {
-    /// <summary>Bytes from which a file keeps a few workers busy by itself.</summary>
-    public const long ShortestAlone = 16 << 20;
-
-    /// <summary>Workers that one such file keeps busy, at least: one thread reads and cuts it, several times as fast as one compresses.</summary>
-    private const int WorkersForOne = 4;
+    /// <summary>Chunks of usual length from which a file is read in turn with others of its kind, by all workers.</summary>
+    private const int LongInChunks = 64;
 
     private const string ChangedWhileRead = "it changed while it was read";
 
@@ -23,9 +23,8 @@ internal sealed class ContentReader(
     private readonly AttributeReader _attributes = new(session, issues);
     private readonly byte[] _small = new byte[repository.Config.Parameters.Bundles.FileLimit + 1];
 
-    /// <summary>What is read last of the long files, which follow each other: one after the other where there are few workers, a few at once where there are many.</summary>
-    private readonly Task[] _alone = [.. Enumerable.Repeat(Task.CompletedTask, Math.Max(1, workers.Workers / WorkersForOne))];
-    private int _nextLane;
+    /// <summary>Bytes from which a file counts as long.</summary>
+    public static long LongFrom(RepositoryParameters parameters) => LongInChunks * (long)parameters.Chunker.AverageSize;
 
     /// <summary>Whether a file is read as a whole, on the walk's thread.</summary>
     public bool IsSmall(in FileStatus status) => status.Size <= _parameters.Bundles.FileLimit && !status.MayHaveHoles;
@@ -64,24 +63,23 @@ internal sealed class ContentReader(
     }
 
     /// <summary>
-    /// Leaves a large file to a worker, which disposes of the handle. Those that are long enough to keep all workers busy are read one after the other: so the chunks of each lie
-    /// together in packs, and whoever restores it asks for them in fewer and longer pieces.
+    /// Leaves a large file to a worker, which disposes of the handle. Long ones are read in turn, each by several workers, and not side by side: so the chunks of each lie together
+    /// in packs, and whoever restores it asks for them in fewer and longer pieces. They stay open while they wait, as many as may be under way: to open them anew might lead to another file.
     /// </summary>
     public Task<CapturedContent> ReadLarge(DirectoryHandle handle, FileStatus status, TreePath path, CancellationToken cancellationToken)
     {
         var result = new TaskCompletionSource<CapturedContent>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var lane = status.Size >= ShortestAlone ? Array.FindIndex(_alone, task => task.IsCompleted) is var free and >= 0 ? free : _nextLane++ % _alone.Length : -1;
-        var work = workers.Run(ReadAsync, lane < 0 ? null : _alone[lane]);
-        if (lane >= 0) _alone[lane] = work;
+        // What a file has on the disk: one that is nearly all hole is soon read.
+        _ = Math.Min(status.Size, status.Blocks * 512) >= LongFrom(_parameters) ? workers.RunInTurn(ReadAsync) : workers.Run(() => ReadAsync(null));
         return result.Task;
 
-        async Task ReadAsync()
+        async Task ReadAsync(Action? whenRead)
         {
             using (handle)
             {
                 try
                 {
-                    result.TrySetResult(await ReadLargeAsync(handle, status, path, cancellationToken));
+                    result.TrySetResult(await ReadLargeAsync(handle, status, path, whenRead, cancellationToken));
                 }
                 catch (FileSystemException failure)
                 {
@@ -98,19 +96,21 @@ internal sealed class ContentReader(
     }
 
     /// <summary>Reads a large file, twice when it changes meanwhile. For a worker.</summary>
-    private async Task<CapturedContent> ReadLargeAsync(DirectoryHandle handle, FileStatus status, TreePath path, CancellationToken cancellationToken)
+    private async Task<CapturedContent> ReadLargeAsync(DirectoryHandle handle, FileStatus status, TreePath path, Action? whenRead, CancellationToken cancellationToken)
     {
+        // Nothing more is asked of a file system that may not answer.
+        cancellationToken.ThrowIfCancellationRequested();
         // It may have waited long for others. What it became meanwhile is read at once, and not what it was in vain first.
         CapturedAttributes? attributes = null;
         var after = Files.Status(handle, []);
         if (HasChanged(status, after)) (status, attributes) = (after, await AttributesAsync(handle, after, path, cancellationToken));
-        var content = await _files.ReadAsync(handle, status, cancellationToken);
+        var content = await _files.ReadAsync(handle, status, whenRead, cancellationToken);
         after = Files.Status(handle, []);
         if (Settle(handle, content, status, after, path) is { } settled) return settled with { Attributes = attributes };
         // What the entry has of mode, owner and attributes is no longer true: what was written since may not be for everybody who could read it before.
         status = after;
         attributes = await AttributesAsync(handle, status, path, cancellationToken);
-        content = await _files.ReadAsync(handle, status, cancellationToken);
+        content = await _files.ReadAsync(handle, status, null, cancellationToken);
         after = Files.Status(handle, []);
         if (Settle(handle, content, status, after, path) is { } again) return again with { Attributes = attributes };
         issues.Add(path, "read", ChangedWhileRead);

@@ -20,7 +20,11 @@ internal sealed class FileReader(WriteSession session, FastCdc chunker, WorkerPo
     public static long EndOf(in FileStatus status) => Math.Min(status.Size, long.MaxValue - MostBeyondSize) + MostBeyondSize;
 
     /// <summary>Reads the file to its end, or to <see cref="EndOf"/>, and returns what was read.</summary>
-    public async Task<FileContent> ReadAsync(DirectoryHandle file, FileStatus status, CancellationToken cancellationToken)
+    /// <param name="file">Open for reading.</param>
+    /// <param name="status">What it is.</param>
+    /// <param name="whenRead">Called when nothing is left to be read of it, while some of it is still to be stored: another file may begin.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public async Task<FileContent> ReadAsync(DirectoryHandle file, FileStatus status, Action? whenRead, CancellationToken cancellationToken)
     {
         using var list = new ContentListWriter(async (kind, plaintext, token) => (await session.StoreAsync(kind, plaintext, token)).Id);
         var chunks = new FileChunks(session, workers, list, progress, cancellationToken);
@@ -45,6 +49,7 @@ internal sealed class FileReader(WriteSession session, FastCdc chunker, WorkerPo
                 if (length < status.Size && at < status.Size) await chunks.AddHoleAsync(status.Size - Math.Max(at, length));
             }
 
+            whenRead?.Invoke();
             await chunks.CompleteAsync();
             Files.AdviseNotNeeded(file);
             return await list.CompleteAsync(cancellationToken);

@@ -347,8 +347,13 @@ internal static unsafe partial class Files
 
     public static void AdviseSequentialRead(DirectoryHandle file) => _ = LibC.Advise(file.Descriptor, 0, 0, AdviseSequential);
 
-    /// <summary>Has the disk begin with what is to be read next. Waits for nothing, and does nothing for what is in the page cache.</summary>
-    public static void AdviseRead(DirectoryHandle file, long offset, long length) => _ = LibC.Advise(file.Descriptor, offset, length, AdviseWillNeed);
+    /// <summary>Has the disk begin with what is to be read next, as far as its queue goes without waiting. Little for what is in the page cache already.</summary>
+    public static void AdviseRead(DirectoryHandle file, long offset, long length)
+    {
+        // The kernel cuts a request to what the device takes at once, or to its usual read-ahead: this much at least, and the rest is dropped.
+        const long step = 128 << 10;
+        for (var end = offset + length; offset < end; offset += step) _ = LibC.Advise(file.Descriptor, offset, Math.Min(step, end - offset), AdviseWillNeed);
+    }
 
     /// <summary>What was read need not stay in the page cache: in a container it counts against the memory limit.</summary>
     public static void AdviseNotNeeded(DirectoryHandle file) => _ = LibC.Advise(file.Descriptor, 0, 0, AdviseDontNeed);
