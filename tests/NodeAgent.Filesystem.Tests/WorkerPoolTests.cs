@@ -60,8 +60,12 @@ public sealed class WorkerPoolTests
         var mayGoOn = new Action?[6];
         var all = Enumerable.Range(0, 6).Select(i => pool.RunInTurn(async whenRead =>
         {
-            lock (begun) begun.Add(i);
-            mayGoOn[i] = whenRead;
+            lock (begun)
+            {
+                mayGoOn[i] = whenRead;
+                begun.Add(i);
+            }
+
             await ends[i].Task;
         })).ToList();
 

@@ -13,7 +13,7 @@ namespace NodeAgent.Filesystem.Capture;
 internal sealed class ContentReader(
     ChunkRepository repository, WriteSession session, WorkerPool workers, BundleWriter bundles, CaptureCounters counters, IssueList issues)
 {
-    /// <summary>Chunks of usual length from which a file is read in turn with others of its kind, by all workers.</summary>
+    /// <summary>Chunks of usual length from which a file is read in turn with others of its kind, each by several workers.</summary>
     private const int LongInChunks = 64;
 
     private const string ChangedWhileRead = "it changed while it was read";
@@ -64,7 +64,8 @@ internal sealed class ContentReader(
 
     /// <summary>
     /// Leaves a large file to a worker, which disposes of the handle. Long ones are read in turn, each by several workers, and not side by side: so the chunks of each lie together
-    /// in packs, and whoever restores it asks for them in fewer and longer pieces. They stay open while they wait, as many as may be under way: to open them anew might lead to another file.
+    /// in packs but for what small files bring meanwhile, and whoever restores it asks for them in fewer and longer pieces. One that changed while it was read is read once more without a turn.
+    /// They stay open while they wait, as many as may be under way: to open them anew might lead to another file.
     /// </summary>
     public Task<CapturedContent> ReadLarge(DirectoryHandle handle, FileStatus status, TreePath path, CancellationToken cancellationToken)
     {

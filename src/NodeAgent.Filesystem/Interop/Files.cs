@@ -347,7 +347,7 @@ internal static unsafe partial class Files
 
     public static void AdviseSequentialRead(DirectoryHandle file) => _ = LibC.Advise(file.Descriptor, 0, 0, AdviseSequential);
 
-    /// <summary>Has the disk begin with what is to be read next, as far as its queue goes without waiting. Little for what is in the page cache already.</summary>
+    /// <summary>Has the disk begin with what is to be read next. Waits for room in the disk's queue at most, and costs little for what is in the page cache already.</summary>
     public static void AdviseRead(DirectoryHandle file, long offset, long length)
     {
         // The kernel cuts a request to what the device takes at once, or to its usual read-ahead: this much at least, and the rest is dropped.

@@ -9,6 +9,7 @@ internal interface IZstdContexts : IDisposable
     /// <summary>Compresses into one frame that states the length of its content and has neither checksum nor dictionary.</summary>
     /// <returns>How long the frame is; 0 when the destination has no room for it.</returns>
     /// <exception cref="InvalidOperationException">Any other failure.</exception>
+    /// <exception cref="OutOfMemoryException">There is no memory for it (the managed port; libzstd says so by the other).</exception>
     int Compress(ReadOnlySpan<byte> source, Span<byte> destination, int level);
 
     /// <summary>

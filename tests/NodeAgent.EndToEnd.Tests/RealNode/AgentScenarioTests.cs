@@ -100,6 +100,52 @@ public sealed class AgentScenarioTests(RealNodeFixture fixture) : RealNodeTest(f
         await shop.ExpectBackAsync(name + "-again");
     }
 
+    [Fact]
+    public async Task Agents_limited_to_256_MiB_back_up_and_restore_volumes_much_larger()
+    {
+        var shop = await Shop.AddAsync(Node, "limited", isHeldUp: false);
+        // Small files, text that shrinks and more that does not, in sum four times the limit.
+        await Node.ExecAsync(shop.Namespace, "db", """
+            mkdir /data/small && i=0
+            while [ $i -lt 200 ]; do mkdir /data/small/$i; j=0; while [ $j -lt 100 ]; do echo "$i $j is a small file" > /data/small/$i/$j; j=$((j+1)); done; i=$((i+1)); done
+            yes 'a line that comes again and again' | head -c 300000000 > /data/text
+            dd if=/dev/urandom of=/data/bigger bs=1M count=500 2>/dev/null
+            """);
+        var before = await SumAsync(shop);
+        var name = Node.Name("limited");
+        var was = (string?)(await Node.GetAsync(RealNode.DaemonSets, RealNode.System, "node-agent"))["spec"]!["template"]!["spec"]!["containers"]![0]!["resources"]!["limits"]!["memory"];
+        Assert.NotNull(was);
+        await LimitAsync("256Mi");
+        try
+        {
+            await Node.RunToEndAsync(BackupPhase.Completed, "backup", "create", name, "--include-namespaces", shop.Namespace);
+            await Node.RunToEndAsync(BackupPhase.Completed, "backup", "create", name + "-again", "--include-namespaces", shop.Namespace);
+            await Node.DeleteAsync(KubernetesResources.Namespaces, null, shop.Namespace);
+            await Node.RunToEndAsync(RestorePhase.Completed, "restore", "create", name, "--from-backup", name);
+            await Node.WaitForPodAsync(shop.Namespace, "db");
+            Assert.Equal(before, await SumAsync(shop));
+            foreach (var agent in await Node.ListAsync(KubernetesResources.Pods, RealNode.System, "name=node-agent"))
+            {
+                Assert.Equal("256Mi", (string?)agent["spec"]!["containers"]![0]!["resources"]!["limits"]!["memory"]);
+                var container = Assert.Single(agent["status"]!["containerStatuses"]!.AsArray())!;
+                Assert.True((int)container["restartCount"]! == 0, $"the agent was restarted: {container["lastState"]?.ToJsonString()}");
+            }
+        }
+        finally
+        {
+            await LimitAsync(was!);
+        }
+
+        async Task LimitAsync(string memory)
+        {
+            await Node.KubectlAsync("set", "resources", "daemonset/node-agent", "-n", RealNode.System, $"--limits=memory={memory}");
+            await Node.WaitUntilReadyAsync(RealNode.System);
+        }
+    }
+
+    /// <summary>A sum over the content of all files of the shop, and their number.</summary>
+    private Task<string> SumAsync(Shop shop) => Node.ExecAsync(shop.Namespace, "db", "cd /data && find . -type f | sort | xargs cat | md5sum && find . -type f | wc -l");
+
     /// <summary>Deletes an agent's pod; returns when its process ended, as the node has it, and after which time the pod was gone.</summary>
     private async Task<(DateTime Ended, TimeSpan Gone)> EndAsync(string agent)
     {

@@ -21,10 +21,11 @@ internal sealed class RealNode : IAsyncDisposable
     /// <summary>Of everything that a test may wait for.</summary>
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
 
+    public static readonly ResourceKind DaemonSets = new("apps", "v1", "daemonsets", "DaemonSet");
+
     private const string Label = "nodeagent-end-to-end";
 
     private static readonly ResourceKind Deployments = new("apps", "v1", "deployments", "Deployment");
-    private static readonly ResourceKind DaemonSets = new("apps", "v1", "daemonsets", "DaemonSet");
 
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("real-node-");
     private readonly TcpForwarder? _gateway;
