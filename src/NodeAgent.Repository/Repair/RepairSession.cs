@@ -20,6 +20,9 @@ namespace NodeAgent.Repository.Repair;
 /// </summary>
 internal sealed class RepairSession : ISegmentRepository, IAsyncDisposable
 {
+    /// <summary>Of zstd: a repair writes little, and in no hurry.</summary>
+    private const int CompressionLevel = 3;
+
     private const int Rounds = 12;
     private const int DeletesAFence = 100;
 
@@ -51,7 +54,7 @@ internal sealed class RepairSession : ISegmentRepository, IAsyncDisposable
         _times = times;
         _cipher = repository.CreateCipher(CipherSuiteSelection.Preferred, null);
         _copies = new CopiedPacks(repository, _cipher);
-        _sealer = new ChunkSealer(_cipher, 3);
+        _sealer = new ChunkSealer(_cipher);
         _name = System.Buffers.Binary.BinaryPrimitives.ReadUInt64BigEndian(_cipher.Salt);
         _records = new SealedRecords(repository, _cipher);
         _life = new SessionLife(repository.Store, _records);
@@ -88,7 +91,7 @@ internal sealed class RepairSession : ISegmentRepository, IAsyncDisposable
     /// <summary>Takes a chunk over that is at hand in clear.</summary>
     public ValueTask AddPlainAsync(ChunkId id, ChunkKind kind, ReadOnlyMemory<byte> plain, CancellationToken cancellationToken)
     {
-        var envelope = new byte[_sealer.Compress(plain.Span)];
+        var envelope = new byte[_sealer.Compress(plain.Span, CompressionLevel)];
         _sealer.Seal(kind, id, plain.Span, envelope, _repository.ComputeId);
         return AddAsync(new PackedChunk(id, kind, _cipher.Identity, envelope.Length, plain.Length), envelope, cancellationToken);
     }

@@ -9,7 +9,7 @@ namespace NodeAgent.Repository.Sessions;
 /// Compresses, encrypts and checks one chunk at a time, in two steps, since how long its envelope is shows only once it is compressed. What was sealed has been
 /// opened again where it lies and hashed to the same id: a flaw of the memory, the compressor or the cipher does not reach the store.
 /// </summary>
-internal sealed class ChunkSealer(EnvelopeCipher cipher, int level) : IDisposable
+internal sealed class ChunkSealer(EnvelopeCipher cipher) : IDisposable
 {
     private readonly ZstdCodec _codec = new();
 
@@ -19,7 +19,9 @@ internal sealed class ChunkSealer(EnvelopeCipher cipher, int level) : IDisposabl
     private int _compressed;
 
     /// <summary>First step: returns how long the chunk's envelope is.</summary>
-    public int Compress(ReadOnlySpan<byte> plaintext)
+    /// <param name="plaintext">The chunk.</param>
+    /// <param name="level">Of zstd.</param>
+    public int Compress(ReadOnlySpan<byte> plaintext, int level)
     {
         _compressed = _codec.Compress(plaintext, _payload.Span[..plaintext.Length], level);
         return (_compressed > 0 ? _compressed : plaintext.Length) + EnvelopeCipher.Overhead;

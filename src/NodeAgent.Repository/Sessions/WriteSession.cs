@@ -41,7 +41,7 @@ public sealed class WriteSession : IAsyncDisposable
 
     private readonly ChunkRepository _repository;
     private readonly EnvelopeCipher _cipher;
-    private readonly int _level;
+    private readonly CompressionPace _pace;
     private readonly ulong _name;
     private readonly Lock _gate = new();
     private readonly HashSet<ChunkId> _pending = [];
@@ -72,7 +72,7 @@ public sealed class WriteSession : IAsyncDisposable
     private WriteSession(ChunkRepository repository, WriteSessionOptions options)
     {
         _repository = repository;
-        _level = options.CompressionLevel;
+        _pace = new CompressionPace(options.CompressionLevel, repository.Time, options.Idle ?? new IdleProcessors().Measure);
         _cipher = repository.CreateCipher(options.Suite ?? CipherSuiteSelection.Preferred, options.Salt);
         _name = System.Buffers.Binary.BinaryPrimitives.ReadUInt64BigEndian(_cipher.Salt);
         _computeId = repository.ComputeId;
@@ -271,10 +271,10 @@ public sealed class WriteSession : IAsyncDisposable
     /// </summary>
     private (int Stored, PackBuilder? Full, PackBuilder? Settled) SealInto(ChunkKind kind, ChunkId id, ReadOnlySpan<byte> plaintext)
     {
-        if (!SealersOf(kind).TryTake(out var sealer)) sealer = new ChunkSealer(_cipher, _level);
+        if (!SealersOf(kind).TryTake(out var sealer)) sealer = new ChunkSealer(_cipher);
         try
         {
-            var length = sealer.Compress(plaintext);
+            var length = sealer.Compress(plaintext, _pace.Next());
             var place = _packs.Reserve(new PackedChunk(id, kind, _cipher.Identity, length, plaintext.Length));
             // The pack is not sent before all that are in it have been found sound.
             sealer.Seal(kind, id, plaintext, place.Envelope, _computeId);
@@ -403,7 +403,16 @@ public sealed class WriteSession : IAsyncDisposable
                 wait = _room.Task;
             }
 
-            await wait.WaitAsync(cancellationToken);
+            _pace.BeginWait();
+            try
+            {
+                await wait.WaitAsync(cancellationToken);
+            }
+            finally
+            {
+                _pace.EndWait();
+            }
+
             ThrowIfFailed();
         }
     }

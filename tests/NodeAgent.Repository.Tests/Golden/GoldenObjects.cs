@@ -144,12 +144,12 @@ internal static class GoldenObjects
     private static SealedPack Pack(ChunkRepository repository, CipherSuite suite, byte salt, IEnumerable<(ChunkKind Kind, byte[] Plain)> chunks)
     {
         using var cipher = repository.CreateCipher(suite, GoldenFiles.Salt(salt));
-        using var sealer = new ChunkSealer(cipher, 3);
+        using var sealer = new ChunkSealer(cipher);
         var builder = new PackBuilder(new PageBuffer(1 << 20), 1 << 20, cipher.Identity);
         foreach (var (kind, plain) in chunks)
         {
             var id = repository.ComputeId(kind, plain);
-            var envelope = new byte[sealer.Compress(plain)];
+            var envelope = new byte[sealer.Compress(plain, 3)];
             sealer.Seal(kind, id, plain, envelope, repository.ComputeId);
             builder.Add(envelope, new PackedChunk(id, kind, cipher.Identity, envelope.Length, plain.Length));
         }

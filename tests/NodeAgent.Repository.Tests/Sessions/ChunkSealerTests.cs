@@ -29,8 +29,8 @@ public sealed class ChunkSealerTests : IAsyncLifetime
         if (isText) plain.AsSpan().Fill((byte)'a');
         else SeededRandom.Create().NextBytes(plain);
         var id = _repository.ComputeId(ChunkKind.Data, plain);
-        using var sealer = new ChunkSealer(_cipher, 3);
-        var envelope = new byte[sealer.Compress(plain)];
+        using var sealer = new ChunkSealer(_cipher);
+        var envelope = new byte[sealer.Compress(plain, 3)];
         byte[] seen = [];
         sealer.Seal(ChunkKind.Data, id, plain, envelope, (kind, opened) =>
         {
@@ -51,8 +51,8 @@ public sealed class ChunkSealerTests : IAsyncLifetime
         if (!isText) SeededRandom.Create().NextBytes(plain);
         var id = _repository.ComputeId(ChunkKind.Data, plain);
         plain[500] ^= 1;
-        using var sealer = new ChunkSealer(_cipher, 3);
-        var envelope = new byte[sealer.Compress(plain)];
+        using var sealer = new ChunkSealer(_cipher);
+        var envelope = new byte[sealer.Compress(plain, 3)];
         Assert.Throws<RepositoryException>(() => sealer.Seal(ChunkKind.Data, id, plain, envelope, _repository.ComputeId));
     }
 
@@ -62,8 +62,8 @@ public sealed class ChunkSealerTests : IAsyncLifetime
         var plain = new byte[100_000];
         SeededRandom.Create().NextBytes(plain);
         var id = _repository.ComputeId(ChunkKind.Data, plain);
-        using var sealer = new ChunkSealer(_cipher, 3);
-        var envelope = new byte[sealer.Compress(plain)];
+        using var sealer = new ChunkSealer(_cipher);
+        var envelope = new byte[sealer.Compress(plain, 3)];
         plain[500] ^= 1;
         Assert.Throws<RepositoryException>(() => sealer.Seal(ChunkKind.Data, id, plain, envelope, _repository.ComputeId));
     }
