@@ -1,9 +1,11 @@
 using System.Diagnostics;
 using NodeAgent.Filesystem.Capture;
+using NodeAgent.Filesystem.Interop;
 using NodeAgent.Filesystem.Tests.Support;
 using NodeAgent.Repository;
 using NodeAgent.Repository.Chunking;
 using NodeAgent.Repository.Objects;
+using NodeAgent.Repository.Sessions;
 using NodeAgent.Repository.Snapshots;
 using NodeAgent.Repository.Trees;
 
@@ -115,6 +117,37 @@ public sealed class LargeFileTests
             return files.Zip(files.Skip(1)).Count(pair => pair.First != pair.Second) - (files.Distinct().Count() - 1);
         });
         Assert.InRange(changes, 0, 3 * 8);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Another_file_may_begin_when_one_has_been_read_to_its_end(int workers)
+    {
+        await using var test = await TestBackup.CreateAsync(SmallChunks);
+        var path = test.InSource("file");
+        File.WriteAllBytes(path, SeededRandom.Create().Bytes(7 << 20));
+        await using var session = await test.Repository.BeginSessionAsync(new WriteSessionOptions(), TestBackup.Cancellation);
+        using var pool = new WorkerPool(workers);
+        var reader = new FileReader(session, new FastCdc(test.Repository.Gear, SmallChunks.Chunker), pool, static _ => { });
+        using var directory = Files.OpenRoot(test.Source);
+        using var handle = Files.OpenToRead(directory, "file"u8.ToArray());
+        var calls = 0;
+
+        var content = await reader.ReadAsync(
+            handle,
+            Files.Status(handle, []),
+            () =>
+            {
+                // What is not in memory by now will never be read.
+                calls++;
+                File.WriteAllBytes(path, []);
+            },
+            TestBackup.Cancellation);
+
+        await pool.DrainAsync();
+        Assert.Equal(1, calls);
+        Assert.Equal(7 << 20, content.Length);
     }
 
     [Theory]
