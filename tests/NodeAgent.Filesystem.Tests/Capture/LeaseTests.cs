@@ -12,7 +12,7 @@ namespace NodeAgent.Filesystem.Tests.Capture;
 [Collection(AloneTests.Name)]
 public sealed partial class LeaseTests
 {
-    private const int SetLease = 1024, WriteLease = 1, Unlock = 2, SignalOfLeases = 29;
+    private const int SetLease = 1024, WriteLease = 1, Unlock = 2, SetOwner = 8, SignalOfLeases = 29;
 
     /// <summary>As a file server does it for a client that has a file open: whoever else opens it has to wait until the client was asked.</summary>
     [Fact]
@@ -31,6 +31,8 @@ public sealed partial class LeaseTests
             _ = FileControl(descriptor, SetLease, Unlock);
         });
         Assert.SkipUnless(FileControl(descriptor, SetLease, WriteLease) == 0, "no lease can be taken here");
+        // The kernel asks the thread that took it, and nobody when the pool has ended that one meanwhile. The first thread of the process stays.
+        Assert.Equal(0, FileControl(descriptor, SetOwner, Environment.ProcessId));
 
         var result = await test.RunAsync();
 
