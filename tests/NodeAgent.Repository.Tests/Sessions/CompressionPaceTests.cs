@@ -120,37 +120,50 @@ public sealed class CompressionPaceTests : IDisposable
         return pace.Next();
     })];
 
-    /// <summary>Stores the same text in every repository, behind a store that takes its time, and reads it back. Returns what it came to.</summary>
+    /// <summary>Stores the same text in every repository, behind a store that takes a pack when a chunk waits for it, and time passes only then. Returns what it came to.</summary>
     private static async Task<long> StoreAsync(TestRepository test, double idle)
     {
         await (await test.InitializeAsync()).DisposeAsync();
-        var store = new PutStore(test.Root) { BeforePut = (key, token) => key.StartsWith("data/", StringComparison.Ordinal) ? Task.Delay(40, token) : Task.CompletedTask };
-        await using var repository = await ChunkRepository.OpenAsync(store, TestRepository.Secret(), new RepositoryOpenOptions { Time = new Clock { Speed = 200 } }, Cancellation);
+        using var taken = new SemaphoreSlim(0);
+        var store = new PutStore(test.Root) { BeforePut = (key, token) => key.StartsWith("data/", StringComparison.Ordinal) ? taken.WaitAsync(token) : Task.CompletedTask };
+        var clock = new Clock();
+        await using var repository = await ChunkRepository.OpenAsync(store, TestRepository.Secret(), new RepositoryOpenOptions { Time = clock }, Cancellation);
         await using var session = await repository.BeginSessionAsync(new WriteSessionOptions { Idle = () => idle }, Cancellation);
         var random = new Random(1);
         var words = Enumerable.Range(0, 3000).Select(_ => Convert.ToHexString(Encoding.UTF8.GetBytes($"{random.Next()}"))[..random.Next(4, 12)]).ToArray();
+        var waits = 0;
         for (var i = 0; i < 200; i++)
         {
             var text = new StringBuilder();
             while (text.Length < 40_000) text.Append(words[Math.Min(random.Next(words.Length), random.Next(words.Length))]).Append(' ');
-            await session.StoreAsync(ChunkKind.Data, Encoding.UTF8.GetBytes(text.ToString()), Cancellation);
+            var stored = session.StoreAsync(ChunkKind.Data, Encoding.UTF8.GetBytes(text.ToString()), Cancellation).AsTask();
+            for (; !stored.IsCompleted; waits++)
+            {
+                Assert.InRange(waits, 0, 2000);
+                clock.Pass(CompressionPace.Interval);
+                taken.Release();
+                await Task.WhenAny(stored, Task.Delay(50, Cancellation));
+            }
+
+            await stored;
         }
 
+        // Of a hundred packs or so two are under way and one waits, or the store has not held anything up.
+        Assert.InRange(waits, 20, 2000);
+        taken.Release(1000);
         await session.FlushAsync(Cancellation);
         return session.Statistics.StoredBytes;
     }
 
-    /// <summary>One that stands still unless it is told, or runs as many times faster than others.</summary>
+    /// <summary>One that stands still unless it is told.</summary>
     private sealed class Clock : TimeProvider
     {
         private long _at;
 
-        public int Speed { get; init; }
-
         public override long TimestampFrequency => System.TimestampFrequency;
 
-        public override long GetTimestamp() => Speed > 0 ? System.GetTimestamp() * Speed : _at;
+        public override long GetTimestamp() => Volatile.Read(ref _at);
 
-        public void Pass(TimeSpan time) => _at += (long)(time.TotalSeconds * TimestampFrequency);
+        public void Pass(TimeSpan time) => Interlocked.Add(ref _at, (long)(time.TotalSeconds * TimestampFrequency));
     }
 }
