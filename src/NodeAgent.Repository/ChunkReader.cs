@@ -14,6 +14,9 @@ public sealed class ChunkReader : IDisposable
     /// <summary>What somebody who met damage while reading is told to do. A check says the rest itself.</summary>
     internal const string Advice = "; run \"nodeagent repo check --read-data\" to see what is affected";
 
+    /// <summary>Bytes before its content that a chunk takes while it is decrypted.</summary>
+    public const int Headroom = EnvelopeCipher.InnerHeaderLength;
+
     private readonly ChunkRepository _repository;
     private readonly InstancePool<OpeningTools> _tools = new(() => new OpeningTools());
     private readonly ChunkCache _cache;
@@ -42,10 +45,22 @@ public sealed class ChunkReader : IDisposable
 
     /// <summary>The same, from what a batch has read already, when it has it.</summary>
     /// <inheritdoc cref="ReadAsync(ChunkId, ChunkKind, Memory{byte}, CancellationToken)" path="/exception"/>
-    public async ValueTask<int> ReadAsync(ChunkId id, ChunkKind kind, Memory<byte> destination, ChunkBatch? batch, CancellationToken cancellationToken)
+    public ValueTask<int> ReadAsync(ChunkId id, ChunkKind kind, Memory<byte> destination, ChunkBatch? batch, CancellationToken cancellationToken) =>
+        ReadAsync(id, kind, destination, 0, batch, cancellationToken);
+
+    /// <summary>The same, into a buffer from a place on. Where <see cref="Headroom"/> bytes are before that, what is not compressed is decrypted to where it is wanted.</summary>
+    /// <param name="id">Of the chunk.</param>
+    /// <param name="kind">Of the chunk.</param>
+    /// <param name="buffer">Its bytes before <paramref name="start"/> are afterwards what they were. Meanwhile nobody else looks at them.</param>
+    /// <param name="start">Where the chunk is to begin in it.</param>
+    /// <param name="batch">What has perhaps read it already.</param>
+    /// <param name="cancellationToken">Ends the wait for the store.</param>
+    /// <inheritdoc cref="ReadAsync(ChunkId, ChunkKind, Memory{byte}, CancellationToken)" path="/exception"/>
+    public async ValueTask<int> ReadAsync(ChunkId id, ChunkKind kind, Memory<byte> buffer, int start, ChunkBatch? batch, CancellationToken cancellationToken)
     {
+        var destination = buffer[start..];
         if (batch is not null && await batch.TryGetAsync(id) is (var read, var place) && place.PlainLength <= destination.Length
-            && TryOpen(id, kind, place, read.Span, destination.Span[..place.PlainLength]))
+            && (TryDecryptTo(id, kind, place, read.Span, buffer.Span, start) || TryOpen(id, kind, place, read.Span, destination.Span[..place.PlainLength])))
         {
             return place.PlainLength;
         }
@@ -109,13 +124,33 @@ public sealed class ChunkReader : IDisposable
         _tools.Dispose();
     }
 
-    /// <summary>Opens and verifies one envelope.</summary>
+    /// <summary>Opens one envelope, and verifies it.</summary>
     internal void Open(ChunkId id, ChunkKind kind, in ChunkLocation location, ReadOnlySpan<byte> envelope, Span<byte> plain)
     {
         var tools = _tools.Rent();
         try
         {
             Open(id, kind, location, envelope, plain, tools);
+        }
+        finally
+        {
+            _tools.Return(tools);
+        }
+    }
+
+    /// <summary>As <see cref="Open(ChunkId, ChunkKind, in ChunkLocation, ReadOnlySpan{byte}, Span{byte})"/>, for whoever does not want the content.</summary>
+    /// <param name="id">What its content must hash to.</param>
+    /// <param name="kind">What it must be sealed as.</param>
+    /// <param name="location">Where the envelope was.</param>
+    /// <param name="envelope">Exactly one.</param>
+    /// <param name="room">To decompress into: as long as the content. Afterwards there may be anything in it.</param>
+    /// <exception cref="RepositoryFormatException">It is damaged; names the pack and the offset.</exception>
+    internal void Verify(ChunkId id, ChunkKind kind, in ChunkLocation location, ReadOnlySpan<byte> envelope, Span<byte> room)
+    {
+        var tools = _tools.Rent();
+        try
+        {
+            _ = OpenTo(id, kind, location, envelope, tools.Opened(envelope.Length), room, tools);
         }
         finally
         {
@@ -137,11 +172,49 @@ public sealed class ChunkReader : IDisposable
         }
     }
 
+    /// <summary>Decrypts what is not compressed to where it is wanted, without a copy. False, with nothing said, for all that this is not for, and for what is damaged.</summary>
+    internal bool TryDecryptTo(ChunkId id, ChunkKind kind, in ChunkLocation location, ReadOnlySpan<byte> envelope, Span<byte> buffer, int start)
+    {
+        if (start < Headroom || envelope.Length != location.PlainLength + EnvelopeCipher.Overhead) return false;
+        // The header of what is sealed comes out before the content.
+        var opened = buffer.Slice(start - Headroom, Headroom + location.PlainLength);
+        Span<byte> before = stackalloc byte[Headroom];
+        opened[..Headroom].CopyTo(before);
+        var tools = _tools.Rent();
+        try
+        {
+            // With no room to decompress into, nothing that says it is compressed comes through.
+            return OpenTo(id, kind, location, envelope, opened, [], tools).Length == location.PlainLength;
+        }
+        catch (RepositoryFormatException)
+        {
+            return false;
+        }
+        finally
+        {
+            _tools.Return(tools);
+            before.CopyTo(opened);
+        }
+    }
+
     private void Open(ChunkId id, ChunkKind kind, in ChunkLocation location, ReadOnlySpan<byte> envelope, Span<byte> plain, OpeningTools tools)
+    {
+        var content = OpenTo(id, kind, location, envelope, tools.Opened(envelope.Length), plain, tools);
+        if (!content.Overlaps(plain)) content.CopyTo(plain);
+    }
+
+    /// <summary>Returns the content, verified: within what was decrypted if it is not compressed, else all of the room for it.</summary>
+    /// <param name="id">What its content must hash to.</param>
+    /// <param name="kind">What it must be sealed as.</param>
+    /// <param name="location">Where the envelope was.</param>
+    /// <param name="envelope">Exactly one.</param>
+    /// <param name="opened">To decrypt into.</param>
+    /// <param name="plain">To decompress into: as long as the content is.</param>
+    /// <param name="tools">The thread's.</param>
+    private ReadOnlySpan<byte> OpenTo(ChunkId id, ChunkKind kind, in ChunkLocation location, ReadOnlySpan<byte> envelope, Span<byte> opened, Span<byte> plain, OpeningTools tools)
     {
         Span<byte> associated = stackalloc byte[ChunkEnvelope.AssociatedLength];
         ChunkEnvelope.Associate(kind, id, associated);
-        var opened = tools.Opened(envelope.Length);
         OpenedEnvelope result;
         try
         {
@@ -152,12 +225,17 @@ public sealed class ChunkReader : IDisposable
             throw Damaged(location, $"{exception.Message}: {kind} chunk {id}");
         }
 
-        if (result.Type != ChunkEnvelope.TypeOf(kind) || result.PlainLength != plain.Length)
-            throw Damaged(location, $"{kind} chunk {id} is sealed as {result.Type} of {result.PlainLength} bytes, the index says {plain.Length}");
-        var payload = result.Payload(opened);
-        if (!result.Compressed) payload.CopyTo(plain);
-        else if (!tools.Codec.TryDecompress(payload, plain)) throw Damaged(location, $"{kind} chunk {id} does not decompress to {plain.Length} bytes");
-        if (_repository.ComputeId(kind, plain) != id) throw Damaged(location, $"the content of {kind} chunk {id} is not what its id names");
+        if (result.Type != ChunkEnvelope.TypeOf(kind) || result.PlainLength != location.PlainLength)
+            throw Damaged(location, $"{kind} chunk {id} is sealed as {result.Type} of {result.PlainLength} bytes, the index says {location.PlainLength}");
+        ReadOnlySpan<byte> content = result.Payload(opened);
+        if (result.Compressed)
+        {
+            if (!tools.Codec.TryDecompress(content, plain)) throw Damaged(location, $"{kind} chunk {id} does not decompress to {location.PlainLength} bytes");
+            content = plain;
+        }
+
+        if (_repository.ComputeId(kind, content) != id) throw Damaged(location, $"the content of {kind} chunk {id} is not what its id names");
+        return content;
     }
 
     private ValueTask<ReadOnlyMemory<byte>?> TryReadWindowAsync(ChunkLocation location, CancellationToken cancellationToken) =>

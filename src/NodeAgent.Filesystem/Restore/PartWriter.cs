@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using NodeAgent.Filesystem.Interop;
 using NodeAgent.Repository;
@@ -71,6 +72,7 @@ internal sealed class PartWriter(ChunkReader reader, int maxChunk, int workers, 
     {
         _places.Dispose();
         _opening.Dispose();
+        while (_buffers.TryTake(out var buffer)) buffer.Dispose();
     }
 
     private void Write(LargeFile file, TreeEntry entry, List<PlacedItem> items, ChunkBatch chunks, CancellationToken cancellationToken)
@@ -91,7 +93,7 @@ internal sealed class PartWriter(ChunkReader reader, int maxChunk, int workers, 
                     (at, end) = (item.At - from, from);
                 }
 
-                Open(entry, item, chunks, buffer.Bytes.AsMemory(buffer.Start + end, length), cancellationToken);
+                Open(entry, item, chunks, buffer.Bytes[..(Buffer.Start + end + length)], Buffer.Start + end, cancellationToken);
                 end += length;
             }
 
@@ -99,7 +101,7 @@ internal sealed class PartWriter(ChunkReader reader, int maxChunk, int workers, 
 
             void Flush(bool isEnd)
             {
-                var content = buffer.Bytes.AsSpan(buffer.Start, end);
+                var content = buffer.Bytes.Span.Slice(Buffer.Start, end);
                 var written = file.Write(content, at, from, isEnd);
                 progress(written - from);
                 content[written..].CopyTo(content);
@@ -112,15 +114,15 @@ internal sealed class PartWriter(ChunkReader reader, int maxChunk, int workers, 
         }
     }
 
-    private void Open(TreeEntry entry, PlacedItem item, ChunkBatch chunks, Memory<byte> destination, CancellationToken cancellationToken)
+    private void Open(TreeEntry entry, PlacedItem item, ChunkBatch chunks, Memory<byte> buffer, int start, CancellationToken cancellationToken)
     {
         _opening.Wait(cancellationToken);
         try
         {
             // What is in the batch and has been read is opened at once; else this thread may wait.
-            var opened = reader.ReadAsync(item.Content.Id, ChunkKind.Data, destination, chunks, cancellationToken);
+            var opened = reader.ReadAsync(item.Content.Id, ChunkKind.Data, buffer, start, chunks, cancellationToken);
             var length = opened.IsCompletedSuccessfully ? opened.Result : opened.AsTask().GetAwaiter().GetResult();
-            if (length != destination.Length) throw ContentWriter.Mismatch(entry, item.At + length);
+            if (length != buffer.Length - start) throw ContentWriter.Mismatch(entry, item.At + length);
         }
         finally
         {
@@ -129,21 +131,18 @@ internal sealed class PartWriter(ChunkReader reader, int maxChunk, int workers, 
     }
 
     /// <summary>Room for the longest chunk after what is left of a block, which begins where a disk can take it from.</summary>
-    private sealed class Buffer
+    private sealed class Buffer(int maxChunk) : IDisposable
     {
-        public Buffer(int maxChunk)
-        {
-            Length = maxChunk + LargeFile.Block;
-            Bytes = GC.AllocateUninitializedArray<byte>(Length + LargeFile.Block, pinned: true);
-            Start = DirectFile.FirstAligned(Bytes);
-        }
+        /// <summary>Of the first block. The one before it is room for a chunk to be decrypted.</summary>
+        public const int Start = LargeFile.Block;
 
-        public byte[] Bytes { get; }
+        private readonly IMemoryOwner<byte> _memory = DirectFile.CreateBuffer(Start + LargeFile.Block + maxChunk);
 
-        /// <summary>Of the first block.</summary>
-        public int Start { get; }
+        public Memory<byte> Bytes => _memory.Memory;
 
-        /// <summary>Bytes from there on.</summary>
-        public int Length { get; }
+        /// <summary>Bytes from the first block on.</summary>
+        public int Length { get; } = LargeFile.Block + maxChunk;
+
+        public void Dispose() => _memory.Dispose();
     }
 }

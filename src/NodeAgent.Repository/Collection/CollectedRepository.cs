@@ -152,7 +152,7 @@ internal sealed class CollectedRepository : ICollectedRepository, IDisposable
         {
             _repository.Keyring.Add(chunk.Session);
             var location = new ChunkLocation(pack, offset, chunk.StoredLength, chunk.PlainLength, chunk.Kind);
-            _reader.Open(chunk.Id, chunk.Kind, location, buffer.AsSpan(offset, chunk.StoredLength), plain.AsSpan(0, chunk.PlainLength));
+            _reader.Verify(chunk.Id, chunk.Kind, location, buffer.AsSpan(offset, chunk.StoredLength), plain.AsSpan(0, chunk.PlainLength));
         }
         finally
         {

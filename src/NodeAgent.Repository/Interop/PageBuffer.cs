@@ -16,6 +16,9 @@ namespace NodeAgent.Repository.Interop;
 /// </remarks>
 internal sealed unsafe class PageBuffer : MemoryManager<byte>
 {
+    /// <summary>Bytes of a huge page.</summary>
+    public const int HugePage = PageMapping.HugePage;
+
     private readonly PageMapping _mapping;
     private int _pins;
     private volatile bool _disposed;

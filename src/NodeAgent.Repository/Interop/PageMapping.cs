@@ -9,7 +9,7 @@ internal sealed partial class PageMapping : SafeHandle
     private const int ReadWrite = 3, PrivateAnonymous = 0x22, DontNeed = 4, HugePages = 14;
 
     /// <summary>Of x64, and of arm64 with small pages of 4 KiB. With other ones no huge page fits in here, and there are none.</summary>
-    private const int HugePage = 2 << 20;
+    public const int HugePage = 2 << 20;
 
     private const nint Failed = -1;
 

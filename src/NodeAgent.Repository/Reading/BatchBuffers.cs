@@ -1,17 +1,18 @@
 using System.Numerics;
+using NodeAgent.Repository.Interop;
 
 namespace NodeAgent.Repository.Reading;
 
 /// <summary>
-/// The buffers of one fetcher's batches, used again: all that are held, in use or not, stay within a limit as long as the batches do. They stay where they are in
-/// memory, so that a disk can read into them. Thread-safe.
+/// The buffers of one fetcher's batches, used again: all that are held, in use or not, stay within a limit as long as the batches do. They begin at pages, so that a
+/// disk can read into them, and are huge pages where they are as long, since the kernel looks up each page for each read. Thread-safe.
 /// </summary>
 internal sealed class BatchBuffers(long limit)
 {
     private const int Least = 1 << 20;
 
     private readonly Lock _gate = new();
-    private readonly List<byte[]> _idle = [];
+    private readonly List<PageBuffer> _idle = [];
     private long _held;
 
     /// <summary>Bytes of all buffers, those in use and those that wait to be.</summary>
@@ -37,10 +38,11 @@ internal sealed class BatchBuffers(long limit)
         return size <= limit ? size : length;
     }
 
-    /// <summary>A buffer of a length or more.</summary>
-    public byte[] Take(int length)
+    /// <summary>A buffer of a length or more. There may be anything in it.</summary>
+    /// <param name="length">Bytes, at least one.</param>
+    /// <exception cref="InsufficientMemoryException">The system does not give so many.</exception>
+    public PageBuffer Take(int length)
     {
-        if (length == 0) return [];
         var size = SizeFor(length);
         lock (_gate)
         {
@@ -60,19 +62,21 @@ internal sealed class BatchBuffers(long limit)
 
         try
         {
-            return GC.AllocateUninitializedArray<byte>(size, pinned: true);
+            var made = new PageBuffer(size, inHugePages: size % PageBuffer.HugePage == 0);
+            // Nobody ends a fetcher: those that wait when it is given up are the collector's.
+            made.Abandon();
+            return made;
         }
-        catch (OutOfMemoryException)
+        catch (InsufficientMemoryException)
         {
             lock (_gate) _held -= size;
             throw;
         }
     }
 
-    /// <summary>Gives a buffer back.</summary>
-    public void Return(byte[] buffer)
+    /// <summary>Gives a buffer back, which nobody reads or writes any more.</summary>
+    public void Return(PageBuffer buffer)
     {
-        if (buffer.Length == 0) return;
         lock (_gate)
         {
             _idle.Add(buffer);
@@ -83,6 +87,7 @@ internal sealed class BatchBuffers(long limit)
     private void Forget(int index)
     {
         _held -= _idle[index].Length;
+        ((IDisposable)_idle[index]).Dispose();
         _idle.RemoveAt(index);
     }
 }

@@ -1,4 +1,5 @@
 using NodeAgent.Repository.Index;
+using NodeAgent.Repository.Interop;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Stores;
 
@@ -15,16 +16,13 @@ public sealed class ChunkBatch : IDisposable
     private readonly CancellationTokenSource _ended;
     private readonly Budget _budget;
     private readonly BatchBuffers _buffers;
-    private readonly byte[] _content;
-    private readonly int _start;
+    private readonly PageBuffer? _content;
     private readonly int _share;
 
-    private ChunkBatch(Budget budget, BatchBuffers buffers, int bytes, bool isAligned, CancellationToken cancellationToken)
+    private ChunkBatch(Budget budget, BatchBuffers buffers, int bytes, CancellationToken cancellationToken)
     {
         (_budget, _buffers, _share) = (budget, buffers, buffers.SizeFor(bytes));
-        _content = buffers.Take(bytes);
-        // It is pinned: where its first whole block begins does not change.
-        _start = !isAligned || bytes == 0 ? 0 : DirectFile.FirstAligned(_content);
+        _content = bytes == 0 ? null : buffers.Take(bytes);
         _ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
     }
 
@@ -41,23 +39,22 @@ public sealed class ChunkBatch : IDisposable
             end = checked(places[i] + ranges[i].Length);
         }
 
-        var bytes = isReadOnce && end > 0 ? checked(end + DirectFile.Alignment) : end;
-        await budget.TakeAsync(buffers.SizeFor(bytes), cancellationToken);
+        await budget.TakeAsync(buffers.SizeFor(end), cancellationToken);
         ChunkBatch batch;
         try
         {
-            batch = new ChunkBatch(budget, buffers, bytes, isReadOnce, cancellationToken);
+            batch = new ChunkBatch(budget, buffers, end, cancellationToken);
         }
         catch
         {
-            budget.Return(buffers.SizeFor(bytes));
+            budget.Return(buffers.SizeFor(end));
             throw;
         }
 
         for (var i = 0; i < places.Length; i++)
         {
-            var (range, start) = (ranges[i], batch._start + places[i]);
-            var read = ReadAsync(store, range, batch._content.AsMemory(start, range.Length), readsAtOnce, batch._ended.Token);
+            var (range, start) = (ranges[i], places[i]);
+            var read = ReadAsync(store, range, batch._content!.Memory.Slice(start, range.Length), readsAtOnce, batch._ended.Token);
             batch._reads.Add(read);
             foreach (var (id, location) in range.Chunks) batch._envelopes[id] = (read, start + (int)(location.Offset - range.Offset), location);
         }
@@ -69,7 +66,7 @@ public sealed class ChunkBatch : IDisposable
     internal async ValueTask<(ReadOnlyMemory<byte> Envelope, ChunkLocation Location)?> TryGetAsync(ChunkId id)
     {
         if (!_envelopes.TryGetValue(id, out var place) || !await place.Read) return null;
-        return (_content.AsMemory(place.Start, place.Location.StoredLength), place.Location);
+        return (_content!.Memory.Slice(place.Start, place.Location.StoredLength), place.Location);
     }
 
     /// <summary>Ends when nothing is being read any more, whether or not all could be. Before <see cref="Dispose"/>.</summary>
@@ -83,7 +80,7 @@ public sealed class ChunkBatch : IDisposable
         _ = Task.WhenAll(_reads).ContinueWith(
             _ =>
             {
-                _buffers.Return(_content);
+                if (_content is not null) _buffers.Return(_content);
                 _budget.Return(_share);
                 _ended.Dispose();
             },

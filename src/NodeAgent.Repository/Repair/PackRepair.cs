@@ -269,7 +269,7 @@ public sealed class PackRepair(ChunkRepository repository, PackRepairOptions opt
         try
         {
             var location = new ChunkLocation(pack, offset, chunk.StoredLength, chunk.PlainLength, chunk.Kind);
-            reader.Open(chunk.Id, chunk.Kind, location, bytes.Slice((int)offset, chunk.StoredLength), plain.AsSpan(0, chunk.PlainLength));
+            reader.Verify(chunk.Id, chunk.Kind, location, bytes.Slice((int)offset, chunk.StoredLength), plain.AsSpan(0, chunk.PlainLength));
             return true;
         }
         catch (RepositoryFormatException)
@@ -288,7 +288,7 @@ public sealed class PackRepair(ChunkRepository repository, PackRepairOptions opt
             {
                 var envelope = new byte[location.StoredLength];
                 await repository.Store.ReadAsync(location.Pack.Key, location.Offset, envelope, cancellationToken);
-                reader.Open(chunk.Id, chunk.Kind, location, envelope, plain.AsSpan(0, chunk.PlainLength));
+                reader.Verify(chunk.Id, chunk.Kind, location, envelope, plain.AsSpan(0, chunk.PlainLength));
                 return standing;
             }
             catch (RepositoryException exception) when (exception is RepositoryFormatException or StoreException { Failure: StoreFailure.NotFound or StoreFailure.Other })

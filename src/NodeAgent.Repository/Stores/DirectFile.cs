@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
@@ -27,8 +28,13 @@ public static class DirectFile
     /// <summary>O_DIRECT, to open a file with.</summary>
     public static int Flag => LibC.Direct;
 
-    /// <summary>Where the first aligned byte of an array is. It must be pinned: another one moves.</summary>
-    public static int FirstAligned(byte[] pinned) => (int)(-Marshal.UnsafeAddrOfPinnedArrayElement(pinned, 0) & (Alignment - 1));
+    /// <summary>
+    /// Memory that a disk can read into and write from: it begins at a page, and is huge pages as far as they fit in, since the kernel looks up each page for each read
+    /// and write. The caller's to dispose, when nobody reads or writes it any more.
+    /// </summary>
+    /// <param name="length">Bytes, at least one. There is zero in them.</param>
+    /// <exception cref="InsufficientMemoryException">The system does not give so many.</exception>
+    public static IMemoryOwner<byte> CreateBuffer(int length) => new PageBuffer(length, inHugePages: length >= PageBuffer.HugePage);
 
     /// <summary>
     /// Writes a new file from its beginning. False when the file system does not do this, or not in this way: the file is empty then, and is to be

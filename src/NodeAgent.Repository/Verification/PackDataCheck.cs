@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using NodeAgent.Repository.Hashing;
 using NodeAgent.Repository.Index;
@@ -55,6 +56,8 @@ internal sealed class PackDataCheck(ChunkRepository repository, CheckOptions opt
             var bytes = Interlocked.Add(ref _readBytes, pack.Length);
             progress?.Report(new CheckProgress("packs", Interlocked.Increment(ref done), chosen.Count, bytes, total));
         });
+        foreach (var room in _rooms) room.Dispose();
+        _rooms.Clear();
         findings.IsReading = false;
     }
 
@@ -153,7 +156,7 @@ internal sealed class PackDataCheck(ChunkRepository repository, CheckOptions opt
         {
             repository.Keyring.Add(chunk.Session);
             var location = new ChunkLocation(pack, offset, chunk.StoredLength, chunk.PlainLength, chunk.Kind);
-            reader.Open(chunk.Id, chunk.Kind, location, content.Slice((int)offset, chunk.StoredLength), room.ForChunk(chunk.PlainLength));
+            reader.Verify(chunk.Id, chunk.Kind, location, content.Slice((int)offset, chunk.StoredLength), room.ForChunk(chunk.PlainLength));
             if (!repository.Index.NeedsBase && !repository.Index.TryFind(chunk.Id, out _))
             {
                 findings.Remedy(RepairStep.Index);
@@ -180,23 +183,37 @@ internal sealed class PackDataCheck(ChunkRepository repository, CheckOptions opt
     /// <summary>
     /// Memory for one pack and one of its chunks, used again. The shared pool would keep one of each length for every thread that ever gave one back.
     /// </summary>
-    private sealed class Room
+    private sealed class Room : IDisposable
     {
-        private byte[] _pack = [];
+        private IMemoryOwner<byte>? _pack;
         private byte[] _chunk = [];
 
         /// <summary>The most that one takes, bytes.</summary>
-        public static long BytesFor(long pack, long chunk) => Math.Max(1, pack + (pack / 8) + chunk + (chunk / 8));
+        public static long BytesFor(long pack, long chunk) => Math.Max(1, WithSpare(pack) + WithSpare(chunk));
 
-        public Memory<byte> ForPack(int length) => Fit(ref _pack, length).AsMemory(0, length);
-
-        public Span<byte> ForChunk(int length) => Fit(ref _chunk, length).AsSpan(0, length);
-
-        private static byte[] Fit(ref byte[] buffer, int length)
+        /// <summary>
+        /// Where a directory's disk can read the pack into: past the page cache, since what is to be checked is the disk, and the cache of a node belongs to others.
+        /// </summary>
+        public Memory<byte> ForPack(int length)
         {
-            // With some more than it takes: the next one is about as long.
-            if (buffer.Length < length) buffer = GC.AllocateUninitializedArray<byte>(Math.Max(length, (int)Math.Min(Array.MaxLength, length + ((long)length / 8))));
-            return buffer;
+            if (_pack is null || _pack.Memory.Length < length)
+            {
+                _pack?.Dispose();
+                _pack = DirectFile.CreateBuffer((int)WithSpare(Math.Max(1, length)));
+            }
+
+            return _pack.Memory[..length];
         }
+
+        public Span<byte> ForChunk(int length)
+        {
+            if (_chunk.Length < length) _chunk = GC.AllocateUninitializedArray<byte>((int)WithSpare(length));
+            return _chunk.AsSpan(0, length);
+        }
+
+        public void Dispose() => _pack?.Dispose();
+
+        // The next one is about as long.
+        private static long WithSpare(long length) => Math.Min(Array.MaxLength, length + (length / 8));
     }
 }

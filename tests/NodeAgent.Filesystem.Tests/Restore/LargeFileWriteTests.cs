@@ -128,12 +128,13 @@ public sealed class LargeFileWriteTests : IDisposable
         using var large = new LargeFile(file, isNew: true);
         using var direct = Files.TryOpenDirect(file);
         if (direct is null) Assert.Skip($"the file system of {_directory} does not write past the page cache: set TMPDIR to a directory on ext4, XFS or Btrfs");
-        var (bytes, start) = Aligned(5 * LargeFile.Block);
-        Array.Fill(bytes, (byte)7);
+        using var memory = DirectFile.CreateBuffer(5 * LargeFile.Block);
+        var bytes = memory.Memory.Span;
+        bytes.Fill(7);
 
-        Assert.Equal(2 * LargeFile.Block, large.Write(bytes.AsSpan(start, (2 * LargeFile.Block) + 100), 0, 50, isEnd: false));
+        Assert.Equal(2 * LargeFile.Block, large.Write(bytes[..((2 * LargeFile.Block) + 100)], 0, 50, isEnd: false));
         Assert.Equal(2 * LargeFile.Block, new FileInfo(Path.Combine(_directory, "file")).Length);
-        Assert.Equal(100, large.Write(bytes.AsSpan(start, 100), 2 * LargeFile.Block, 0, isEnd: true));
+        Assert.Equal(100, large.Write(bytes[..100], 2 * LargeFile.Block, 0, isEnd: true));
         byte[] expected = [.. new byte[50], .. Enumerable.Repeat((byte)7, (2 * LargeFile.Block) + 50)];
         Assert.Equal<byte>(expected, File.ReadAllBytes(Path.Combine(_directory, "file")));
     }
@@ -142,15 +143,10 @@ public sealed class LargeFileWriteTests : IDisposable
 
     private static void Write(LargeFile large, byte[] content, int first, int end)
     {
-        var (bytes, start) = Aligned(end - first + (2 * LargeFile.Block));
+        using var memory = DirectFile.CreateBuffer(end - first + (2 * LargeFile.Block));
+        var bytes = memory.Memory.Span;
         var from = first % LargeFile.Block;
-        content.AsSpan(first, end - first).CopyTo(bytes.AsSpan(start + from));
-        Assert.Equal(from + end - first, large.Write(bytes.AsSpan(start, from + end - first), first - from, from, isEnd: true));
-    }
-
-    private static (byte[] Bytes, int Start) Aligned(int length)
-    {
-        var bytes = GC.AllocateArray<byte>(length + LargeFile.Block, pinned: true);
-        return (bytes, DirectFile.FirstAligned(bytes));
+        content.AsSpan(first, end - first).CopyTo(bytes[from..]);
+        Assert.Equal(from + end - first, large.Write(bytes[..(from + end - first)], first - from, from, isEnd: true));
     }
 }

@@ -64,11 +64,15 @@ public sealed class AuthenticFuzzTests : IDisposable
         var location = new ChunkLocation(new PackId(1, id), ObjectHeader.Length, 0, text.Length, ChunkKind.Data);
         var associated = new byte[ChunkEnvelope.AssociatedLength];
         ChunkEnvelope.Associate(ChunkKind.Data, id, associated);
-        var plain = new byte[text.Length];
+        var (plain, buffer) = (new byte[text.Length], new byte[ChunkReader.Headroom + text.Length]);
         _fuzz.Run(
             Inner(EnvelopeType.DataChunk, text), input =>
             {
-                reader.Open(id, ChunkKind.Data, location, sealer.Seal(input, associated, data: true), plain);
+                var envelope = sealer.Seal(input, associated, data: true);
+                Array.Fill(buffer, (byte)0xA5);
+                if (reader.TryDecryptTo(id, ChunkKind.Data, location, envelope, buffer, ChunkReader.Headroom)) Assert.True(buffer.AsSpan(ChunkReader.Headroom).SequenceEqual(text));
+                Assert.Equal(-1, buffer.AsSpan(0, ChunkReader.Headroom).IndexOfAnyExcept((byte)0xA5));
+                reader.Open(id, ChunkKind.Data, location, envelope, plain);
                 // What comes out is what the id names, however it was sealed.
                 Assert.True(plain.AsSpan().SequenceEqual(text));
             }, e => e is RepositoryFormatException format && format.ObjectKey == location.Pack.Key, ManyBytes, 8, 2000);

@@ -1,3 +1,6 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using NodeAgent.Repository.Interop;
 using NodeAgent.Repository.Reading;
 
 namespace NodeAgent.Repository.Tests.Reading;
@@ -56,7 +59,7 @@ public sealed class BatchBuffersTests
     {
         const int Limit = 32 << 20;
         var (buffers, random) = (new BatchBuffers(Limit), new Random(7));
-        var (made, taken, inUse) = (new HashSet<byte[]>(ReferenceEqualityComparer.Instance), 0, new Queue<byte[]>());
+        var (made, taken, inUse) = (new HashSet<PageBuffer>(ReferenceEqualityComparer.Instance), 0, new Queue<PageBuffer>());
         for (var i = 0; i < 1000; i++)
         {
             var length = random.Next((4 << 20) + 1, 6 << 20);
@@ -91,13 +94,25 @@ public sealed class BatchBuffersTests
     public void A_size_holds_the_length_and_is_one_of_few(int length, int size) => Assert.Equal(size, new BatchBuffers(long.MaxValue).SizeFor(length));
 
     [Fact]
-    public void Nothing_costs_nothing()
+    public void Sizes_that_are_whole_huge_pages_begin_at_one()
+    {
+        var buffers = new BatchBuffers(64 << 20);
+        foreach (var length in (int[])[2 << 20, 6 << 20, 16 << 20])
+        {
+            var buffer = buffers.Take(length);
+            Assert.Equal(0, Unsafe.ByteOffset(ref Unsafe.NullRef<byte>(), ref MemoryMarshal.GetReference(buffer.Span)) % PageBuffer.HugePage);
+        }
+    }
+
+    [Fact]
+    public void What_is_given_up_is_gone_and_refuses_to_be_used()
     {
         var buffers = new BatchBuffers(4 << 20);
-        var none = buffers.Take(0);
-        buffers.Return(none);
+        var (first, longer) = (buffers.Take(1000), buffers.Take(20_000_000));
+        buffers.Return(longer);
+        buffers.Return(first);
 
-        Assert.Empty(none);
-        Assert.Equal(0, buffers.Held);
+        Assert.Throws<ObjectDisposedException>(() => longer.Span[0]);
+        Assert.Same(first, buffers.Take(1000));
     }
 }

@@ -42,6 +42,30 @@ public sealed class RepositoryCheckTests : IDisposable
     }
 
     [Fact]
+    public async Task A_check_reads_the_disk_and_takes_nothing_of_the_page_cache()
+    {
+        var root = await CreateAsync(packTarget: 1 << 20);
+        string[] packs = [.. Directory.EnumerateFiles(Path.Combine(root, "data"), "*", SearchOption.AllDirectories).Where(f => new FileInfo(f).Length >= DirectFile.ShortestRead)];
+        Assert.NotEmpty(packs);
+        foreach (var pack in packs) PageCache.Evict(pack);
+        using (var probe = File.OpenHandle(Path.Combine(_copies.Take(), "probe"), FileMode.CreateNew, FileAccess.Write))
+        {
+            if (!DirectFile.TryWrite(probe, new byte[4096]) || packs.Sum(PageCache.CountPages) > 0)
+                Assert.Skip($"the file system of {root} does not read past the page cache: set TMPDIR to a directory on ext4, XFS or Btrfs");
+        }
+
+        await using var repository = await OpenAsync(new DirectoryStore(root), TimeProvider.System);
+        var report = await new RepositoryCheck(repository, new CheckOptions { ReadData = true }, null).ExecuteAsync(Cancellation);
+
+        Assert.True(report.IsSound);
+        Assert.Equal(report.Packs, report.ReadPacks);
+        Assert.Equal(0, packs.Sum(PageCache.CountPages));
+        // What is read in the plain way is in it.
+        _ = await File.ReadAllBytesAsync(packs[0], Cancellation);
+        Assert.NotEqual(0, PageCache.CountPages(packs[0]));
+    }
+
+    [Fact]
     public async Task A_backup_that_ends_at_any_moment_of_a_check_is_no_damage()
     {
         var root = await CreateAsync();
@@ -325,10 +349,11 @@ public sealed class RepositoryCheckTests : IDisposable
     }
 
     /// <summary>A repository with one snapshot in a good number of packs.</summary>
-    private async Task<string> CreateAsync()
+    private async Task<string> CreateAsync(int? packTarget = null)
     {
         var root = _copies.Take();
-        await using var repository = await ChunkRepository.InitializeAsync(new DirectoryStore(root), TestRepository.Secret(), SampleBackup.Parameters, TimeProvider.System, Cancellation);
+        var parameters = SampleBackup.Parameters with { PackTarget = packTarget ?? SampleBackup.Parameters.PackTarget };
+        await using var repository = await ChunkRepository.InitializeAsync(new DirectoryStore(root), TestRepository.Secret(), parameters, TimeProvider.System, Cancellation);
         // Files of 64 KiB that do not compress: with packs of 64 KiB, two dozen packs.
         var random = SeededRandom.Create();
         var files = new SortedDictionary<string, byte[]>(StringComparer.Ordinal);
