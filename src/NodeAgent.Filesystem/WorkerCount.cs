@@ -14,7 +14,7 @@ public sealed record WorkerCount(int Number, int Wanted)
     /// <summary>Packs that are filled and on their way, the index, and the program itself.</summary>
     private const long BackupBase = 128 << 20;
 
-    /// <summary>A chunk as it comes, as it is opened and as it is written, and another that the disk has not taken yet.</summary>
+    /// <summary>A chunk as it comes, as it is decrypted and as it is written, and another that the disk has not taken yet.</summary>
     private const long RestoreWorker = 16 << 20;
 
     /// <summary>What is read ahead, the index, and the program itself.</summary>
@@ -23,7 +23,7 @@ public sealed record WorkerCount(int Number, int Wanted)
     /// <summary>True when the memory allows fewer than were wanted.</summary>
     public bool IsBounded => Number < Wanted;
 
-    /// <summary>Bytes that all runs of this process may have together: what the runtime gives to objects, in a container three quarters of its limit.</summary>
+    /// <summary>Bytes that all runs of this process may have together, objects and buffers: what the runtime would give to objects alone, in a container three quarters of its limit.</summary>
     public static long ProcessMemory => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 
     /// <summary>For a backup.</summary>

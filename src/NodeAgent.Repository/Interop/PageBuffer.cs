@@ -10,7 +10,7 @@ namespace NodeAgent.Repository.Interop;
 /// One owner, which ends it in one of two ways:
 /// <list type="bullet">
 /// <item>Dispose, when nobody else has ever had it, or nobody can still read it: the memory is gone at once (or with the last pin). Later use is refused.</item>
-/// <item><see cref="Abandon"/>, when somebody may still read it: it is freed when nothing refers to it any more.</item>
+/// <item><see cref="Abandon"/>, when somebody may still read it, or nobody may ever end it: it is freed when nothing refers to it any more, if it is not disposed before.</item>
 /// </list>
 /// A span does not keep the memory alive: whoever works on one holds the buffer, or a <see cref="Memory{T}"/> of it, until it is done.
 /// </remarks>

@@ -22,12 +22,13 @@ internal sealed partial class PageMapping : SafeHandle
     public override bool IsInvalid => handle is 0 or Failed;
 
     /// <param name="length">Bytes, at least one; whole pages are taken.</param>
-    /// <param name="inHugePages">Whether the kernel may hand out 2 MiB at a time, beginning at a multiple of them.</param>
+    /// <param name="inHugePages">Whether it begins at a multiple of 2 MiB, and the kernel may hand out as many at a time as far as they fit in.</param>
     /// <exception cref="InsufficientMemoryException">The kernel does not give so many.</exception>
     public static PageMapping Create(int length, bool inHugePages)
     {
-        var page = (nuint)(inHugePages ? HugePage : Environment.SystemPageSize);
-        var created = new PageMapping(((nuint)length + page - 1) / page * page);
+        var small = (nuint)Environment.SystemPageSize;
+        var page = inHugePages ? Math.Max(HugePage, small) : small;
+        var created = new PageMapping(((nuint)length + small - 1) / small * small);
         // One page more has such a beginning somewhere; what is before it and after the end goes back.
         var slack = inHugePages ? page : 0;
         var address = Map(0, created._length + slack, ReadWrite, PrivateAnonymous, -1, 0);
@@ -42,8 +43,8 @@ internal sealed partial class PageMapping : SafeHandle
         created.SetHandle(address + (nint)before);
         if (before > 0) _ = Unmap(address, before);
         if (slack > before) _ = Unmap(created.handle + (nint)created._length, slack - before);
-        // It fails where the kernel has none: there are small ones then.
-        if (inHugePages) _ = Advise(created, created._length, HugePages);
+        // It fails where the kernel has none: there are small ones then, as there are for what fills no huge one, which would be taken whole for its first byte.
+        if (inHugePages) _ = Advise(created, created._length / page * page, HugePages);
         return created;
     }
 

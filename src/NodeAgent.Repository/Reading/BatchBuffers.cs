@@ -5,7 +5,7 @@ namespace NodeAgent.Repository.Reading;
 
 /// <summary>
 /// The buffers of one fetcher's batches, used again: all that are held, in use or not, stay within a limit as long as the batches do. They begin at pages, so that a
-/// disk can read into them, and are huge pages where they are as long, since the kernel looks up each page for each read. Thread-safe.
+/// disk can read into them, and are in huge pages as far as these fit in, since the kernel looks up each page for each read. Thread-safe.
 /// </summary>
 internal sealed class BatchBuffers(long limit)
 {
@@ -62,10 +62,7 @@ internal sealed class BatchBuffers(long limit)
 
         try
         {
-            var made = new PageBuffer(size, inHugePages: size % PageBuffer.HugePage == 0);
-            // Nobody ends a fetcher: those that wait when it is given up are the collector's.
-            made.Abandon();
-            return made;
+            return new PageBuffer(size, inHugePages: size >= PageBuffer.HugePage);
         }
         catch (InsufficientMemoryException)
         {
@@ -81,6 +78,8 @@ internal sealed class BatchBuffers(long limit)
         {
             _idle.Add(buffer);
             if (_held > limit) Forget(_idle.Count - 1);
+            // Nobody ends a fetcher: those that wait when it is given up are the collector's.
+            else buffer.Abandon();
         }
     }
 

@@ -288,7 +288,7 @@ public sealed class PackRepair(ChunkRepository repository, PackRepairOptions opt
             {
                 var envelope = new byte[location.StoredLength];
                 await repository.Store.ReadAsync(location.Pack.Key, location.Offset, envelope, cancellationToken);
-                reader.Verify(chunk.Id, chunk.Kind, location, envelope, plain.AsSpan(0, chunk.PlainLength));
+                reader.Open(chunk.Id, chunk.Kind, location, envelope, plain.AsSpan(0, chunk.PlainLength));
                 return standing;
             }
             catch (RepositoryException exception) when (exception is RepositoryFormatException or StoreException { Failure: StoreFailure.NotFound or StoreFailure.Other })

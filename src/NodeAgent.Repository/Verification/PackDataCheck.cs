@@ -36,28 +36,36 @@ internal sealed class PackDataCheck(ChunkRepository repository, CheckOptions opt
         var total = chosen.Sum(p => p.Length);
         long done = 0;
         using var reader = repository.CreateReader();
-        // While some are looked at, which takes the processors, the next ones come from a store far away; within half of the memory.
+        // While some are looked at, which takes the processors, the next ones come from a store far away; within half of the memory that is left: they are not the collector's.
         using var processors = new SemaphoreSlim(Environment.ProcessorCount);
         var longest = Room.BytesFor(chosen.Count == 0 ? 0 : Math.Min(chosen.Max(p => p.Length), MaxPackLength), repository.Config.Parameters.Chunker.MaxSize);
-        var atOnce = (int)Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2 / longest, 1, Environment.ProcessorCount + 2);
-        await Parallel.ForEachAsync(chosen, new ParallelOptions { MaxDegreeOfParallelism = atOnce, CancellationToken = cancellationToken }, async (pack, token) =>
+        var atOnce = (int)Math.Clamp((GC.GetGCMemoryInfo().TotalAvailableMemoryBytes - GC.GetTotalMemory(forceFullCollection: false)) / 2 / longest, 1, Environment.ProcessorCount + 2);
+        try
         {
-            if (repository.Time.GetUtcNow() >= options.Deadline)
+            await Parallel.ForEachAsync(chosen, new ParallelOptions { MaxDegreeOfParallelism = atOnce, CancellationToken = cancellationToken }, async (pack, token) =>
             {
-                Interlocked.Increment(ref _packsLeft);
-                return;
-            }
+                if (repository.Time.GetUtcNow() >= options.Deadline)
+                {
+                    Interlocked.Increment(ref _packsLeft);
+                    return;
+                }
 
-            var isSound = await ReadPackAsync(reader, pack.Pack, (int)Math.Min(pack.Length, MaxPackLength), processors, token);
-            if (isSound is false) findings.AlteredPacks.TryAdd(pack.Pack, true);
-            if (isSound is true) options.Verifications?.Note(pack.Pack, repository.Time.GetUtcNow());
-            else if (isSound is false) options.Verifications?.Drop(pack.Pack);
-            _readPacks.TryAdd(pack.Pack, true);
-            var bytes = Interlocked.Add(ref _readBytes, pack.Length);
-            progress?.Report(new CheckProgress("packs", Interlocked.Increment(ref done), chosen.Count, bytes, total));
-        });
-        foreach (var room in _rooms) room.Dispose();
-        _rooms.Clear();
+                var isSound = await ReadPackAsync(reader, pack.Pack, (int)Math.Min(pack.Length, MaxPackLength), processors, token);
+                if (isSound is false) findings.AlteredPacks.TryAdd(pack.Pack, true);
+                if (isSound is true) options.Verifications?.Note(pack.Pack, repository.Time.GetUtcNow());
+                else if (isSound is false) options.Verifications?.Drop(pack.Pack);
+                _readPacks.TryAdd(pack.Pack, true);
+                var bytes = Interlocked.Add(ref _readBytes, pack.Length);
+                progress?.Report(new CheckProgress("packs", Interlocked.Increment(ref done), chosen.Count, bytes, total));
+            });
+        }
+        finally
+        {
+            // Nobody reads into them any more: it has waited for all.
+            foreach (var room in _rooms) room.Dispose();
+            _rooms.Clear();
+        }
+
         findings.IsReading = false;
     }
 
@@ -198,7 +206,7 @@ internal sealed class PackDataCheck(ChunkRepository repository, CheckOptions opt
         {
             if (_pack is null || _pack.Memory.Length < length)
             {
-                _pack?.Dispose();
+                Dispose();
                 _pack = DirectFile.CreateBuffer((int)WithSpare(Math.Max(1, length)));
             }
 
@@ -211,7 +219,11 @@ internal sealed class PackDataCheck(ChunkRepository repository, CheckOptions opt
             return _chunk.AsSpan(0, length);
         }
 
-        public void Dispose() => _pack?.Dispose();
+        public void Dispose()
+        {
+            _pack?.Dispose();
+            _pack = null;
+        }
 
         // The next one is about as long.
         private static long WithSpare(long length) => Math.Min(Array.MaxLength, length + (length / 8));

@@ -2,6 +2,7 @@ using NodeAgent.Repository.Crypto;
 using NodeAgent.Repository.Objects;
 using NodeAgent.Repository.Reading;
 using NodeAgent.Repository.Sessions;
+using NodeAgent.Repository.Stores;
 using NodeAgent.Repository.Tests.Support;
 
 namespace NodeAgent.Repository.Tests.Reading;
@@ -43,6 +44,26 @@ public sealed class DecryptedInPlaceTests : IDisposable
     }
 
     [Fact]
+    public async Task Only_what_is_not_compressed_and_has_room_before_it_goes_without_a_copy()
+    {
+        await using var repository = await _test.InitializeAsync();
+        var contents = await StoreAsync(repository);
+        using var reader = repository.CreateReader();
+        foreach (var (id, content) in contents)
+        {
+            Assert.True(reader.TryLocate(id, out var location));
+            var envelope = new byte[location.StoredLength];
+            await new DirectoryStore(_test.Root).ReadAsync(location.Pack.Key, location.Offset, envelope, Cancellation);
+            var buffer = new byte[ChunkReader.Headroom + content.Length];
+            Assert.Equal(IsRandom(content), reader.TryDecryptTo(id, ChunkKind.Data, location, envelope, buffer, ChunkReader.Headroom));
+            Assert.Equal(IsRandom(content), buffer.AsSpan(ChunkReader.Headroom).SequenceEqual(content));
+            Assert.False(reader.TryDecryptTo(id, ChunkKind.Data, location, envelope, buffer, ChunkReader.Headroom - 1));
+            // Another one's envelope.
+            Assert.False(reader.TryDecryptTo(contents.Keys.First(other => other != id), ChunkKind.Data, location, envelope, buffer, ChunkReader.Headroom));
+        }
+    }
+
+    [Fact]
     public async Task Of_a_damaged_chunk_nothing_is_left_before_its_place()
     {
         var random = SeededRandom.Create();
@@ -60,7 +81,7 @@ public sealed class DecryptedInPlaceTests : IDisposable
         await using var damaged = await _test.OpenAsync();
         using var reader = damaged.CreateReader();
         using var batch = await reader.CreateFetcher(1 << 20, 2, isReadOnce: true).BeginAsync(contents.Keys, Cancellation);
-        foreach (var (id, content) in contents.Where(c => c.Value.Distinct().Count() > 1))
+        foreach (var (id, content) in contents.Where(c => IsRandom(c.Value)))
         {
             var buffer = new byte[100 + content.Length];
             Array.Fill(buffer, Foreign);
@@ -71,6 +92,8 @@ public sealed class DecryptedInPlaceTests : IDisposable
 
     public void Dispose() => _test.Dispose();
 
+    private static bool IsRandom(byte[] content) => content.Distinct().Count() > 1;
+
     /// <summary>Chunks that do and do not shrink, of several lengths.</summary>
     private static async Task<SortedDictionary<ChunkId, byte[]>> StoreAsync(ChunkRepository repository)
     {
@@ -80,7 +103,7 @@ public sealed class DecryptedInPlaceTests : IDisposable
         for (var i = 0; i < 12; i++)
         {
             var content = new byte[2048 + random.Next(30_000)];
-            if (i % 3 == 0) Array.Fill(content, (byte)i);
+            if (i % 3 == 0) Array.Fill(content, (byte)(i + 1));
             else random.NextBytes(content);
             contents.Add((await session.StoreAsync(ChunkKind.Data, content, Cancellation)).Id, content);
         }

@@ -89,6 +89,33 @@ public sealed class PackRepairTests : IDisposable
         foreach (var snapshot in await SnapshotsAsync(root)) SampleTree.AssertSame(files, await ReadableAsync(root, snapshot));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_chunk_that_only_a_pack_has_that_no_segment_names_is_stored_anew(bool isCompressible)
+    {
+        var files = new SortedDictionary<string, byte[]>(StringComparer.Ordinal);
+        for (var i = 0; i < 8; i++)
+        {
+            var content = new byte[3000 + (i * 1000)];
+            if (isCompressible) Array.Fill(content, (byte)(i + 1));
+            else _random.NextBytes(content);
+            files[$"file {i}"] = content;
+        }
+
+        var (root, first) = await TwinRepository.CreateAsync(_copies, files, isSecondNamed: false);
+        string[] second = [.. Directory.GetFiles(Path.Combine(root, "data"), "*", SearchOption.AllDirectories).Except(first)];
+        foreach (var pack in first) Hurt(pack, "every chunk");
+
+        var report = await RepairAsync(root, new PackRepairOptions { ReadData = true });
+
+        Assert.Equal(0, report.Lost);
+        Assert.True(report.Packs.Sum(p => p.Elsewhere) >= files.Count);
+        // Where they were found is no place to rely on.
+        foreach (var pack in second) File.Delete(pack);
+        foreach (var snapshot in await SnapshotsAsync(root)) SampleTree.AssertSame(files, await ReadableAsync(root, snapshot));
+    }
+
     [Fact]
     public async Task A_dry_run_counts_the_same_and_changes_nothing()
     {

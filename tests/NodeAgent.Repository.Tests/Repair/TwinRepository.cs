@@ -7,7 +7,10 @@ namespace NodeAgent.Repository.Tests.Repair;
 internal static class TwinRepository
 {
     /// <summary>Makes one with a snapshot for each of two sessions; returns its directory and the packs of the first.</summary>
-    public static async Task<(string Root, List<string> FirstPacks)> CreateAsync(RepositoryCopies copies, SortedDictionary<string, byte[]> files)
+    /// <param name="copies">Where it is made.</param>
+    /// <param name="files">What both snapshots hold.</param>
+    /// <param name="isSecondNamed">Whether the index names the packs of the second, too.</param>
+    public static async Task<(string Root, List<string> FirstPacks)> CreateAsync(RepositoryCopies copies, SortedDictionary<string, byte[]> files, bool isSecondNamed = true)
     {
         var root = copies.Take();
         await (await ChunkRepository.InitializeAsync(
@@ -23,7 +26,9 @@ internal static class TwinRepository
         var first = Directory.GetFiles(Path.Combine(root, "data"), "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal).ToList();
         foreach (var file in Directory.GetFiles(other, "*", SearchOption.AllDirectories))
         {
-            var target = Path.Combine(root, Path.GetRelativePath(other, file));
+            var relative = Path.GetRelativePath(other, file);
+            if (!isSecondNamed && relative.StartsWith("index/", StringComparison.Ordinal)) continue;
+            var target = Path.Combine(root, relative);
             Directory.CreateDirectory(Path.GetDirectoryName(target)!);
             if (!File.Exists(target)) File.Copy(file, target);
         }
