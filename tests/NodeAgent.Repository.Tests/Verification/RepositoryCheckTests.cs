@@ -48,10 +48,12 @@ public sealed class RepositoryCheckTests : IDisposable
         string[] packs = [.. Directory.EnumerateFiles(Path.Combine(root, "data"), "*", SearchOption.AllDirectories).Where(f => new FileInfo(f).Length >= DirectFile.ShortestRead)];
         Assert.NotEmpty(packs);
         foreach (var pack in packs) PageCache.Evict(pack);
-        using (var probe = File.OpenHandle(Path.Combine(_copies.Take(), "probe"), FileMode.CreateNew, FileAccess.Write))
+        // Some file systems keep what they are told to give back, and some take the flag and go through the page cache all the same.
+        using (var memory = DirectFile.CreateBuffer(DirectFile.ShortestRead))
+        using (var pack = File.OpenHandle(packs[0]))
         {
-            if (!DirectFile.TryWrite(probe, new byte[4096]) || packs.Sum(PageCache.CountPages) > 0)
-                Assert.Skip($"the file system of {root} does not read past the page cache: set TMPDIR to a directory on ext4, XFS or Btrfs");
+            if (DirectFile.Read(pack, memory.Memory.Span, 0) == 0 || packs.Sum(PageCache.CountPages) > 0)
+                Assert.Skip($"the file system of {root} does not read past the page cache: set TMPDIR to a directory on ext4 or XFS");
         }
 
         await using var repository = await OpenAsync(new DirectoryStore(root), TimeProvider.System);
